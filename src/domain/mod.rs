@@ -1,1 +1,16 @@
-//! (floor)
+//! What Counteroffer knows about cancelling and saving, as pure functions over plain data.
+//!
+//! Here live the flow document, conditions, the decision, the session's state machine, offers and their terms,
+//! eligibility, previews, money, time and ids. Nothing here does IO, reads a clock, or knows a type of diesel,
+//! actix or Stripe. Start with [`decide`].
+
+pub mod eligibility;
+pub mod facts;
+pub mod ids;
+pub mod money;
+pub mod offer;
+pub mod operation;
+pub mod preview;
+pub mod session;
+pub mod span;
+pub mod subscription;

@@ -1,0 +1,255 @@
+//! Billing operations: one durable, ordered piece of Stripe work each.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::ids::{OfferId, OperationId, PriceId, SessionId, SubscriptionId};
+use super::offer::{DiscountTerms, PauseBehavior};
+
+/// When a cancellation takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelWhen {
+    /// With the period that is paid for.
+    PeriodEnd,
+    /// At once.
+    Now,
+}
+
+impl CancelWhen {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PeriodEnd => "period_end",
+            Self::Now => "now",
+        }
+    }
+}
+
+/// Stripe's `cancellation_details.feedback`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "Stripe's own words; each says what it means")]
+pub enum StripeFeedback {
+    CustomerService,
+    LowQuality,
+    MissingFeatures,
+    Other,
+    SwitchedService,
+    TooComplex,
+    TooExpensive,
+    Unused,
+}
+
+impl StripeFeedback {
+    /// Every value, in Stripe's order.
+    pub const ALL: [Self; 8] = [
+        Self::CustomerService,
+        Self::LowQuality,
+        Self::MissingFeatures,
+        Self::Other,
+        Self::SwitchedService,
+        Self::TooComplex,
+        Self::TooExpensive,
+        Self::Unused,
+    ];
+
+    /// The word on the wire, Stripe's and ours.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CustomerService => "customer_service",
+            Self::LowQuality => "low_quality",
+            Self::MissingFeatures => "missing_features",
+            Self::Other => "other",
+            Self::SwitchedService => "switched_service",
+            Self::TooComplex => "too_complex",
+            Self::TooExpensive => "too_expensive",
+            Self::Unused => "unused",
+        }
+    }
+}
+
+/// What an operation brings about in Stripe. Every instant in it was fixed when it was accepted, so that a late retry
+/// does what was promised.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    /// A coupon made and attached, those already there kept.
+    Discount {
+        /// How much and how long.
+        terms: DiscountTerms,
+    },
+    /// Collection paused.
+    Pause {
+        /// What becomes of invoices meanwhile.
+        behavior: PauseBehavior,
+        /// When it resumes.
+        resumes_at: Timestamp,
+    },
+    /// The trial's end moved, without proration.
+    ExtendTrial {
+        /// The new end.
+        trial_end: Timestamp,
+    },
+    /// A zero-price item added.
+    AttachFeatures {
+        /// The zero price.
+        price: PriceId,
+        /// When it is taken away again.
+        until: Timestamp,
+    },
+    /// The zero-price item taken away; scheduled when it was added.
+    DetachFeatures {
+        /// The zero price.
+        price: PriceId,
+    },
+    /// The subscription canceled.
+    Cancel {
+        /// When.
+        when: CancelWhen,
+        /// The reason in Stripe's words.
+        feedback: Option<StripeFeedback>,
+        /// What the subscriber wrote.
+        comment: Option<String>,
+    },
+}
+
+impl Effect {
+    /// The word for it on the wire.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Discount { .. } => "discount",
+            Self::Pause { .. } => "pause",
+            Self::ExtendTrial { .. } => "extend_trial",
+            Self::AttachFeatures { .. } => "attach_features",
+            Self::DetachFeatures { .. } => "detach_features",
+            Self::Cancel { .. } => "cancel",
+        }
+    }
+}
+
+/// Where an operation stands. `Applied` and `Rejected` are final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OperationState {
+    /// Waiting for its time.
+    Pending,
+    /// Taken up; its outcome is not known yet.
+    Applying,
+    /// Done, seen in Stripe.
+    Applied,
+    /// Refused by Stripe, or by a subscription that cannot take it; nothing was changed.
+    Rejected,
+    /// A person has to look; can be retried by hand.
+    NeedsAttention,
+}
+
+impl OperationState {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Applying => "applying",
+            Self::Applied => "applied",
+            Self::Rejected => "rejected",
+            Self::NeedsAttention => "needs_attention",
+        }
+    }
+
+    /// Whether the worker is done with it, at least until somebody retries it.
+    #[must_use]
+    pub fn is_settled(self) -> bool {
+        matches!(self, Self::Applied | Self::Rejected | Self::NeedsAttention)
+    }
+}
+
+/// One step of an operation that Stripe has answered, so that a crash resumes behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StepRecord {
+    /// The step's name; part of its idempotency key.
+    pub name: String,
+    /// What later steps need of the answer: the coupon's or item's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
+    /// Stripe's request id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// When it was answered.
+    pub at: Timestamp,
+}
+
+/// What went wrong with an operation, for operations' eyes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OperationProblem {
+    /// A stable code: ours (a reason of ineligibility) or Stripe's error code.
+    pub code: String,
+    /// What happened, in words.
+    pub message: String,
+    /// Stripe's request id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// One durable, ordered piece of Stripe work. Operations on one subscription are applied in the order of their ids.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Its id; also what its idempotency keys are derived from.
+    pub id: OperationId,
+    /// The session it came from.
+    pub session: SessionId,
+    /// The offer it carries out, if it is one.
+    pub offer: Option<OfferId>,
+    /// The subscription it changes.
+    pub subscription: SubscriptionId,
+    /// Live or test mode.
+    pub livemode: bool,
+    /// What it brings about.
+    pub effect: Effect,
+    /// Where it stands.
+    pub state: OperationState,
+    /// The steps that Stripe has answered.
+    pub steps: Vec<StepRecord>,
+    /// How often it has been tried.
+    pub attempts: u32,
+    /// Not before this.
+    pub due_at: Timestamp,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// The last thing that went wrong.
+    pub problem: Option<OperationProblem>,
+}
+
+impl Operation {
+    /// A new operation, due at once unless said otherwise.
+    #[must_use]
+    pub fn new(
+        session: &super::session::Session,
+        offer: Option<OfferId>,
+        effect: Effect,
+        due_at: Timestamp,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: OperationId::generate(now),
+            session: session.id,
+            offer,
+            subscription: session.subscription.id.clone(),
+            livemode: session.subscription.livemode,
+            effect,
+            state: OperationState::Pending,
+            steps: Vec::new(),
+            attempts: 0,
+            due_at,
+            created_at: now,
+            updated_at: now,
+            problem: None,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What accepting an offer would change: the next invoice, or the next dates.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::money::{Currency, Percent};
+use super::offer::{DiscountDuration, DiscountTerms, DiscountValue, Terms};
+use super::span::{Interval, Span};
+use super::subscription::{Subscription, Usage};
+
+/// What an offer would change; only the members that its type touches are present. Amounts are estimates in minor
+/// units before tax, prorations and metered usage.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Preview {
+    /// What the next invoice would come to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_invoice_amount: Option<i64>,
+    /// The currency of the amount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
+    /// When the next invoice would fall due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_invoice_at: Option<Timestamp>,
+    /// When the discount would end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount_ends: Option<Timestamp>,
+    /// When collection would resume, one instant for each of the pause's choices.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resumes_at: Vec<Timestamp>,
+    /// When the trial would end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial_end: Option<Timestamp>,
+    /// When the free features would end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features_end: Option<Timestamp>,
+}
+
+/// What accepting `terms` at `now` would do to `subscription`.
+#[must_use]
+pub fn preview(terms: &Terms, subscription: &Subscription, now: Timestamp) -> Preview {
+    match terms {
+        Terms::Discount(discount) => discounted(*discount, subscription, now),
+        Terms::Pause(pause) => Preview {
+            resumes_at: pause.choices.iter().map(|choice| choice.after(now)).collect(),
+            ..Preview::default()
+        },
+        Terms::TrialExtension(extension) => {
+            let end = extended_trial_end(extension.days, subscription, now);
+            Preview { trial_end: Some(end), next_invoice_at: Some(end), ..Preview::default() }
+        }
+        Terms::FreeFeatures(features) => {
+            Preview { features_end: Some(features.lasts.after(now)), ..Preview::default() }
+        }
+        Terms::Contact(_) | Terms::Redirect(_) | Terms::Custom(_) => Preview::default(),
+    }
+}
+
+/// Where a trial extension of `days` moves the end of the trial: after the running trial, or, for a subscription that
+/// already pays, after the period that is paid for.
+#[must_use]
+pub fn extended_trial_end(days: u16, subscription: &Subscription, now: Timestamp) -> Timestamp {
+    let running = subscription.trial_end.filter(|_| subscription.is_trialing(now));
+    let from = running.or_else(|| subscription.current_period_end()).unwrap_or(now).max(now);
+    Span { interval: Interval::Day, count: days }.after(from)
+}
+
+/// When a discount that starts at `now` ends; none for one invoice or for good.
+#[must_use]
+pub fn discount_end(duration: DiscountDuration, now: Timestamp) -> Option<Timestamp> {
+    match duration {
+        DiscountDuration::Repeating { months } => {
+            Some(Span { interval: Interval::Month, count: months }.after(now))
+        }
+        DiscountDuration::Once | DiscountDuration::Forever => None,
+    }
+}
+
+fn discounted(terms: DiscountTerms, subscription: &Subscription, now: Timestamp) -> Preview {
+    let due = subscription.current_period_end();
+    let ends = discount_end(terms.duration, now);
+    let full = next_invoice_amount(subscription);
+    // A discount that is over before the next invoice falls due takes nothing off it.
+    let applies = !matches!((ends, due), (Some(end), Some(due)) if end <= due);
+    let amount = match terms.value {
+        DiscountValue::Percent(percent) if applies => full - percent.of(full),
+        DiscountValue::Amount(off) if applies => (full - off.amount).max(0),
+        _ => full,
+    };
+    Preview {
+        next_invoice_amount: Some(amount),
+        currency: Some(subscription.currency),
+        next_invoice_at: due,
+        discount_ends: ends,
+        ..Preview::default()
+    }
+}
+
+/// What the next invoice comes to with the discounts that are there already.
+fn next_invoice_amount(subscription: &Subscription) -> i64 {
+    let Some(due) = subscription.current_period_end() else { return 0 };
+    let full: i64 = subscription
+        .items
+        .iter()
+        .filter(|item| item.usage == Usage::Licensed && item.current_period_end == due)
+        .filter_map(|item| item.unit_amount?.checked_mul(item.quantity))
+        .fold(0, i64::saturating_add);
+    let own = subscription.discounts.iter();
+    // Stripe ignores the customer's discount as soon as the subscription has one of its own.
+    let standing = own.chain(subscription.customer_discount.iter().filter(|_| subscription.discounts.is_empty()));
+    standing.filter(|discount| discount.end.is_none_or(|end| end > due)).fold(full, |left, discount| {
+        let off = discount.percent_off.map_or(0, |percent: Percent| percent.of(left))
+            + discount.amount_off.map_or(0, |money| money.amount);
+        (left - off).max(0)
+    })
+}

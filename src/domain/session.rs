@@ -1,0 +1,457 @@
+//! A session: one subscriber's pass through a flow, and the state machine that governs it.
+//!
+//! Every transition is a method that either changes the session or says why it may not. What must happen in billing
+//! comes back as an [`Effect`]; the caller makes it durable together with the session.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::ids::{CustomerId, OfferId, OperationId, SessionId};
+use super::offer::{Choice, Key, OfferState, PresentedOffer, Terms};
+use super::operation::{CancelWhen, Effect, OperationState, StripeFeedback};
+use super::preview::extended_trial_end;
+use super::subscription::Subscription;
+
+/// Where a session stands, and, once it is closed, how it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// The subscriber is deciding.
+    Deciding,
+    /// An offer is accepted and billing has not answered for good.
+    Applying {
+        /// The offer.
+        offer: OfferId,
+        /// Its operation.
+        operation: OperationId,
+    },
+    /// A cancellation is accepted and billing has not answered for good.
+    Canceling {
+        /// When it takes effect.
+        when: CancelWhen,
+        /// Its operation.
+        operation: OperationId,
+    },
+    /// The subscriber stays.
+    Saved {
+        /// The accepted offer, or none where the subscriber stayed without one.
+        offer: Option<OfferId>,
+    },
+    /// Billing has the cancellation.
+    Canceled {
+        /// When the subscription ends or ended.
+        effective_at: Option<Timestamp>,
+    },
+    /// Left open past its time.
+    Abandoned,
+}
+
+/// The status of a session: in progress, then an outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// No outcome yet.
+    InProgress,
+    /// The subscriber stays.
+    Saved,
+    /// Billing has the cancellation.
+    Canceled,
+    /// Left open past its time.
+    Abandoned,
+}
+
+impl Status {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InProgress => "in_progress",
+            Self::Saved => "saved",
+            Self::Canceled => "canceled",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+/// What the front end should show next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Ask why, if the subscriber wants to say.
+    Survey,
+    /// Show the offers.
+    Offer,
+    /// Confirm the cancellation.
+    Confirm,
+    /// An offer is being applied.
+    Applying,
+    /// The cancellation is on its way to billing.
+    Canceling,
+    /// Nothing more.
+    Done,
+}
+
+impl Step {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Survey => "survey",
+            Self::Offer => "offer",
+            Self::Confirm => "confirm",
+            Self::Applying => "applying",
+            Self::Canceling => "canceling",
+            Self::Done => "done",
+        }
+    }
+}
+
+/// Which flow a session runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FlowRef {
+    /// The flow's key.
+    pub key: Key,
+    /// The published version, from 1.
+    pub version: i32,
+}
+
+/// The survey's answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answers {
+    /// The reason's key.
+    pub reason: Option<Key>,
+    /// The reason in Stripe's words.
+    pub feedback: Option<StripeFeedback>,
+    /// The answer to the reason's follow-up question.
+    pub follow_up: Option<String>,
+    /// Anything else the subscriber wrote.
+    pub comment: Option<String>,
+}
+
+/// One subscriber's pass through a flow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// The app's customer.
+    pub customer: CustomerId,
+    /// The subscription as billing showed it when the session began.
+    pub subscription: Subscription,
+    /// The flow it runs.
+    pub flow: FlowRef,
+    /// The language of its texts, a BCP 47 tag.
+    pub locale: String,
+    /// Whether it may be canceled at once, besides at the end of the period.
+    pub cancel_now_allowed: bool,
+    /// Where it stands.
+    pub state: State,
+    /// What the survey brought.
+    pub answers: Answers,
+    /// Every offer presented, in order.
+    pub offers: Vec<PresentedOffer>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When it becomes abandoned if left open.
+    pub expires_at: Timestamp,
+    /// When it got its outcome.
+    pub closed_at: Option<Timestamp>,
+}
+
+/// Why a session refuses an action.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The session has its outcome.
+    #[error("the session is closed with the outcome `{}`; begin a new one", .0.as_str())]
+    Closed(Status),
+    /// An offer is being applied.
+    #[error("an accepted offer is being applied; read the session again, or cancel")]
+    Applying,
+    /// A cancellation is on its way.
+    #[error("the cancellation is already on its way to billing; read the session again")]
+    Canceling,
+    /// The session has no such offer.
+    #[error("the session has no such offer")]
+    NoSuchOffer,
+    /// The offer has been answered.
+    #[error("the offer is `{}` already", .0.as_str())]
+    OfferDecided(OfferState),
+    /// The offer's time is over.
+    #[error("the offer has expired; read the session for what is possible now")]
+    OfferExpired,
+    /// A choice is missing, out of range, or there is none to make.
+    #[error("{0}")]
+    Choice(&'static str),
+    /// The flow does not let subscriptions end at once.
+    #[error("this flow ends subscriptions with the paid period; send `period_end`")]
+    NowNotAllowed,
+}
+
+impl Session {
+    /// In progress, or the outcome.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self.state {
+            State::Deciding | State::Applying { .. } | State::Canceling { .. } => Status::InProgress,
+            State::Saved { .. } => Status::Saved,
+            State::Canceled { .. } => Status::Canceled,
+            State::Abandoned => Status::Abandoned,
+        }
+    }
+
+    /// What the front end should show next.
+    #[must_use]
+    pub fn step(&self) -> Step {
+        match self.state {
+            State::Applying { .. } => Step::Applying,
+            State::Canceling { .. } => Step::Canceling,
+            State::Saved { .. } | State::Canceled { .. } | State::Abandoned => Step::Done,
+            State::Deciding if self.offers.iter().any(|offer| offer.state == OfferState::Presented) => {
+                Step::Offer
+            }
+            State::Deciding if self.answers.reason.is_none() && self.offers.is_empty() => Step::Survey,
+            State::Deciding => Step::Confirm,
+        }
+    }
+
+    /// Records answers of the survey; what is absent stays as it was.
+    ///
+    /// # Errors
+    /// When the session is not open to answers.
+    pub fn answer(&mut self, given: Answers, now: Timestamp) -> Result<(), Refused> {
+        self.deciding()?;
+        let answers = &mut self.answers;
+        if given.reason.is_some() {
+            answers.reason = given.reason;
+            answers.feedback = given.feedback;
+            answers.follow_up = None;
+        }
+        answers.follow_up = given.follow_up.or(answers.follow_up.take());
+        answers.comment = given.comment.or(answers.comment.take());
+        self.updated_at = now;
+        Ok(())
+    }
+
+    /// Replaces the offers nobody has answered with those a new decision presents; answered ones stay.
+    ///
+    /// # Errors
+    /// When the session is not open to offers.
+    pub fn present(&mut self, offers: Vec<PresentedOffer>, now: Timestamp) -> Result<(), Refused> {
+        self.deciding()?;
+        self.offers.retain(|offer| offer.state != OfferState::Presented);
+        self.offers.extend(offers);
+        self.updated_at = now;
+        Ok(())
+    }
+
+    /// Accepts an offer. With an [`Effect`] the session waits for `operation`; without one it is saved at once.
+    ///
+    /// # Errors
+    /// When the state, the offer or the choice does not allow it; the session is unchanged then.
+    pub fn accept(
+        &mut self,
+        id: OfferId,
+        choice: Option<Choice>,
+        operation: OperationId,
+        now: Timestamp,
+    ) -> Result<Option<Effect>, Refused> {
+        self.deciding()?;
+        let effect = effect(&self.open_offer(id, now)?.terms, choice, &self.subscription, now)?;
+        let offer = self.open_offer_mut(id, now)?;
+        offer.state = OfferState::Accepted;
+        offer.choice = choice;
+        offer.decided_at = Some(now);
+        self.updated_at = now;
+        if effect.is_some() {
+            self.state = State::Applying { offer: id, operation };
+        } else {
+            self.close(State::Saved { offer: Some(id) }, now);
+        }
+        Ok(effect)
+    }
+
+    /// Declines an offer.
+    ///
+    /// # Errors
+    /// When the state or the offer does not allow it.
+    pub fn decline(&mut self, id: OfferId, now: Timestamp) -> Result<(), Refused> {
+        self.deciding()?;
+        let offer = self.offer_mut(id)?;
+        if offer.state != OfferState::Presented {
+            return Err(Refused::OfferDecided(offer.state));
+        }
+        offer.state = OfferState::Declined;
+        offer.decided_at = Some(now);
+        self.updated_at = now;
+        Ok(())
+    }
+
+    /// Accepts the cancellation, at any step; the session is canceled once billing says so.
+    ///
+    /// # Errors
+    /// When the session is closed, a cancellation is on its way, or `now` is not allowed.
+    pub fn cancel(&mut self, when: CancelWhen, operation: OperationId, now: Timestamp) -> Result<Effect, Refused> {
+        match self.state {
+            State::Canceling { .. } => return Err(Refused::Canceling),
+            State::Deciding | State::Applying { .. } => {}
+            _ => return Err(Refused::Closed(self.status())),
+        }
+        if when == CancelWhen::Now && !self.cancel_now_allowed {
+            return Err(Refused::NowNotAllowed);
+        }
+        self.state = State::Canceling { when, operation };
+        self.updated_at = now;
+        let words = [self.answers.follow_up.as_deref(), self.answers.comment.as_deref()];
+        let comment = words.into_iter().flatten().collect::<Vec<_>>().join("\n");
+        Ok(Effect::Cancel {
+            when,
+            feedback: self.answers.feedback,
+            comment: (!comment.is_empty()).then_some(comment),
+        })
+    }
+
+    /// The subscriber stays without an offer.
+    ///
+    /// # Errors
+    /// When the session is closed or something is on its way to billing.
+    pub fn keep(&mut self, now: Timestamp) -> Result<(), Refused> {
+        self.deciding()?;
+        self.close(State::Saved { offer: None }, now);
+        Ok(())
+    }
+
+    /// Abandons a session whose time is over and that waits for nothing. Says whether it did.
+    pub fn expire(&mut self, now: Timestamp) -> bool {
+        let over = matches!(self.state, State::Deciding) && self.expires_at <= now;
+        if over {
+            self.close(State::Abandoned, now);
+        }
+        over
+    }
+
+    /// Takes note of what became of one of its operations. `after` is the subscription as billing showed it then.
+    /// Says whether anything changed; told twice, it changes nothing the second time.
+    pub fn settle(
+        &mut self,
+        id: OperationId,
+        outcome: OperationState,
+        after: Option<&Subscription>,
+        now: Timestamp,
+    ) -> bool {
+        match (self.state.clone(), outcome) {
+            (State::Applying { offer, operation }, OperationState::Applied) if operation == id => {
+                self.close(State::Saved { offer: Some(offer) }, now);
+            }
+            (State::Applying { offer, operation }, OperationState::Rejected) if operation == id => {
+                self.state = State::Deciding;
+                self.reject(offer, now);
+            }
+            (State::Canceling { operation, .. }, OperationState::Applied) if operation == id => {
+                let ends = after.and_then(|s| s.ended_at.or(s.cancel_at).or_else(|| s.current_period_end()));
+                self.close(State::Canceled { effective_at: ends }, now);
+            }
+            // Billing cannot take it: the subscriber must be able to try again, and operations see the problem.
+            (State::Canceling { operation, .. }, OperationState::Rejected) if operation == id => {
+                self.state = State::Deciding;
+                self.updated_at = now;
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// The subscription ended, or was set to end, elsewhere. Says whether the session was open and is now closed.
+    pub fn ended_elsewhere(&mut self, effective_at: Option<Timestamp>, now: Timestamp) -> bool {
+        let open = self.status() == Status::InProgress;
+        if open {
+            self.close(State::Canceled { effective_at }, now);
+        }
+        open
+    }
+
+    /// The operation the session waits for.
+    #[must_use]
+    pub fn awaited_operation(&self) -> Option<OperationId> {
+        match self.state {
+            State::Applying { operation, .. } | State::Canceling { operation, .. } => Some(operation),
+            _ => None,
+        }
+    }
+
+    fn reject(&mut self, id: OfferId, now: Timestamp) {
+        if let Ok(offer) = self.offer_mut(id) {
+            offer.state = OfferState::Rejected;
+        }
+        self.updated_at = now;
+    }
+
+    fn deciding(&self) -> Result<(), Refused> {
+        match self.state {
+            State::Deciding => Ok(()),
+            State::Applying { .. } => Err(Refused::Applying),
+            State::Canceling { .. } => Err(Refused::Canceling),
+            _ => Err(Refused::Closed(self.status())),
+        }
+    }
+
+    fn offer_mut(&mut self, id: OfferId) -> Result<&mut PresentedOffer, Refused> {
+        self.offers.iter_mut().find(|offer| offer.id == id).ok_or(Refused::NoSuchOffer)
+    }
+
+    fn open_offer(&self, id: OfferId, now: Timestamp) -> Result<&PresentedOffer, Refused> {
+        let offer = self.offers.iter().find(|offer| offer.id == id).ok_or(Refused::NoSuchOffer)?;
+        if offer.state != OfferState::Presented {
+            Err(Refused::OfferDecided(offer.state))
+        } else if offer.expires_at <= now {
+            Err(Refused::OfferExpired)
+        } else {
+            Ok(offer)
+        }
+    }
+
+    fn open_offer_mut(&mut self, id: OfferId, now: Timestamp) -> Result<&mut PresentedOffer, Refused> {
+        self.open_offer(id, now)?;
+        self.offer_mut(id)
+    }
+
+    fn close(&mut self, state: State, now: Timestamp) {
+        self.state = state;
+        self.updated_at = now;
+        self.closed_at = Some(now);
+    }
+}
+
+/// What accepting these terms brings about in billing; none for offers that only hand on.
+fn effect(
+    terms: &Terms,
+    choice: Option<Choice>,
+    subscription: &Subscription,
+    now: Timestamp,
+) -> Result<Option<Effect>, Refused> {
+    if choice.is_some() && !matches!(terms, Terms::Pause(_)) {
+        return Err(Refused::Choice("this offer leaves no choice; leave `choice` out"));
+    }
+    Ok(match terms {
+        Terms::Discount(terms) => Some(Effect::Discount { terms: *terms }),
+        Terms::Pause(pause) => {
+            // One length needs no choosing.
+            let index = match (choice, pause.choices.len()) {
+                (Some(index), _) => usize::from(index),
+                (None, 1) => 0,
+                (None, _) => return Err(Refused::Choice("say which of the `choices`, counted from 0, in `choice`")),
+            };
+            let length = pause.choices.get(index);
+            let length = length.ok_or(Refused::Choice("`choice` must be an index into the offer's `choices`"))?;
+            Some(Effect::Pause { behavior: pause.behavior, resumes_at: length.after(now) })
+        }
+        Terms::TrialExtension(extension) => {
+            Some(Effect::ExtendTrial { trial_end: extended_trial_end(extension.days, subscription, now) })
+        }
+        Terms::FreeFeatures(features) => {
+            Some(Effect::AttachFeatures { price: features.price.clone(), until: features.lasts.after(now) })
+        }
+        Terms::Contact(_) | Terms::Redirect(_) | Terms::Custom(_) => None,
+    })
+}

@@ -1,0 +1,226 @@
+//! A subscription as billing last showed it: the snapshot that eligibility, previews and facts are taken from.
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::ids::{CouponId, DiscountId, PriceId, ProductId, StripeCustomerId, SubscriptionId, SubscriptionItemId};
+use super::money::{Currency, Money, Percent};
+use super::offer::PauseBehavior;
+use super::span::{Interval, Span};
+
+/// Stripe's `subscription.status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SubscriptionStatus {
+    /// The first payment has not succeeded yet.
+    Incomplete,
+    /// The first payment never succeeded; final.
+    IncompleteExpired,
+    /// In its trial.
+    Trialing,
+    /// Paid up.
+    Active,
+    /// A payment failed and is being retried.
+    PastDue,
+    /// Ended; final.
+    Canceled,
+    /// Retries are over and invoices stay open.
+    Unpaid,
+    /// Paused by Stripe: a trial ended without a way to pay, or the pause call.
+    Paused,
+}
+
+impl SubscriptionStatus {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Incomplete => "incomplete",
+            Self::IncompleteExpired => "incomplete_expired",
+            Self::Trialing => "trialing",
+            Self::Active => "active",
+            Self::PastDue => "past_due",
+            Self::Canceled => "canceled",
+            Self::Unpaid => "unpaid",
+            Self::Paused => "paused",
+        }
+    }
+
+    /// Whether nothing can happen to the subscription any more.
+    #[must_use]
+    pub fn is_ended(self) -> bool {
+        matches!(self, Self::Canceled | Self::IncompleteExpired)
+    }
+}
+
+/// How a price counts what it charges for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Usage {
+    /// By the quantity on the item.
+    Licensed,
+    /// By reported usage.
+    Metered,
+}
+
+/// One priced line of a subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// The item.
+    pub id: SubscriptionItemId,
+    /// Its price.
+    pub price: PriceId,
+    /// The product the price sells.
+    pub product: ProductId,
+    /// The product's or price's name; empty when Stripe has none.
+    pub name: String,
+    /// Minor units per unit; absent for tiered and decimal prices.
+    pub unit_amount: Option<i64>,
+    /// How often it is billed.
+    pub every: Span,
+    /// Licensed or metered.
+    pub usage: Usage,
+    /// The quantity; 1 for metered items.
+    pub quantity: i64,
+    /// Start of the current period (Stripe keeps periods on the items).
+    pub current_period_start: Timestamp,
+    /// End of the current period.
+    pub current_period_end: Timestamp,
+}
+
+/// How long a coupon's discount lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CouponDuration {
+    /// One invoice.
+    Once,
+    /// A number of months.
+    Repeating,
+    /// Every invoice.
+    Forever,
+}
+
+/// A discount attached to the subscription or its customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discount {
+    /// The discount; to be sent back when others are added, since Stripe overwrites the list.
+    pub id: DiscountId,
+    /// Its coupon.
+    pub coupon: CouponId,
+    /// Percentage off, if the coupon is one.
+    pub percent_off: Option<Percent>,
+    /// Amount off, if the coupon is one.
+    pub amount_off: Option<Money>,
+    /// How long it lasts.
+    pub duration: CouponDuration,
+    /// When it ends, for those that repeat.
+    pub end: Option<Timestamp>,
+}
+
+/// A pause of collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseCollection {
+    /// What becomes of invoices meanwhile.
+    pub behavior: PauseBehavior,
+    /// When collection resumes; absent for a pause without an end.
+    pub resumes_at: Option<Timestamp>,
+}
+
+/// The last known state of one subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// The subscription.
+    pub id: SubscriptionId,
+    /// Who pays for it.
+    pub customer: StripeCustomerId,
+    /// Live or test mode.
+    pub livemode: bool,
+    /// Stripe's status.
+    pub status: SubscriptionStatus,
+    /// Stripe's currency for it.
+    pub currency: Currency,
+    /// The priced lines, in Stripe's order.
+    pub items: Vec<Item>,
+    /// Discounts on the subscription, in Stripe's order.
+    pub discounts: Vec<Discount>,
+    /// The customer-level discount, which any subscription-level one silently replaces.
+    pub customer_discount: Option<Discount>,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When its trial ends or ended.
+    pub trial_end: Option<Timestamp>,
+    /// Stripe's flag for "ends with the current period".
+    pub cancel_at_period_end: bool,
+    /// A scheduled end.
+    pub cancel_at: Option<Timestamp>,
+    /// When a cancellation was asked for.
+    pub canceled_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// A pause of collection, whoever set it.
+    pub pause_collection: Option<PauseCollection>,
+    /// Whether a subscription schedule drives it.
+    pub scheduled: bool,
+    /// Whether an update waits for a payment.
+    pub pending_update: bool,
+    /// The customer's country, ISO 3166-1 alpha-2, where Stripe knows it.
+    pub country: Option<String>,
+}
+
+impl Subscription {
+    /// The item that stands for the plan: the dearest licensed one, or the first.
+    #[must_use]
+    pub fn main_item(&self) -> Option<&Item> {
+        let dearest = self
+            .items
+            .iter()
+            .filter(|item| item.usage == Usage::Licensed)
+            .max_by_key(|item| (item.monthly_amount(), std::cmp::Reverse(item.id.as_str())));
+        dearest.or(self.items.first())
+    }
+
+    /// The earliest end of a current period, which is when the next invoice falls due.
+    #[must_use]
+    pub fn current_period_end(&self) -> Option<Timestamp> {
+        self.items.iter().map(|item| item.current_period_end).min()
+    }
+
+    /// Monthly recurring revenue before discounts, rounded to the minor unit; metered and tiered items count zero.
+    #[must_use]
+    pub fn mrr(&self) -> Money {
+        let exact: Decimal = self.items.iter().map(Item::monthly_amount).sum();
+        Money { amount: i64::try_from(exact.round()).unwrap_or(i64::MAX), currency: self.currency }
+    }
+
+    /// Whether an end is already scheduled, by flag or by date.
+    #[must_use]
+    pub fn is_canceling(&self) -> bool {
+        self.cancel_at_period_end || self.cancel_at.is_some()
+    }
+
+    /// Whether it is in a trial that has not run out at `now`.
+    #[must_use]
+    pub fn is_trialing(&self, now: Timestamp) -> bool {
+        self.status == SubscriptionStatus::Trialing && self.trial_end.is_some_and(|end| end > now)
+    }
+}
+
+impl Item {
+    /// What the item brings per month before discounts; zero for metered and tiered prices.
+    fn monthly_amount(&self) -> Decimal {
+        let per_period = match (self.usage, self.unit_amount) {
+            (Usage::Licensed, Some(unit)) => Decimal::from(unit) * Decimal::from(self.quantity),
+            _ => return Decimal::ZERO,
+        };
+        let count = Decimal::from(self.every.count.max(1));
+        let twelve = Decimal::from(12);
+        match self.every.interval {
+            Interval::Day => per_period * Decimal::from(365) / twelve / count,
+            Interval::Week => per_period * Decimal::from(52) / twelve / count,
+            Interval::Month => per_period / count,
+            Interval::Year => per_period / twelve / count,
+        }
+    }
+}
