@@ -23,7 +23,10 @@ impl Clock {
 
     /// The present instant.
     #[must_use]
-    #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the machine's clock"
+    )]
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => Timestamp::now(),

@@ -98,7 +98,9 @@ pub fn check(terms: &Terms, subscription: &Subscription, now: Timestamp) -> Resu
     match terms {
         // These ask nothing of billing.
         Terms::Contact(_) | Terms::Redirect(_) | Terms::Custom(_) => Ok(()),
-        Terms::Discount(discount) => changeable(subscription).and_then(|()| can_discount(*discount, subscription, now)),
+        Terms::Discount(discount) => {
+            changeable(subscription).and_then(|()| can_discount(*discount, subscription, now))
+        }
         Terms::Pause(_) => changeable(subscription).and_then(|()| can_pause(subscription)),
         Terms::TrialExtension(extension) => {
             changeable(subscription).and_then(|()| can_extend(extension.days, subscription, now))
@@ -106,7 +108,11 @@ pub fn check(terms: &Terms, subscription: &Subscription, now: Timestamp) -> Resu
         Terms::FreeFeatures(features) => {
             changeable(subscription)?;
             let attached = subscription.items.iter().any(|item| item.price == features.price);
-            if attached { Err(Ineligible::AlreadyAttached) } else { Ok(()) }
+            if attached {
+                Err(Ineligible::AlreadyAttached)
+            } else {
+                Ok(())
+            }
         }
     }
 }
@@ -159,10 +165,17 @@ fn can_pause(subscription: &Subscription) -> Result<(), Ineligible> {
 }
 
 fn can_extend(days: u16, subscription: &Subscription, now: Timestamp) -> Result<(), Ineligible> {
-    if matches!(subscription.status, SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid) {
+    if matches!(
+        subscription.status,
+        SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid
+    ) {
         return Err(Ineligible::PastDue);
     }
-    let latest = Span { interval: Interval::Year, count: 2 }.after(now);
+    let latest = Span {
+        interval: Interval::Year,
+        count: 2,
+    }
+    .after(now);
     if extended_trial_end(days, subscription, now) > latest {
         return Err(Ineligible::TrialTooLong);
     }

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 /// A three-letter ISO 4217 code in lower case, as Stripe writes it (`usd`).
@@ -32,7 +32,11 @@ impl FromStr for Currency {
 
     fn from_str(text: &str) -> Result<Self, InvalidCurrency> {
         let code: [u8; 3] = text.as_bytes().try_into().map_err(|_| InvalidCurrency)?;
-        if code.iter().all(u8::is_ascii_lowercase) { Ok(Self(code)) } else { Err(InvalidCurrency) }
+        if code.iter().all(u8::is_ascii_lowercase) {
+            Ok(Self(code))
+        } else {
+            Err(InvalidCurrency)
+        }
     }
 }
 impl fmt::Display for Currency {
@@ -52,12 +56,17 @@ impl Serialize for Currency {
 }
 impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        Cow::<'de, str>::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 impl PartialSchema for Currency {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[a-z]{3}$")).into()
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some("^[a-z]{3}$"))
+            .into()
     }
 }
 impl ToSchema for Currency {}
@@ -108,7 +117,11 @@ impl TryFrom<Decimal> for Percent {
             return Err(InvalidPercent);
         }
         let hundredths = u16::try_from(scaled).map_err(|_| InvalidPercent)?;
-        if (1..=10_000).contains(&hundredths) { Ok(Self { hundredths }) } else { Err(InvalidPercent) }
+        if (1..=10_000).contains(&hundredths) {
+            Ok(Self { hundredths })
+        } else {
+            Err(InvalidPercent)
+        }
     }
 }
 impl fmt::Display for Percent {
@@ -151,7 +164,16 @@ mod tests {
 
     #[test]
     fn percent_accepts_two_decimals_and_refuses_more() {
-        for (text, good) in [("50", true), ("0.01", true), ("100", true), ("12.55", true), ("0", false), ("100.01", false), ("-5", false), ("12.555", false)] {
+        for (text, good) in [
+            ("50", true),
+            ("0.01", true),
+            ("100", true),
+            ("12.55", true),
+            ("0", false),
+            ("100.01", false),
+            ("-5", false),
+            ("12.555", false),
+        ] {
             assert_eq!(serde_json::from_str::<Percent>(text).is_ok(), good, "{text}");
         }
     }

@@ -195,6 +195,15 @@ pub struct OperationProblem {
     pub request_id: Option<String>,
 }
 
+/// An amount taken from a budget for an accepted offer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetHold {
+    /// The budget and its month: `default/0/2026-11`.
+    pub budget: String,
+    /// Minor units.
+    pub amount: i64,
+}
+
 /// One durable, ordered piece of Stripe work. Operations on one subscription are applied in the order of their ids.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
@@ -214,6 +223,8 @@ pub struct Operation {
     pub state: OperationState,
     /// The steps that Stripe has answered.
     pub steps: Vec<StepRecord>,
+    /// What it holds of budgets; given back when it is rejected.
+    pub holds: Vec<BudgetHold>,
     /// How often it has been tried.
     pub attempts: u32,
     /// Not before this.
@@ -227,9 +238,10 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// A new operation, due at once unless said otherwise.
+    /// A new operation, not to be tried before `due_at`.
     #[must_use]
     pub fn new(
+        id: OperationId,
         session: &super::session::Session,
         offer: Option<OfferId>,
         effect: Effect,
@@ -237,15 +249,16 @@ impl Operation {
         now: Timestamp,
     ) -> Self {
         Self {
-            id: OperationId::generate(now),
+            id,
             session: session.id,
             offer,
-            subscription: session.subscription.id.clone(),
-            livemode: session.subscription.livemode,
+            subscription: session.subscription.clone(),
+            livemode: session.livemode,
             effect,
             state: OperationState::Pending,
             steps: Vec::new(),
             attempts: 0,
+            holds: Vec::new(),
             due_at,
             created_at: now,
             updated_at: now,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ids::{CustomerId, OfferId, OperationId, SessionId};
+use super::ids::{CustomerId, OfferId, OperationId, SessionId, SubscriptionId};
 use super::offer::{Choice, Key, OfferState, PresentedOffer, Terms};
 use super::operation::{CancelWhen, Effect, OperationState, StripeFeedback};
 use super::preview::extended_trial_end;
@@ -136,12 +136,19 @@ pub struct Session {
     pub id: SessionId,
     /// The app's customer.
     pub customer: CustomerId,
-    /// The subscription as billing showed it when the session began.
-    pub subscription: Subscription,
+    /// The subscription it is about.
+    pub subscription: SubscriptionId,
+    /// Live or test mode.
+    pub livemode: bool,
+    /// The subscription as billing showed it when the session began; absent when billing could not be asked and
+    /// nothing was known.
+    pub snapshot: Option<Subscription>,
     /// The flow it runs.
     pub flow: FlowRef,
     /// The language of its texts, a BCP 47 tag.
     pub locale: String,
+    /// What the app said about the moment, recorded and handed back; never used to decide.
+    pub context: Option<serde_json::Map<String, serde_json::Value>>,
     /// Whether it may be canceled at once, besides at the end of the period.
     pub cancel_now_allowed: bool,
     /// Where it stands.
@@ -150,6 +157,8 @@ pub struct Session {
     pub answers: Answers,
     /// Every offer presented, in order.
     pub offers: Vec<PresentedOffer>,
+    /// Whether the operation it waits for needs a person.
+    pub needs_attention: bool,
     /// When it began.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -181,6 +190,9 @@ pub enum Refused {
     /// The offer's time is over.
     #[error("the offer has expired; read the session for what is possible now")]
     OfferExpired,
+    /// Billing could not be asked when the session began.
+    #[error("billing could not be asked when this session began; begin a new one to get this offer")]
+    BillingUnknown,
     /// A choice is missing, out of range, or there is none to make.
     #[error("{0}")]
     Choice(&'static str),
@@ -208,7 +220,12 @@ impl Session {
             State::Applying { .. } => Step::Applying,
             State::Canceling { .. } => Step::Canceling,
             State::Saved { .. } | State::Canceled { .. } | State::Abandoned => Step::Done,
-            State::Deciding if self.offers.iter().any(|offer| offer.state == OfferState::Presented) => {
+            State::Deciding
+                if self
+                    .offers
+                    .iter()
+                    .any(|offer| offer.state == OfferState::Presented) =>
+            {
                 Step::Offer
             }
             State::Deciding if self.answers.reason.is_none() && self.offers.is_empty() => Step::Survey,
@@ -258,7 +275,12 @@ impl Session {
         now: Timestamp,
     ) -> Result<Option<Effect>, Refused> {
         self.deciding()?;
-        let effect = effect(&self.open_offer(id, now)?.terms, choice, &self.subscription, now)?;
+        let effect = effect(
+            &self.open_offer(id, now)?.terms,
+            choice,
+            self.snapshot.as_ref(),
+            now,
+        )?;
         let offer = self.open_offer_mut(id, now)?;
         offer.state = OfferState::Accepted;
         offer.choice = choice;
@@ -292,7 +314,12 @@ impl Session {
     ///
     /// # Errors
     /// When the session is closed, a cancellation is on its way, or `now` is not allowed.
-    pub fn cancel(&mut self, when: CancelWhen, operation: OperationId, now: Timestamp) -> Result<Effect, Refused> {
+    pub fn cancel(
+        &mut self,
+        when: CancelWhen,
+        operation: OperationId,
+        now: Timestamp,
+    ) -> Result<Effect, Refused> {
         match self.state {
             State::Canceling { .. } => return Err(Refused::Canceling),
             State::Deciding | State::Applying { .. } => {}
@@ -302,6 +329,7 @@ impl Session {
             return Err(Refused::NowNotAllowed);
         }
         self.state = State::Canceling { when, operation };
+        self.needs_attention = false;
         self.updated_at = now;
         let words = [self.answers.follow_up.as_deref(), self.answers.comment.as_deref()];
         let comment = words.into_iter().flatten().collect::<Vec<_>>().join("\n");
@@ -331,7 +359,9 @@ impl Session {
         over
     }
 
-    /// Takes note of what became of one of its operations. `after` is the subscription as billing showed it then.
+    /// Takes note of what became of one of its operations. A cancellation is never taken back: an operation that cannot
+    /// carry it out needs attention, and the session goes on waiting for it.
+    /// `after` is the subscription as billing showed it then.
     /// Says whether anything changed; told twice, it changes nothing the second time.
     pub fn settle(
         &mut self,
@@ -352,9 +382,18 @@ impl Session {
                 let ends = after.and_then(|s| s.ended_at.or(s.cancel_at).or_else(|| s.current_period_end()));
                 self.close(State::Canceled { effective_at: ends }, now);
             }
-            // Billing cannot take it: the subscriber must be able to try again, and operations see the problem.
-            (State::Canceling { operation, .. }, OperationState::Rejected) if operation == id => {
-                self.state = State::Deciding;
+            (
+                State::Applying { operation, .. } | State::Canceling { operation, .. },
+                OperationState::NeedsAttention,
+            ) if operation == id && !self.needs_attention => {
+                self.needs_attention = true;
+                self.updated_at = now;
+            }
+            (
+                State::Applying { operation, .. } | State::Canceling { operation, .. },
+                OperationState::Pending,
+            ) if operation == id && self.needs_attention => {
+                self.needs_attention = false;
                 self.updated_at = now;
             }
             _ => return false,
@@ -384,6 +423,7 @@ impl Session {
         if let Ok(offer) = self.offer_mut(id) {
             offer.state = OfferState::Rejected;
         }
+        self.needs_attention = false;
         self.updated_at = now;
     }
 
@@ -397,11 +437,18 @@ impl Session {
     }
 
     fn offer_mut(&mut self, id: OfferId) -> Result<&mut PresentedOffer, Refused> {
-        self.offers.iter_mut().find(|offer| offer.id == id).ok_or(Refused::NoSuchOffer)
+        self.offers
+            .iter_mut()
+            .find(|offer| offer.id == id)
+            .ok_or(Refused::NoSuchOffer)
     }
 
     fn open_offer(&self, id: OfferId, now: Timestamp) -> Result<&PresentedOffer, Refused> {
-        let offer = self.offers.iter().find(|offer| offer.id == id).ok_or(Refused::NoSuchOffer)?;
+        let offer = self
+            .offers
+            .iter()
+            .find(|offer| offer.id == id)
+            .ok_or(Refused::NoSuchOffer)?;
         if offer.state != OfferState::Presented {
             Err(Refused::OfferDecided(offer.state))
         } else if offer.expires_at <= now {
@@ -418,6 +465,7 @@ impl Session {
 
     fn close(&mut self, state: State, now: Timestamp) {
         self.state = state;
+        self.needs_attention = false;
         self.updated_at = now;
         self.closed_at = Some(now);
     }
@@ -427,7 +475,7 @@ impl Session {
 fn effect(
     terms: &Terms,
     choice: Option<Choice>,
-    subscription: &Subscription,
+    subscription: Option<&Subscription>,
     now: Timestamp,
 ) -> Result<Option<Effect>, Refused> {
     if choice.is_some() && !matches!(terms, Terms::Pause(_)) {
@@ -440,18 +488,31 @@ fn effect(
             let index = match (choice, pause.choices.len()) {
                 (Some(index), _) => usize::from(index),
                 (None, 1) => 0,
-                (None, _) => return Err(Refused::Choice("say which of the `choices`, counted from 0, in `choice`")),
+                (None, _) => {
+                    return Err(Refused::Choice(
+                        "say which of the `choices`, counted from 0, in `choice`",
+                    ));
+                }
             };
             let length = pause.choices.get(index);
-            let length = length.ok_or(Refused::Choice("`choice` must be an index into the offer's `choices`"))?;
-            Some(Effect::Pause { behavior: pause.behavior, resumes_at: length.after(now) })
+            let length = length.ok_or(Refused::Choice(
+                "`choice` must be an index into the offer's `choices`",
+            ))?;
+            Some(Effect::Pause {
+                behavior: pause.behavior,
+                resumes_at: length.after(now),
+            })
         }
         Terms::TrialExtension(extension) => {
-            Some(Effect::ExtendTrial { trial_end: extended_trial_end(extension.days, subscription, now) })
+            let subscription = subscription.ok_or(Refused::BillingUnknown)?;
+            Some(Effect::ExtendTrial {
+                trial_end: extended_trial_end(extension.days, subscription, now),
+            })
         }
-        Terms::FreeFeatures(features) => {
-            Some(Effect::AttachFeatures { price: features.price.clone(), until: features.lasts.after(now) })
-        }
+        Terms::FreeFeatures(features) => Some(Effect::AttachFeatures {
+            price: features.price.clone(),
+            until: features.lasts.after(now),
+        }),
         Terms::Contact(_) | Terms::Redirect(_) | Terms::Custom(_) => None,
     })
 }

@@ -5,7 +5,9 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ids::{CouponId, DiscountId, PriceId, ProductId, StripeCustomerId, SubscriptionId, SubscriptionItemId};
+use super::ids::{
+    CouponId, DiscountId, PriceId, ProductId, StripeCustomerId, SubscriptionId, SubscriptionItemId,
+};
 use super::money::{Currency, Money, Percent};
 use super::offer::PauseBehavior;
 use super::span::{Interval, Span};
@@ -191,7 +193,10 @@ impl Subscription {
     #[must_use]
     pub fn mrr(&self) -> Money {
         let exact: Decimal = self.items.iter().map(Item::monthly_amount).sum();
-        Money { amount: i64::try_from(exact.round()).unwrap_or(i64::MAX), currency: self.currency }
+        Money {
+            amount: i64::try_from(exact.round()).unwrap_or(i64::MAX),
+            currency: self.currency,
+        }
     }
 
     /// Whether an end is already scheduled, by flag or by date.

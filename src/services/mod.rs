@@ -4,3 +4,4 @@
 //! SQL belongs here.
 
 pub mod error;
+pub mod idempotency;
