@@ -6,6 +6,7 @@
 
 pub mod eligibility;
 pub mod facts;
+pub mod history;
 pub mod ids;
 pub mod money;
 pub mod offer;

@@ -1,0 +1,23 @@
+//! What earlier sessions of a customer came to.
+
+use jiff::Timestamp;
+
+use super::offer::{Key, OfferType};
+
+/// The most offers remembered of each kind, the most recent first.
+pub const MAX_REMEMBERED_OFFERS: usize = 100;
+
+/// What earlier sessions of a customer came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// Sessions begun.
+    pub sessions: u32,
+    /// Sessions that ended in a save.
+    pub saves: u32,
+    /// When the last of those ended.
+    pub last_save_at: Option<Timestamp>,
+    /// Offers accepted, with the time; at most [`MAX_REMEMBERED_OFFERS`], the most recent first.
+    pub accepted: Vec<(OfferType, Key, Timestamp)>,
+    /// Offers declined, with the time; at most [`MAX_REMEMBERED_OFFERS`], the most recent first.
+    pub declined: Vec<(OfferType, Key, Timestamp)>,
+}
