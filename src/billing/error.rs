@@ -1,0 +1,101 @@
+//! What a call to Stripe answers when it does not answer with what was asked for.
+
+use std::fmt;
+use std::time::Duration;
+
+use stripe_client_core::StripeClientErr;
+
+use crate::domain::operation::OperationProblem;
+
+/// Whether the call is known to have done nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StripeErrorKind {
+    /// Stripe refused for good and did nothing.
+    Rejected,
+    /// Time-outs, lost connections, 409, 429, 5xx, unreadable answers: Stripe may or may not have acted.
+    Unknown,
+    /// The secret key is not accepted; nothing was done, and nothing will be until somebody changes it.
+    Unauthorized,
+    /// The secret key lacks a permission; nothing was done.
+    Permission,
+}
+
+/// Why a call to Stripe failed: final or unknown, never both.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StripeError {
+    /// Final or unknown.
+    pub kind: StripeErrorKind,
+    /// The HTTP status, when there was an answer.
+    pub status: Option<u16>,
+    /// Stripe's error code or type; ours (`timeout`, `connection_failed`, `unreadable_answer`, `http_502`) without one.
+    pub code: String,
+    /// Stripe's message, for operations; never for a subscriber, never in a log line.
+    pub message: String,
+    /// Stripe's request id.
+    pub request_id: Option<String>,
+    /// How long Stripe asked to be left alone.
+    pub retry_after: Option<Duration>,
+    /// Whether the idempotency key can bring nothing but this answer any more: Stripe replays a remembered 5xx, or
+    /// holds the key for a request with other parameters. The way on is to look, then to use another key.
+    pub key_spent: bool,
+}
+
+impl StripeError {
+    /// An error without an answer of Stripe's behind it.
+    pub(super) fn unknown(code: &str, message: impl fmt::Display) -> Self {
+        Self {
+            kind: StripeErrorKind::Unknown,
+            status: None,
+            code: code.to_owned(),
+            message: message.to_string(),
+            request_id: None,
+            retry_after: None,
+            key_spent: false,
+        }
+    }
+
+    /// Whether Stripe has no such object.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.kind == StripeErrorKind::Rejected
+            && (self.code == "resource_missing" || self.status == Some(404))
+    }
+}
+
+impl From<StripeError> for OperationProblem {
+    fn from(error: StripeError) -> Self {
+        Self {
+            code: error.code,
+            message: error.message,
+            request_id: error.request_id,
+        }
+    }
+}
+
+impl fmt::Display for StripeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status {
+            Some(status) => write!(f, "Stripe answered {status} {}", self.code)?,
+            None => write!(f, "no answer from Stripe: {}", self.code)?,
+        }
+        match &self.request_id {
+            Some(id) => write!(f, " ({id})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Without Stripe's message, which may quote what was sent.
+impl fmt::Debug for StripeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.kind)
+    }
+}
+
+impl std::error::Error for StripeError {}
+
+impl StripeClientErr for StripeError {
+    fn deserialize_err(msg: impl fmt::Display) -> Self {
+        Self::unknown("unreadable_answer", msg)
+    }
+}

@@ -1,0 +1,130 @@
+//! What the rest of the program asks of Stripe.
+
+use futures_util::future::try_join_all;
+use stripe_billing::subscription::{ListSubscription, RetrieveSubscription};
+use stripe_billing::subscription_item::ListSubscriptionItem;
+use stripe_client_core::{RequestBuilder, StripeRequest};
+use stripe_product::coupon::ListCoupon;
+
+use super::error::StripeError;
+use super::transport::{InvalidOptions, StripeOptions, Transport};
+use super::wire::{self, Seen};
+use crate::domain::ids::{StripeCustomerId, SubscriptionId};
+use crate::domain::subscription::Subscription;
+
+/// How many pages of a list are read at most; a hundred objects each.
+const MAX_PAGES: usize = 10;
+
+/// Stripe, as the services see it. Cheap to clone; clones share the connections.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    pub(super) transport: Transport,
+}
+
+impl Gateway {
+    /// A gateway to the account that the key belongs to. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// When the options make no sense, or TLS cannot be set up.
+    pub fn new(options: &StripeOptions) -> Result<Self, InvalidOptions> {
+        Ok(Self {
+            transport: Transport::new(options)?,
+        })
+    }
+
+    /// Whether the key is one for live mode.
+    #[must_use]
+    pub fn livemode(&self) -> bool {
+        self.transport.livemode()
+    }
+
+    /// The subscription as Stripe has it now, ended ones included; none when Stripe knows no such subscription.
+    ///
+    /// # Errors
+    /// When Stripe cannot be asked, or its answer not be read.
+    pub async fn subscription(&self, id: &SubscriptionId) -> Result<Option<Subscription>, StripeError> {
+        Ok(self.look(id).await?.map(|seen| seen.subscription))
+    }
+
+    /// The customer's subscriptions that have not ended, newest first.
+    ///
+    /// # Errors
+    /// When Stripe cannot be asked, or its answer not be read.
+    pub async fn subscriptions_of(
+        &self,
+        customer: &StripeCustomerId,
+    ) -> Result<Vec<Subscription>, StripeError> {
+        let first = ListSubscription::new().customer(customer.as_str()).limit(100);
+        // A list cannot be expanded as deep as a single subscription, so it yields ids only.
+        let ids = self.pages(|after| match after {
+            Some(after) => first.clone().starting_after(after).build(),
+            None => first.build(),
+        });
+        let ids: Vec<wire::Named> = ids.await?;
+        let ids: Vec<SubscriptionId> = ids.iter().filter_map(|named| named.id.parse().ok()).collect();
+        let subscriptions = try_join_all(ids.iter().map(|id| self.subscription(id))).await?;
+        Ok(subscriptions
+            .into_iter()
+            .flatten()
+            .filter(|found| !found.status.is_ended())
+            .collect())
+    }
+
+    /// Whether Stripe answers, takes the key, and speaks the version that the crate was made for.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn check(&self) -> Result<(), StripeError> {
+        ListCoupon::new().limit(1).send(&self.transport).await.map(drop)
+    }
+
+    /// The subscription with what plans need of it.
+    pub(super) async fn look(&self, id: &SubscriptionId) -> Result<Option<Seen>, StripeError> {
+        let request = RetrieveSubscription::new(id.as_str())
+            .expand(wire::EXPAND.map(str::to_owned))
+            .build();
+        let answer = match self.transport.exchange(request, None).await {
+            Ok(answer) => answer,
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut subscription: wire::Subscription = answer.parse()?;
+        if subscription.items.has_more {
+            subscription.items.data = self.items(id).await?;
+        }
+        let seen = subscription.into_seen(answer.request_id);
+        seen.map(Some)
+            .map_err(|why| StripeError::unknown("unreadable_answer", why))
+    }
+
+    /// All items of a subscription that has more than come with it.
+    async fn items(&self, id: &SubscriptionId) -> Result<Vec<wire::Item>, StripeError> {
+        let first = ListSubscriptionItem::new(id.as_str())
+            .limit(100)
+            .expand(wire::EXPAND_ITEMS.map(str::to_owned));
+        let request = |after: Option<String>| match after {
+            Some(after) => first.clone().starting_after(after).build(),
+            None => first.build(),
+        };
+        self.pages(request).await
+    }
+
+    /// Every object of a list, in Stripe's order.
+    async fn pages<T: wire::HasId + serde::de::DeserializeOwned>(
+        &self,
+        request: impl Fn(Option<String>) -> RequestBuilder,
+    ) -> Result<Vec<T>, StripeError> {
+        let mut all: Vec<T> = Vec::new();
+        for _ in 0..MAX_PAGES {
+            let after = all.last().map(|last| last.id().to_owned());
+            let answer = self.transport.exchange(request(after), None).await?;
+            let page: wire::Page<T> = answer.parse()?;
+            let more = page.has_more && !page.data.is_empty();
+            all.extend(page.data);
+            if !more {
+                break;
+            }
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,140 @@
+//! A discount: a coupon of the operation's own, then the subscription's discounts with it.
+
+use std::collections::HashMap;
+
+use rust_decimal::prelude::ToPrimitive;
+use stripe_billing::subscription::DiscountsDataParam;
+use stripe_client_core::StripeRequest;
+use stripe_product::coupon::{CreateCoupon, DeleteCoupon, RetrieveCoupon};
+use stripe_shared::CouponDuration;
+
+use super::change::update;
+use super::{Attempt, Halt};
+use crate::billing::error::StripeError;
+use crate::billing::wire::{Coupon, MARK, Seen};
+use crate::domain::money::{Money, Percent};
+use crate::domain::offer::{DiscountDuration, DiscountTerms, DiscountValue};
+use crate::domain::operation::{Operation, StepRecord};
+
+pub(super) const COUPON: &str = "coupon";
+pub(super) const DISCOUNT: &str = "discount";
+
+/// The id of the operation's coupon, known before it is made, so that a lost answer loses nothing.
+fn coupon_id(operation: &Operation) -> String {
+    format!("co_{}", operation.id)
+}
+
+/// The discount that was made of the operation's coupon.
+pub(super) fn found(operation: &Operation, seen: &Seen) -> Option<String> {
+    let coupon = coupon_id(operation);
+    let ours = seen
+        .subscription
+        .discounts
+        .iter()
+        .find(|discount| discount.coupon.as_str() == coupon);
+    ours.map(|discount| discount.id.to_string())
+}
+
+/// Whether a discount has been made of the coupon, which allows for one only, even if it is over by now.
+pub(super) async fn is_redeemed(attempt: Attempt<'_>) -> Result<bool, StripeError> {
+    let request = RetrieveCoupon::new(coupon_id(attempt.operation)).build();
+    match attempt.gateway.transport.exchange(request, None).await {
+        Ok(answer) => Ok(answer.parse::<Coupon>()?.times_redeemed > 0),
+        Err(error) if error.is_missing() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The next of the two steps.
+pub(super) async fn act(
+    attempt: Attempt<'_>,
+    seen: &Seen,
+    terms: DiscountTerms,
+    generation: u32,
+) -> Result<StepRecord, Halt> {
+    if attempt.has_done(COUPON) {
+        attach(attempt, seen, generation).await
+    } else {
+        make_coupon(attempt, terms, generation).await
+    }
+}
+
+async fn make_coupon(
+    attempt: Attempt<'_>,
+    terms: DiscountTerms,
+    generation: u32,
+) -> Result<StepRecord, Halt> {
+    let request = coupon(attempt.operation, terms)?.build();
+    let key = attempt.key(COUPON, generation);
+    let id = coupon_id(attempt.operation);
+    let request_id = match attempt.gateway.transport.exchange(request, Some(key)).await {
+        Ok(answer) => answer.request_id,
+        // Nobody else makes coupons with our operations' ids.
+        Err(error) if error.code == "resource_already_exists" => error.request_id,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(attempt.record(COUPON, Some(id), request_id))
+}
+
+fn coupon(operation: &Operation, terms: DiscountTerms) -> Result<CreateCoupon, StripeError> {
+    let mark = HashMap::from([(MARK.to_owned(), operation.id.to_string())]);
+    let coupon = CreateCoupon::new()
+        .id(coupon_id(operation))
+        .max_redemptions(1)
+        .metadata(mark);
+    let coupon = match terms.duration {
+        DiscountDuration::Once => coupon.duration(CouponDuration::Once),
+        DiscountDuration::Repeating { months } => coupon
+            .duration(CouponDuration::Repeating)
+            .duration_in_months(i64::from(months)),
+        DiscountDuration::Forever => coupon.duration(CouponDuration::Forever),
+    };
+    match terms.value {
+        DiscountValue::Percent(percent) => Ok(by_percent(coupon, percent)),
+        DiscountValue::Amount(money) => by_amount(coupon, money),
+    }
+}
+
+/// The name is what the customer reads on the invoice.
+fn by_percent(coupon: CreateCoupon, percent: Percent) -> CreateCoupon {
+    let share = percent.as_decimal().to_f64().unwrap_or_default();
+    coupon.percent_off(share).name(format!("{percent}% off"))
+}
+
+fn by_amount(coupon: CreateCoupon, money: Money) -> Result<CreateCoupon, StripeError> {
+    let currency: stripe_types::Currency = money.currency.as_str().parse().map_err(|_| {
+        StripeError::unknown(
+            "unknown_currency",
+            format!("Stripe has no currency `{}`", money.currency),
+        )
+    })?;
+    Ok(coupon
+        .amount_off(money.amount)
+        .currency(currency)
+        .name("Discount"))
+}
+
+async fn attach(attempt: Attempt<'_>, seen: &Seen, generation: u32) -> Result<StepRecord, Halt> {
+    // Stripe replaces the whole list, so what is there is sent along.
+    let kept = seen.subscription.discounts.iter().map(|discount| {
+        let mut kept = DiscountsDataParam::new();
+        kept.discount = Some(discount.id.to_string());
+        kept
+    });
+    let mut added = DiscountsDataParam::new();
+    added.coupon = Some(coupon_id(attempt.operation));
+    let discounts: Vec<_> = kept.chain([added]).collect();
+    update(attempt, DISCOUNT, generation, |request| {
+        request.discounts(discounts)
+    })
+    .await
+}
+
+/// Takes an unused coupon away. If that fails it stays, and does no harm: it was good for one discount, and nobody
+/// knows its id.
+pub(super) async fn discard_coupon(attempt: Attempt<'_>) {
+    let request = DeleteCoupon::new(coupon_id(attempt.operation)).build();
+    if let Err(error) = attempt.gateway.transport.exchange(request, None).await {
+        tracing::warn!(operation = %attempt.operation.id, %error, "an unused coupon stays behind");
+    }
+}

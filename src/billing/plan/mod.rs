@@ -1,0 +1,326 @@
+//! Plans: how each effect of an operation is brought about, one step at a time.
+//!
+//! Every attempt looks at the subscription first. What is there already counts as applied, whoever's answer was lost;
+//! what is not is checked for eligibility anew and then asked of Stripe under a key made from the operation's id. After
+//! the last step the subscription is read back, and only what is seen there is called applied. So an operation can be
+//! taken up after any crash, by any process, also after Stripe has forgotten its keys, and acts once.
+
+mod cancel;
+mod change;
+mod discount;
+mod features;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::error::{StripeError, StripeErrorKind};
+use super::gateway::Gateway;
+use super::wire::Seen;
+use crate::domain::eligibility::{self, Ineligible};
+use crate::domain::operation::{Effect, Operation, OperationProblem, StepRecord};
+use crate::domain::subscription::Subscription;
+
+/// How many idempotency keys a step may use up. A key is spent when Stripe has bound it to a 5xx or to other
+/// parameters; the next one follows after another look.
+const GENERATIONS: u32 = 5;
+
+/// How far one call of [`Gateway::advance`] has brought an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Stripe has done a step. Make the record durable, then advance again.
+    Step(StepRecord),
+    /// The effect was seen in Stripe. Final.
+    Applied {
+        /// The subscription as it was read back.
+        subscription: Subscription,
+        /// The last step, when this call did or found it; to be recorded with the outcome.
+        last: Option<StepRecord>,
+    },
+    /// The effect cannot be had; the subscription was not changed. Final.
+    Rejected(OperationProblem),
+    /// It may or may not have happened. Advance again later.
+    Unknown {
+        /// What went wrong.
+        problem: OperationProblem,
+        /// How long Stripe asked to be left alone, at least.
+        retry_after: Option<Duration>,
+    },
+    /// A person has to look. Advancing again is safe, and useful once the cause is gone.
+    NeedsAttention(OperationProblem),
+}
+
+/// Why an attempt ends early.
+enum Halt {
+    /// Stripe's answer, or its silence.
+    Stripe(StripeError),
+    /// The subscription cannot take it.
+    Ineligible(OperationProblem),
+    /// Nothing that trying again would change.
+    Attention(OperationProblem),
+}
+
+impl From<StripeError> for Halt {
+    fn from(error: StripeError) -> Self {
+        Self::Stripe(error)
+    }
+}
+
+impl From<Ineligible> for Halt {
+    fn from(reason: Ineligible) -> Self {
+        Self::Ineligible(problem(reason.code(), reason))
+    }
+}
+
+fn problem(code: &str, message: impl std::fmt::Display) -> OperationProblem {
+    OperationProblem {
+        code: code.to_owned(),
+        message: message.to_string(),
+        request_id: None,
+    }
+}
+
+impl Gateway {
+    /// Takes the operation its next step further: the first that is not in `operation.steps`. `now` is the present,
+    /// for eligibility and for the record.
+    pub async fn advance(&self, operation: &Operation, now: Timestamp) -> Progress {
+        let attempt = Attempt {
+            gateway: self,
+            operation,
+            now,
+        };
+        let progress = attempt.run().await;
+        if matches!(progress, Progress::Rejected(_)) {
+            attempt.clean_up().await;
+        }
+        progress
+    }
+}
+
+/// One attempt at one operation.
+#[derive(Clone, Copy)]
+struct Attempt<'a> {
+    gateway: &'a Gateway,
+    operation: &'a Operation,
+    now: Timestamp,
+}
+
+impl Attempt<'_> {
+    async fn run(self) -> Progress {
+        let mut outcome = self.step(0).await;
+        for generation in 1..GENERATIONS {
+            match &outcome {
+                Err(Halt::Stripe(error)) if error.key_spent => outcome = self.step(generation).await,
+                _ => break,
+            }
+        }
+        match outcome {
+            Ok(progress) => progress,
+            Err(halt) => self.settle(halt),
+        }
+    }
+
+    async fn step(self, generation: u32) -> Result<Progress, Halt> {
+        let seen = self.look().await?;
+        let last = last_step(&self.operation.effect);
+        if let Some(result) = self.found(&seen) {
+            let new = !self.has_done(last);
+            let record = new.then(|| self.record(last, result, seen.request_id.clone()));
+            return Ok(Progress::Applied {
+                subscription: seen.subscription,
+                last: record,
+            });
+        }
+        if self.has_done(last) {
+            return self.faded(seen).await;
+        }
+        self.allowed(&seen.subscription)?;
+        let record = match self.act(&seen, generation).await {
+            Ok(record) => record,
+            Err(Halt::Stripe(refusal)) if refusal.kind == StripeErrorKind::Rejected => {
+                return self.refused(refusal).await;
+            }
+            Err(halt) => return Err(halt),
+        };
+        if record.name != last {
+            return Ok(Progress::Step(record));
+        }
+        // Not seen, or not to be seen just now: the step is recorded, and the next call looks again.
+        match self.look().await {
+            Ok(seen) if self.found(&seen).is_some() => Ok(Progress::Applied {
+                subscription: seen.subscription,
+                last: Some(record),
+            }),
+            _ => Ok(Progress::Step(record)),
+        }
+    }
+
+    async fn look(self) -> Result<Seen, Halt> {
+        if self.operation.livemode != self.gateway.livemode() {
+            let why = "the operation belongs to the other mode (live or test) than the configured key";
+            return Err(Halt::Attention(problem("other_mode", why)));
+        }
+        let seen = self.gateway.look(&self.operation.subscription).await?;
+        let why = "Stripe knows no such subscription in the account of the configured key";
+        seen.ok_or_else(|| Halt::Ineligible(problem("subscription_missing", why)))
+    }
+
+    /// Whether the effect is there, and what the last step would have answered.
+    fn found(self, seen: &Seen) -> Option<Option<String>> {
+        match &self.operation.effect {
+            Effect::Discount { .. } => discount::found(self.operation, seen).map(Some),
+            Effect::Pause { behavior, resumes_at } => {
+                change::is_paused(seen, *behavior, *resumes_at).then_some(None)
+            }
+            Effect::ExtendTrial { trial_end } => change::ends_trial(seen, *trial_end).then_some(None),
+            Effect::AttachFeatures { .. } => features::attached(self.operation, seen).map(Some),
+            Effect::DetachFeatures { price } => features::is_detached(seen, price).then_some(None),
+            Effect::Cancel { when, .. } => cancel::is_canceled(seen, *when).then_some(None),
+        }
+    }
+
+    /// Stripe has done the last step, and the effect is not to be seen: is its time over, or was it undone?
+    async fn faded(self, seen: Seen) -> Result<Progress, Halt> {
+        let over = match &self.operation.effect {
+            Effect::Discount { .. } => discount::is_redeemed(self).await?,
+            Effect::Pause { resumes_at: end, .. }
+            | Effect::ExtendTrial { trial_end: end }
+            | Effect::AttachFeatures { until: end, .. } => *end <= self.now,
+            Effect::DetachFeatures { .. } | Effect::Cancel { .. } => false,
+        };
+        if over || seen.subscription.status.is_ended() {
+            return Ok(Progress::Applied {
+                subscription: seen.subscription,
+                last: None,
+            });
+        }
+        let why = "Stripe answered that it was done, but the subscription does not show it; somebody may have undone it";
+        Err(Halt::Attention(problem("effect_not_visible", why)))
+    }
+
+    /// Stripe has refused the step. An earlier attempt whose answer was lost may be why.
+    async fn refused(self, refusal: StripeError) -> Result<Progress, Halt> {
+        let seen = self.look().await?;
+        let found = self.found(&seen);
+        let spent =
+            matches!(self.operation.effect, Effect::Discount { .. }) && discount::is_redeemed(self).await?;
+        if found.is_none() && !spent {
+            return Err(Halt::Stripe(refusal));
+        }
+        let last = self.record(
+            last_step(&self.operation.effect),
+            found.flatten(),
+            seen.request_id,
+        );
+        Ok(Progress::Applied {
+            subscription: seen.subscription,
+            last: Some(last),
+        })
+    }
+
+    /// Whether the subscription, as it is now, can take it.
+    fn allowed(self, subscription: &Subscription) -> Result<(), Halt> {
+        let effect = &self.operation.effect;
+        let end = match effect {
+            Effect::Pause { resumes_at: end, .. }
+            | Effect::ExtendTrial { trial_end: end }
+            | Effect::AttachFeatures { until: end, .. } => Some(*end),
+            Effect::Discount { .. } | Effect::DetachFeatures { .. } | Effect::Cancel { .. } => None,
+        };
+        if end.is_some_and(|end| end <= self.now) {
+            let why = "it came so late that its time was over before it could begin";
+            return Err(Halt::Ineligible(problem("time_over", why)));
+        }
+        match change::terms(effect) {
+            Some(terms) => Ok(eligibility::check(&terms, subscription, self.now)?),
+            None => Ok(()),
+        }
+    }
+
+    async fn act(self, seen: &Seen, generation: u32) -> Result<StepRecord, Halt> {
+        match &self.operation.effect {
+            Effect::Discount { terms } => discount::act(self, seen, *terms, generation).await,
+            Effect::Pause { behavior, resumes_at } => {
+                change::pause(self, *behavior, *resumes_at, generation).await
+            }
+            Effect::ExtendTrial { trial_end } => change::extend_trial(self, *trial_end, generation).await,
+            Effect::AttachFeatures { price, .. } => features::attach(self, seen, price, generation).await,
+            Effect::DetachFeatures { price } => features::detach(self, seen, price).await,
+            Effect::Cancel {
+                when,
+                feedback,
+                comment,
+            } => {
+                let details = cancel::Details {
+                    when: *when,
+                    feedback: *feedback,
+                    comment: comment.as_deref(),
+                };
+                cancel::act(self, seen, details, generation).await
+            }
+        }
+    }
+
+    /// Leaves nothing behind of an operation that was rejected half-way.
+    async fn clean_up(self) {
+        if matches!(self.operation.effect, Effect::Discount { .. }) && self.has_done(discount::COUPON) {
+            discount::discard_coupon(self).await;
+        }
+    }
+
+    fn settle(self, halt: Halt) -> Progress {
+        // What was promised to be taken away cannot be dropped: where Stripe refuses, somebody has to do it.
+        let owed = matches!(
+            self.operation.effect,
+            Effect::Cancel { .. } | Effect::DetachFeatures { .. }
+        );
+        match halt {
+            Halt::Attention(problem) => Progress::NeedsAttention(problem),
+            Halt::Ineligible(problem) if owed => Progress::NeedsAttention(problem),
+            Halt::Ineligible(problem) => Progress::Rejected(problem),
+            Halt::Stripe(error) => match error.kind {
+                StripeErrorKind::Unknown => Progress::Unknown {
+                    retry_after: error.retry_after,
+                    problem: error.into(),
+                },
+                StripeErrorKind::Rejected if !owed => Progress::Rejected(error.into()),
+                _ => Progress::NeedsAttention(error.into()),
+            },
+        }
+    }
+
+    fn has_done(self, step: &str) -> bool {
+        self.operation.steps.iter().any(|done| done.name == step)
+    }
+
+    fn record(self, name: &str, result: Option<String>, request_id: Option<String>) -> StepRecord {
+        StepRecord {
+            name: name.to_owned(),
+            result,
+            request_id,
+            at: self.now,
+        }
+    }
+
+    /// The idempotency key of a step. Deterministic, so that whoever takes the operation up repeats the same request.
+    fn key(self, step: &str, generation: u32) -> String {
+        let id = self.operation.id;
+        if generation == 0 {
+            format!("{id}/{step}")
+        } else {
+            format!("{id}/{step}/{generation}")
+        }
+    }
+}
+
+/// The step after which the effect is there.
+fn last_step(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Discount { .. } => discount::DISCOUNT,
+        Effect::Pause { .. } => change::PAUSE,
+        Effect::ExtendTrial { .. } => change::TRIAL_END,
+        Effect::AttachFeatures { .. } => features::ATTACH,
+        Effect::DetachFeatures { .. } => features::DETACH,
+        Effect::Cancel { .. } => cancel::CANCEL,
+    }
+}
