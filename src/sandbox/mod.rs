@@ -1,1 +1,212 @@
-//! (floor)
+//! A Stripe-compatible server on loopback: stateful, strict, scriptable, in memory.
+//!
+//! `counteroffer demo` runs on it and so do all integration tests. It speaks Stripe's form encoding, answers in
+//! Stripe's shapes, refuses what Stripe refuses, keeps idempotency keys, sends signed webhooks, and has a clock that
+//! can be moved. Parameters that Stripe has and the sandbox does not model are refused by name, never ignored.
+//!
+//! One object kind a file. A call goes `server` -> `engine` (key, faults, idempotency) -> `routes` -> `params`
+//! -> the object's file, all behind one lock. This module knows no other floor of the crate: nothing here may import
+//! from `domain`, `store`, `billing`, `services` or `http`.
+mod account;
+mod calendar;
+mod clock;
+mod control;
+mod coupons;
+mod customers;
+mod delivery;
+mod discounts;
+mod engine;
+mod entitlements;
+mod errors;
+mod events;
+mod faults;
+mod features;
+mod form;
+mod idempotency;
+mod invoice_preview;
+mod invoices;
+mod invoicing;
+mod items;
+mod params;
+mod passage;
+mod prices;
+mod products;
+mod promotion_codes;
+mod prorations;
+mod record;
+mod render;
+mod routes;
+mod schedules;
+mod seeds;
+mod server;
+mod shared;
+mod state;
+mod subscription_items;
+mod subscription_update;
+mod subscriptions;
+mod webhook_endpoints;
+mod webhooks;
+
+pub use clock::SandboxClock;
+pub use engine::RecordedCall;
+pub use events::API_VERSION;
+pub use faults::{Fault, FaultKind};
+pub use seeds::Refused;
+pub use webhooks::{Delivery, WebhookEvent, signature};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use server::Running;
+use shared::Shared;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, PoisonError};
+use url::Url;
+
+/// What a sandbox is started with.
+#[derive(Debug, Clone)]
+pub struct SandboxConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub addr: SocketAddr,
+    /// The only key accepted, as Bearer token or Basic user name: `sk_test_…`.
+    pub secret_key: SecretString,
+    /// What webhooks are signed with: `whsec_…`.
+    pub webhook_secret: SecretString,
+    /// Where webhooks are delivered to.
+    pub webhook_url: Option<Url>,
+    /// How time passes.
+    pub clock: SandboxClock,
+}
+
+/// A running sandbox. Clones are handles to the same one; it ends when `stop` is called or the process ends.
+#[derive(Debug, Clone)]
+pub struct Sandbox {
+    shared: Arc<Shared>,
+    addr: SocketAddr,
+    url: Url,
+    running: Arc<Mutex<Option<Running>>>,
+}
+
+impl Sandbox {
+    /// Starts the server on a thread of its own; returns when it listens.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn start(config: SandboxConfig) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(config.addr)?;
+        let addr = listener.local_addr()?;
+        let url = Url::parse(&format!("http://{addr}/")).map_err(std::io::Error::other)?;
+        let shared = Arc::new(Shared::new(
+            config.secret_key.expose_secret(),
+            config.webhook_secret.expose_secret(),
+            config.webhook_url,
+            config.clock,
+        ));
+        let running = server::start(listener, Arc::clone(&shared)).await?;
+        Ok(Self {
+            shared,
+            addr,
+            url,
+            running: Arc::new(Mutex::new(Some(running))),
+        })
+    }
+
+    /// Stops listening and drops open connections; the state stays.
+    pub async fn stop(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(running) = running {
+            running.stop().await;
+        }
+    }
+
+    /// Listens again on the same port, with the state as it was. Does nothing while it runs.
+    ///
+    /// # Errors
+    /// When somebody else took the port in the meantime.
+    pub async fn start_again(&self) -> std::io::Result<()> {
+        if self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some()
+        {
+            return Ok(());
+        }
+        let running = server::start(TcpListener::bind(self.addr)?, Arc::clone(&self.shared)).await?;
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
+        Ok(())
+    }
+
+    /// The base address, `http://127.0.0.1:PORT/`; calls are below `/v1/`.
+    pub fn url(&self) -> Url {
+        self.url.clone()
+    }
+
+    /// The sandbox's time.
+    pub fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::from_second(self.shared.core().clock.now()).unwrap_or(jiff::Timestamp::MAX)
+    }
+
+    /// Moves the clock forward by this many seconds; everything that falls due happens, in order.
+    pub fn advance(&self, seconds: i64) {
+        self.shared.advance(seconds);
+    }
+
+    /// Makes the next matching calls misbehave.
+    pub fn script(&self, fault: Fault) {
+        self.shared.core().faults.push(fault);
+    }
+
+    /// Forgets all faults not yet used.
+    pub fn clear_faults(&self) {
+        self.shared.core().faults.clear();
+    }
+
+    /// Every call answered so far, oldest first; those made through `create` too.
+    pub fn calls(&self) -> Vec<RecordedCall> {
+        self.shared.core().calls.clone()
+    }
+
+    /// Forgets the calls so far, so that a test sees only its own.
+    pub fn clear_calls(&self) {
+        self.shared.core().calls.clear();
+    }
+
+    /// The object with this id as Stripe would show it, nothing expanded.
+    pub fn object(&self, id: &str) -> Option<Value> {
+        self.shared.object(id)
+    }
+
+    /// Where webhooks go from now on.
+    pub fn set_webhook_url(&self, url: Option<Url>) {
+        self.shared.core().outbox.url = url;
+        self.shared.woken.notify_one();
+    }
+
+    /// Switches automatic delivery on or off. It is off at first: a test delivers by hand.
+    pub fn auto_deliver(&self, on: bool) {
+        self.shared.core().outbox.automatic = on;
+        self.shared.woken.notify_one();
+    }
+
+    /// The events that wait for delivery, oldest first.
+    pub fn pending_webhooks(&self) -> Vec<WebhookEvent> {
+        self.shared.core().outbox.queue.iter().cloned().collect()
+    }
+
+    /// Takes the waiting events out of the queue: to be delivered reversed, twice, late, or never.
+    pub fn take_webhooks(&self) -> Vec<WebhookEvent> {
+        self.shared.core().outbox.queue.drain(..).collect()
+    }
+
+    /// Delivers these events in this order, each once, signed at the sandbox's time. Nothing is sent without a
+    /// webhook address.
+    pub async fn deliver(&self, events: &[WebhookEvent]) -> Vec<Delivery> {
+        self.shared.deliver(events).await
+    }
+
+    /// Delivers everything that waits, in order.
+    pub async fn deliver_all(&self) -> Vec<Delivery> {
+        let events = self.take_webhooks();
+        self.deliver(&events).await
+    }
+}

@@ -1,0 +1,250 @@
+//! How an invoice comes to its numbers: lines, discounts, totals.
+use super::discounts::{self, Reduction};
+use super::prorations::{full_amount, share};
+use super::record::Record;
+use super::render;
+use super::state::{ObjectKind, State, new_id};
+use serde_json::{Value, json};
+
+/// One line before discounts.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    item: String,
+    price: String,
+    /// Minor units; negative for credits.
+    amount: i64,
+    quantity: i64,
+    start: i64,
+    end: i64,
+    proration: bool,
+    description: String,
+}
+
+/// A line with what each discount takes off it.
+struct Reduced {
+    line: Line,
+    off: Vec<(String, i64)>,
+}
+
+/// A line for one whole period of an item, from `start` to `end`. Free while in trial.
+pub(super) fn whole_period(state: &State, item: &Record, start: i64, end: i64, free: bool) -> Line {
+    let price = item.text_or_empty("_price");
+    let product = state
+        .any(ObjectKind::Price, &price)
+        .map(|p| p.text_or_empty("product"))
+        .unwrap_or_default();
+    let name = state
+        .any(ObjectKind::Product, &product)
+        .map(|p| p.text_or_empty("name"))
+        .unwrap_or_default();
+    let quantity = item.int("quantity").unwrap_or(0);
+    Line {
+        item: item.text_or_empty("id"),
+        price,
+        amount: if free { 0 } else { full_amount(state, item) },
+        quantity,
+        start,
+        end,
+        proration: false,
+        description: if free {
+            format!("Trial period for {name}")
+        } else {
+            format!("{quantity} × {name}")
+        },
+    }
+}
+
+/// The prorations that wait on a subscription, as lines.
+pub(super) fn waiting(subscription: &Record) -> Vec<Line> {
+    let lines = subscription.records("_prorations");
+    let line = |p: &Record| Line {
+        item: p.text_or_empty("item"),
+        price: p.text_or_empty("price"),
+        amount: p.int("amount").unwrap_or(0),
+        quantity: p.int("quantity").unwrap_or(0),
+        start: p.int("start").unwrap_or(0),
+        end: p.int("end").unwrap_or(0),
+        proration: true,
+        description: p.text_or_empty("description"),
+    };
+    lines.iter().map(line).collect()
+}
+
+/// The discounts that an invoice of this subscription gets: the subscription's own, and only when it has none the
+/// customer's.
+pub(super) fn discounts_for(state: &State, subscription: &Record, at: i64) -> Vec<Reduction> {
+    let own = discounts::reductions(state, &subscription.texts("discounts"), at);
+    if !own.is_empty() {
+        return own;
+    }
+    let customer = state.any(
+        ObjectKind::Customer,
+        subscription.text("customer").unwrap_or_default(),
+    );
+    let theirs: Vec<String> = customer
+        .and_then(|c| c.text("_discount"))
+        .map(str::to_owned)
+        .into_iter()
+        .collect();
+    discounts::reductions(state, &theirs, at)
+}
+
+/// Everything an invoice says, as a record without payment state. `reductions` are those on the whole invoice;
+/// items bring their own, which go first.
+pub(super) fn invoice(
+    state: &State,
+    id: &str,
+    subscription: &Record,
+    lines: Vec<Line>,
+    reductions: &[Reduction],
+    at: i64,
+) -> Record {
+    let reduced = reduce(state, lines, reductions, at);
+    let subtotal = reduced.iter().map(|r| r.line.amount).sum::<i64>();
+    let mut off: Vec<(String, i64)> = Vec::new();
+    for (discount, amount) in reduced.iter().flat_map(|r| &r.off) {
+        match off.iter_mut().find(|(d, _)| d == discount) {
+            Some((_, sum)) => *sum = sum.saturating_add(*amount),
+            None => off.push((discount.clone(), *amount)),
+        }
+    }
+    let total = off
+        .iter()
+        .fold(subtotal, |rest, (_, amount)| rest.saturating_sub(*amount));
+    let customer = subscription.text_or_empty("customer");
+    let payer = state
+        .any(ObjectKind::Customer, &customer)
+        .cloned()
+        .unwrap_or_default();
+    let balance = payer.int("balance").unwrap_or(0);
+    let due = total.saturating_add(balance).max(0);
+    let period = reduced
+        .iter()
+        .map(|r| (r.line.start, r.line.end))
+        .next()
+        .unwrap_or((at, at));
+    let currency = subscription.text_or_empty("currency");
+    let shown: Vec<Value> = reduced
+        .iter()
+        .map(|r| line_json(state, id, subscription, r))
+        .collect();
+    let all: Vec<&str> = reductions.iter().map(|r| r.discount.as_str()).collect();
+    let mut record = Record::of(json!({
+        "id": id, "object": "invoice", "account_country": "US", "account_name": "Sandbox",
+        "account_tax_ids": null, "amount_due": due, "amount_overpaid": 0, "amount_paid": 0,
+        "amount_remaining": due, "amount_shipping": 0, "application": null, "attempt_count": 0,
+        "attempted": false, "auto_advance": false,
+        "automatic_tax": {"disabled_reason": null, "enabled": false, "liability": null, "provider": null,
+            "status": null},
+        "automatically_finalizes_at": null, "billing_reason": "upcoming",
+        "collection_method": subscription.value("collection_method"), "created": at, "currency": currency,
+        "custom_fields": null, "customer": customer, "customer_address": payer.value("address"),
+        "customer_email": payer.value("email"), "customer_name": payer.value("name"),
+        "customer_phone": payer.value("phone"), "customer_shipping": null,
+        "customer_tax_exempt": payer.value("tax_exempt"), "customer_tax_ids": [],
+    }));
+    let rest = json!({
+        "default_payment_method": null, "default_source": null, "default_tax_rates": [], "description": null,
+        "discounts": all, "due_date": null, "effective_at": null, "ending_balance": null, "footer": null,
+        "from_invoice": null, "hosted_invoice_url": null, "invoice_pdf": null, "issuer": {"type": "self"},
+        "last_finalization_error": null, "latest_revision": null,
+        "lines": render::list_of(shown, false, &format!("/v1/invoices/{id}/lines")),
+        "livemode": false, "metadata": {}, "next_payment_attempt": null, "number": null, "on_behalf_of": null,
+    });
+    record.0.extend(Record::of(rest).0);
+    let rest = json!({
+        "parent": {"type": "subscription_details", "quote_details": null, "subscription_details": {
+            "metadata": subscription.value("metadata"), "subscription": subscription.value("id")}},
+        "payment_settings": {"default_mandate": null, "payment_method_options": null,
+            "payment_method_types": null},
+        "period_end": period.1, "period_start": period.0, "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0, "receipt_number": null, "rendering": null,
+        "shipping_cost": null, "shipping_details": null, "starting_balance": balance,
+        "statement_descriptor": null, "status": "draft",
+        "status_transitions": {"finalized_at": null, "marked_uncollectible_at": null, "paid_at": null,
+            "voided_at": null},
+        "subtotal": subtotal, "subtotal_excluding_tax": subtotal, "test_clock": null, "total": total,
+        "total_discount_amounts": off.iter().map(discount_amount).collect::<Vec<Value>>(),
+        "total_excluding_tax": total, "total_pretax_credit_amounts": [], "total_taxes": [],
+        "webhooks_delivered_at": at, "_subscription": subscription.value("id"),
+    });
+    record.0.extend(Record::of(rest).0);
+    record
+}
+
+fn discount_amount(off: &(String, i64)) -> Value {
+    json!({"discount": off.0, "amount": off.1})
+}
+
+/// Takes the discounts off line by line, in their order, each from what the ones before it left. Credits and free
+/// lines get none.
+fn reduce(state: &State, lines: Vec<Line>, reductions: &[Reduction], at: i64) -> Vec<Reduced> {
+    let mut left_of_fixed: Vec<(String, i64)> = Vec::new();
+    let mut out = Vec::new();
+    for line in lines {
+        let item = state
+            .any(ObjectKind::SubscriptionItem, &line.item)
+            .cloned()
+            .unwrap_or_default();
+        let mut applied = discounts::reductions(state, &item.texts("discounts"), at);
+        applied.extend(reductions.iter().cloned());
+        let product = state
+            .any(ObjectKind::Price, &line.price)
+            .map(|p| p.text_or_empty("product"));
+        let mut rest = line.amount.max(0);
+        let mut off = Vec::new();
+        for reduction in applied {
+            let fits = reduction.products.is_empty()
+                || product.as_ref().is_some_and(|p| reduction.products.contains(p));
+            if !fits || rest == 0 {
+                continue;
+            }
+            let amount = match reduction.hundredths {
+                Some(hundredths) => share(rest, hundredths, 10_000),
+                None => take_fixed(&mut left_of_fixed, &reduction, rest),
+            };
+            rest = rest.saturating_sub(amount);
+            off.push((reduction.discount, amount));
+        }
+        out.push(Reduced { line, off });
+    }
+    out
+}
+
+/// What is left of a fixed amount goes to this line, as far as the line reaches.
+fn take_fixed(left: &mut Vec<(String, i64)>, reduction: &Reduction, rest: i64) -> i64 {
+    if !left.iter().any(|(discount, _)| *discount == reduction.discount) {
+        left.push((reduction.discount.clone(), reduction.amount));
+    }
+    let Some((_, remaining)) = left
+        .iter_mut()
+        .find(|(discount, _)| *discount == reduction.discount)
+    else {
+        return 0;
+    };
+    let amount = rest.min(*remaining);
+    *remaining = remaining.saturating_sub(amount);
+    amount
+}
+
+fn line_json(state: &State, invoice: &str, subscription: &Record, reduced: &Reduced) -> Value {
+    let line = &reduced.line;
+    let price = state
+        .any(ObjectKind::Price, &line.price)
+        .cloned()
+        .unwrap_or_default();
+    json!({
+        "id": new_id("il"), "object": "line_item", "amount": line.amount,
+        "currency": subscription.value("currency"), "description": line.description,
+        "discount_amounts": reduced.off.iter().map(discount_amount).collect::<Vec<Value>>(),
+        "discountable": !line.proration, "discounts": [], "invoice": invoice, "livemode": false, "metadata": {},
+        "parent": {"type": "subscription_item_details", "invoice_item_details": null,
+            "subscription_item_details": {"invoice_item": null, "proration": line.proration,
+                "proration_details": {"credited_items": null}, "subscription": subscription.value("id"),
+                "subscription_item": line.item}},
+        "period": {"end": line.end, "start": line.start}, "pretax_credit_amounts": [],
+        "pricing": {"price_details": {"price": line.price, "product": price.value("product")},
+            "type": "price_details", "unit_amount_decimal": price.value("unit_amount_decimal")},
+        "quantity": line.quantity, "subtotal": line.amount, "taxes": [],
+    })
+}

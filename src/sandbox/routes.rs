@@ -1,0 +1,225 @@
+//! The table of calls: method, path, parameters, and who answers.
+use super::errors::ApiError;
+use super::params::{EXPAND, Field};
+use super::record::Record;
+use super::state::State;
+use super::{account, coupons, customers, entitlements, events, features, invoice_preview, invoices, prices};
+use super::{products, promotion_codes, schedules, subscription_items, subscriptions, webhook_endpoints};
+use serde_json::Value;
+
+/// A call with its path variables and checked parameters.
+#[derive(Debug)]
+pub(super) struct Input {
+    pub(super) ids: Vec<String>,
+    pub(super) params: Record,
+}
+
+impl Input {
+    /// The first variable of the path; the routes that ask for it have one.
+    pub(super) fn id(&self) -> &str {
+        self.ids.first().map_or("", String::as_str)
+    }
+}
+
+/// What a call answers.
+pub(super) type Outcome = Result<Value, ApiError>;
+
+/// One call of the API.
+pub(super) struct Route {
+    pub(super) method: &'static str,
+    path: &'static str,
+    pub(super) spec: &'static [Field],
+    pub(super) run: fn(&mut State, &Input) -> Outcome,
+}
+
+const fn get(path: &'static str, spec: &'static [Field], run: fn(&mut State, &Input) -> Outcome) -> Route {
+    Route {
+        method: "GET",
+        path,
+        spec,
+        run,
+    }
+}
+
+const fn post(path: &'static str, spec: &'static [Field], run: fn(&mut State, &Input) -> Outcome) -> Route {
+    Route {
+        method: "POST",
+        path,
+        spec,
+        run,
+    }
+}
+
+const fn delete(path: &'static str, spec: &'static [Field], run: fn(&mut State, &Input) -> Outcome) -> Route {
+    Route {
+        method: "DELETE",
+        path,
+        spec,
+        run,
+    }
+}
+
+const ONLY_EXPAND: &[Field] = &[EXPAND];
+
+const ROUTES: &[Route] = &[
+    get("/v1/account", ONLY_EXPAND, account::retrieve),
+    post("/v1/customers", customers::CREATE, customers::create),
+    get("/v1/customers", customers::LIST, customers::list),
+    get("/v1/customers/{}", ONLY_EXPAND, customers::retrieve),
+    post("/v1/customers/{}", customers::UPDATE, customers::update),
+    delete("/v1/customers/{}", &[], customers::delete),
+    delete("/v1/customers/{}/discount", &[], customers::delete_discount),
+    post("/v1/products", products::CREATE, products::create),
+    get("/v1/products", products::LIST, products::list),
+    get("/v1/products/{}", ONLY_EXPAND, products::retrieve),
+    post("/v1/products/{}", products::UPDATE, products::update),
+    post("/v1/products/{}/features", features::ATTACH, features::attach),
+    get(
+        "/v1/products/{}/features",
+        features::LIST_ATTACHED,
+        features::list_attached,
+    ),
+    delete("/v1/products/{}/features/{}", &[], features::detach),
+    post("/v1/prices", prices::CREATE, prices::create),
+    get("/v1/prices", prices::LIST, prices::list),
+    get("/v1/prices/{}", ONLY_EXPAND, prices::retrieve),
+    post("/v1/prices/{}", prices::UPDATE, prices::update),
+    post("/v1/coupons", coupons::CREATE, coupons::create),
+    get("/v1/coupons", coupons::LIST, coupons::list),
+    get("/v1/coupons/{}", ONLY_EXPAND, coupons::retrieve),
+    post("/v1/coupons/{}", coupons::UPDATE, coupons::update),
+    delete("/v1/coupons/{}", &[], coupons::delete),
+    post(
+        "/v1/promotion_codes",
+        promotion_codes::CREATE,
+        promotion_codes::create,
+    ),
+    get("/v1/promotion_codes/{}", ONLY_EXPAND, promotion_codes::retrieve),
+    post("/v1/subscriptions", subscriptions::CREATE, subscriptions::create),
+    get("/v1/subscriptions", subscriptions::LIST, subscriptions::list),
+    get("/v1/subscriptions/{}", ONLY_EXPAND, subscriptions::retrieve),
+    post(
+        "/v1/subscriptions/{}",
+        subscriptions::UPDATE,
+        subscriptions::update,
+    ),
+    delete(
+        "/v1/subscriptions/{}",
+        subscriptions::CANCEL,
+        subscriptions::cancel,
+    ),
+    post(
+        "/v1/subscriptions/{}/resume",
+        subscriptions::RESUME,
+        subscriptions::resume,
+    ),
+    delete(
+        "/v1/subscriptions/{}/discount",
+        &[],
+        subscriptions::delete_discount,
+    ),
+    post(
+        "/v1/subscription_items",
+        subscription_items::CREATE,
+        subscription_items::create,
+    ),
+    get(
+        "/v1/subscription_items",
+        subscription_items::LIST,
+        subscription_items::list,
+    ),
+    get(
+        "/v1/subscription_items/{}",
+        ONLY_EXPAND,
+        subscription_items::retrieve,
+    ),
+    post(
+        "/v1/subscription_items/{}",
+        subscription_items::UPDATE,
+        subscription_items::update,
+    ),
+    delete(
+        "/v1/subscription_items/{}",
+        subscription_items::DELETE,
+        subscription_items::delete,
+    ),
+    post("/v1/subscription_schedules", schedules::CREATE, schedules::create),
+    get("/v1/subscription_schedules/{}", ONLY_EXPAND, schedules::retrieve),
+    post(
+        "/v1/subscription_schedules/{}/release",
+        schedules::RELEASE,
+        schedules::release,
+    ),
+    post("/v1/entitlements/features", features::CREATE, features::create),
+    get("/v1/entitlements/features", features::LIST, features::list),
+    get("/v1/entitlements/features/{}", ONLY_EXPAND, features::retrieve),
+    get(
+        "/v1/entitlements/active_entitlements",
+        entitlements::LIST,
+        entitlements::list,
+    ),
+    get(
+        "/v1/entitlements/active_entitlements/{}",
+        ONLY_EXPAND,
+        entitlements::retrieve,
+    ),
+    post(
+        "/v1/invoices/create_preview",
+        invoice_preview::PREVIEW,
+        invoice_preview::preview,
+    ),
+    get("/v1/invoices", invoices::LIST, invoices::list),
+    get("/v1/invoices/{}", ONLY_EXPAND, invoices::retrieve),
+    post("/v1/invoices/{}/pay", invoices::PAY, invoices::pay),
+    get("/v1/events", events::LIST, events::list),
+    get("/v1/events/{}", ONLY_EXPAND, events::retrieve),
+    post(
+        "/v1/webhook_endpoints",
+        webhook_endpoints::CREATE,
+        webhook_endpoints::create,
+    ),
+    get(
+        "/v1/webhook_endpoints/{}",
+        ONLY_EXPAND,
+        webhook_endpoints::retrieve,
+    ),
+    delete("/v1/webhook_endpoints/{}", &[], webhook_endpoints::delete),
+];
+
+/// The call behind a method and path, with the variables of the path. Paths without variables go first.
+pub(super) fn route(method: &str, path: &str) -> Option<(&'static Route, Vec<String>)> {
+    let mut fitting = ROUTES
+        .iter()
+        .filter(|r| r.method == method)
+        .filter_map(|r| Some((r, captures(r.path, path)?)));
+    let first = fitting.next()?;
+    if first.1.is_empty() {
+        Some(first)
+    } else {
+        Some(fitting.find(|(_, ids)| ids.is_empty()).unwrap_or(first))
+    }
+}
+
+fn captures(pattern: &str, path: &str) -> Option<Vec<String>> {
+    let mut ids = Vec::new();
+    let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return Some(ids),
+            (Some("{}"), Some(id)) if !id.is_empty() => ids.push(decoded(id)),
+            (Some(w), Some(g)) if w == g => {}
+            _ => return None,
+        }
+    }
+}
+
+/// Percent-decoding of one path segment.
+fn decoded(segment: &str) -> String {
+    let guarded = segment
+        .replace('+', "%2B")
+        .replace('&', "%26")
+        .replace('=', "%3D");
+    form_urlencoded::parse(guarded.as_bytes())
+        .next()
+        .map_or_else(String::new, |(id, _)| id.into_owned())
+}

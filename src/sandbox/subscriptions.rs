@@ -1,0 +1,434 @@
+//! Subscriptions: made, read, canceled, resumed. Their updates have a file of their own.
+use super::calendar::plus_days;
+use super::discounts::{self, DISCOUNTS, Owner};
+use super::entitlements;
+use super::errors::ApiError;
+use super::events;
+use super::invoices::{self, Billed};
+use super::invoicing;
+use super::items::{self, NEW_ITEM};
+use super::params::{AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, METADATA, TEXT, field};
+use super::passage;
+use super::record::Record;
+use super::render;
+use super::routes::{Input, Outcome};
+use super::state::{ObjectKind, State};
+use super::subscription_update::{self as change, CANCELLATION_DETAILS, PRORATION, TRIAL_SETTINGS};
+use serde_json::{Value, json};
+
+pub(super) use super::subscription_update::{UPDATE, update};
+
+pub(super) const CREATE: &[Field] = &[
+    field("customer", ID).required(),
+    field("items", Kind::List(&NEW_ITEM)).required(),
+    DISCOUNTS,
+    METADATA,
+    field("description", Kind::Text(500)),
+    field("currency", Kind::Currency),
+    field("trial_end", Kind::TimeOr(&["now"])),
+    field("trial_period_days", Kind::Integer(0, 730)),
+    field("trial_from_plan", Kind::Boolean),
+    TRIAL_SETTINGS,
+    field("cancel_at", Kind::TimeOr(&["min_period_end", "max_period_end"])),
+    field("cancel_at_period_end", Kind::Boolean),
+    field(
+        "collection_method",
+        Kind::Enum(&["charge_automatically", "send_invoice"]),
+    ),
+    field("days_until_due", Kind::Integer(0, 365)),
+    field("default_payment_method", ID),
+    PRORATION,
+    field(
+        "payment_behavior",
+        Kind::Enum(&[
+            "allow_incomplete",
+            "default_incomplete",
+            "error_if_incomplete",
+            "pending_if_incomplete",
+        ]),
+    ),
+    field("off_session", Kind::Boolean),
+    field(
+        "billing_mode",
+        Kind::Object(&[field("type", Kind::Enum(&["classic", "flexible"])).required()]),
+    ),
+    field("add_invoice_items", Kind::Unmodelled),
+    field("application_fee_percent", Kind::Unmodelled),
+    field("automatic_tax", Kind::Unmodelled),
+    field("backdate_start_date", Kind::Unmodelled),
+    field("billing_cycle_anchor", Kind::Unmodelled),
+    field("billing_cycle_anchor_config", Kind::Unmodelled),
+    field("billing_schedules", Kind::Unmodelled),
+    field("billing_thresholds", Kind::Unmodelled),
+    field("customer_account", Kind::Unmodelled),
+    field("default_source", Kind::Unmodelled),
+    field("default_tax_rates", Kind::Unmodelled),
+    field("invoice_settings", Kind::Unmodelled),
+    field("on_behalf_of", Kind::Unmodelled),
+    field("payment_settings", Kind::Unmodelled),
+    field("pending_invoice_item_interval", Kind::Unmodelled),
+    field("transfer_data", Kind::Unmodelled),
+    EXPAND,
+];
+
+pub(super) const CANCEL: &[Field] = &[
+    CANCELLATION_DETAILS,
+    field("invoice_now", Kind::Boolean),
+    field("prorate", Kind::Boolean),
+    EXPAND,
+];
+
+pub(super) const RESUME: &[Field] = &[
+    field("billing_cycle_anchor", Kind::Enum(&["now", "unchanged"])),
+    PRORATION,
+    field("proration_date", Kind::Unmodelled),
+    field(
+        "payment_behavior",
+        Kind::Enum(&["resume_on_payment_attempt", "resume_on_payment_success"]),
+    ),
+    EXPAND,
+];
+
+const STATUSES: &[&str] = &[
+    "active",
+    "all",
+    "canceled",
+    "ended",
+    "incomplete",
+    "incomplete_expired",
+    "past_due",
+    "paused",
+    "trialing",
+    "unpaid",
+];
+
+pub(super) const LIST: &[Field] = &[
+    field("customer", ID),
+    field("price", ID),
+    field("status", Kind::Enum(STATUSES)),
+    field(
+        "collection_method",
+        Kind::Enum(&["charge_automatically", "send_invoice"]),
+    ),
+    field("created", Kind::TimeRange),
+    field("automatic_tax", Kind::Unmodelled),
+    field("current_period_end", Kind::Unmodelled),
+    field("current_period_start", Kind::Unmodelled),
+    field("plan", TEXT),
+    field("test_clock", Kind::Unmodelled),
+    LIMIT,
+    AFTER,
+    BEFORE,
+    EXPAND,
+];
+
+/// Whether it has not ended.
+pub(super) fn is_live(subscription: &Record) -> bool {
+    !matches!(
+        subscription.text("status"),
+        Some("canceled" | "incomplete_expired") | None
+    )
+}
+
+/// Whether its products' features are the customer's.
+pub(super) fn entitles(subscription: &Record) -> bool {
+    matches!(
+        subscription.text("status"),
+        Some("active" | "trialing" | "past_due")
+    )
+}
+
+pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
+    let params = &input.params;
+    let customer = params.text_or_empty("customer");
+    state.get_for(ObjectKind::Customer, &customer, "customer")?;
+    let first = params
+        .records("items")
+        .into_iter()
+        .next()
+        .ok_or_else(|| ApiError::missing("items"))?;
+    let currency = params.text("currency");
+    let price = items::usable_price(state, &first, currency, "items[0]")?;
+    let id = State::id_for(ObjectKind::Subscription);
+    let blank = blank(state, &id, params, &price)?;
+    state.put(ObjectKind::Subscription, blank);
+    state.edit(ObjectKind::Customer, &customer, |c| c.push("_subscriptions", &id));
+    for (index, item) in params.records("items").iter().enumerate() {
+        items::add(state, &id, item, &format!("items[{index}]"))?;
+    }
+    let owner = Owner {
+        customer: &customer,
+        subscription: Some(&id),
+        item: None,
+        currency: &price.text_or_empty("currency"),
+        existing: &[],
+    };
+    let discounts = discounts::overwrite(state, params, owner, "discounts")?;
+    state.edit(ObjectKind::Subscription, &id, |s| s.set("discounts", discounts));
+    change::set_cancellation(state, &id, params)?;
+    events::emit(
+        state,
+        "customer.subscription.created",
+        ObjectKind::Subscription,
+        &id,
+        None,
+    );
+    first_invoice(state, &id, params)?;
+    touched(state, &id);
+    Ok(render::object(state, ObjectKind::Subscription, &id))
+}
+
+fn blank(state: &State, id: &str, params: &Record, price: &Record) -> Result<Record, ApiError> {
+    let now = state.now;
+    let trial_end = trial_end(state, params)?;
+    let method = params.text("collection_method").unwrap_or("charge_automatically");
+    if method == "send_invoice" && !params.has("days_until_due") {
+        return Err(ApiError::missing("days_until_due"));
+    }
+    let mode = params.inner("billing_mode");
+    let mut subscription = Record::of(json!({
+        "id": id, "object": "subscription", "application": null, "application_fee_percent": null,
+        "automatic_tax": {"disabled_reason": null, "enabled": false, "liability": null},
+        "billing_cycle_anchor": trial_end.unwrap_or(now), "billing_cycle_anchor_config": null,
+        "billing_mode": {"flexible": null, "type": mode.text("type").unwrap_or("flexible"), "updated_at": null},
+        "billing_schedules": [], "billing_thresholds": null, "cancel_at": null, "cancel_at_period_end": false,
+        "canceled_at": null, "cancellation_details": {"comment": null, "feedback": null, "reason": null},
+        "collection_method": method, "created": now, "currency": price.value("currency"),
+        "customer": params.value("customer"), "customer_account": null,
+        "days_until_due": params.value("days_until_due"),
+        "default_payment_method": params.value("default_payment_method"), "default_source": null,
+        "default_tax_rates": [], "description": params.value("description"), "discounts": [], "ended_at": null,
+    }));
+    let rest = json!({
+        "invoice_settings": {"account_tax_ids": null, "issuer": {"type": "self"}},
+        "items": null, "latest_invoice": null, "livemode": false, "metadata": {},
+        "next_pending_invoice_item_invoice": null, "on_behalf_of": null, "pause_collection": null,
+        "payment_settings": {"payment_method_options": null, "payment_method_types": null,
+            "save_default_payment_method": "off"},
+        "pending_invoice_item_interval": null, "pending_setup_intent": null, "pending_update": null,
+        "schedule": null, "start_date": now, "status": if trial_end.is_some() { "trialing" } else { "active" },
+        "test_clock": null, "transfer_data": null, "trial_end": trial_end,
+        "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
+        "trial_start": trial_end.map(|_| now),
+    });
+    subscription.0.extend(Record::of(rest).0);
+    change::set_trial_settings(&mut subscription, params);
+    subscription.merge_metadata(params);
+    Ok(subscription)
+}
+
+fn trial_end(state: &State, params: &Record) -> Result<Option<i64>, ApiError> {
+    if params.has("trial_end") && params.has("trial_period_days") {
+        return Err(ApiError::exclusive("trial_end", "trial_period_days"));
+    }
+    match params.int("trial_period_days") {
+        Some(days) => Ok((days > 0).then(|| plus_days(state.now, days))),
+        None => change::checked_trial_end(state, params),
+    }
+}
+
+/// The invoice of the first period: free in a trial, otherwise to be paid at once.
+fn first_invoice(state: &mut State, id: &str, params: &Record) -> Result<(), ApiError> {
+    let subscription = state.get(ObjectKind::Subscription, id)?;
+    let trialing = subscription.text("status") == Some("trialing");
+    let behavior = params.text("payment_behavior").unwrap_or("allow_incomplete");
+    if !trialing && behavior == "error_if_incomplete" && invoices::payment_fails(state, &subscription) {
+        return Err(ApiError::declined("generic_decline"));
+    }
+    let lines = current_lines(state, &subscription, trialing);
+    if invoices::issue(state, id, lines, "subscription_create") == Billed::Failed {
+        state.edit(ObjectKind::Subscription, id, |s| s.set("status", "incomplete"));
+    }
+    Ok(())
+}
+
+/// A line for the current period of every item.
+pub(super) fn current_lines(state: &State, subscription: &Record, free: bool) -> Vec<invoicing::Line> {
+    let items = subscription.texts("_items");
+    let found = items
+        .iter()
+        .filter_map(|id| state.any(ObjectKind::SubscriptionItem, id));
+    found
+        .map(|item| {
+            let (start, end) = (item.int("current_period_start"), item.int("current_period_end"));
+            invoicing::whole_period(state, item, start.unwrap_or(0), end.unwrap_or(0), free)
+        })
+        .collect()
+}
+
+/// The first end among the items' periods.
+pub(super) fn period_end(state: &State, subscription: &Record) -> Option<i64> {
+    let items = subscription.texts("_items");
+    items
+        .iter()
+        .filter_map(|i| {
+            state
+                .any(ObjectKind::SubscriptionItem, i)?
+                .int("current_period_end")
+        })
+        .min()
+}
+
+/// To be called after any change: what hangs on the subscription follows it.
+pub(super) fn touched(state: &mut State, id: &str) {
+    let Some(subscription) = state.any(ObjectKind::Subscription, id).cloned() else {
+        return;
+    };
+    if subscription.flag("cancel_at_period_end") && is_live(&subscription) {
+        let end = period_end(state, &subscription);
+        state.edit(ObjectKind::Subscription, id, |s| s.set("cancel_at", end));
+    }
+    entitlements::sync(state, subscription.text("customer").unwrap_or_default());
+    passage::expect(state, id);
+}
+
+pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
+    state.get(ObjectKind::Subscription, input.id())?;
+    Ok(render::object(state, ObjectKind::Subscription, input.id()))
+}
+
+pub(super) fn list(state: &mut State, input: &Input) -> Outcome {
+    let params = &input.params;
+    for (name, kind) in [("customer", ObjectKind::Customer), ("price", ObjectKind::Price)] {
+        if let Some(id) = params.text(name) {
+            state.get_for(kind, id, name)?;
+        }
+    }
+    let has_price = |s: &Record| {
+        params
+            .text("price")
+            .is_none_or(|p| s.texts("_items").iter().any(|i| items::price_of(state, i) == p))
+    };
+    let in_status = |s: &Record| match params.text("status") {
+        // Without a status Stripe leaves out the canceled ones.
+        None => s.text("status") != Some("canceled"),
+        Some("all") => true,
+        Some("ended") => !is_live(s),
+        Some(status) => s.text("status") == Some(status),
+    };
+    render::page(
+        state,
+        ObjectKind::Subscription,
+        params,
+        "/v1/subscriptions",
+        |s| {
+            ["customer", "collection_method"]
+                .iter()
+                .all(|f| params.text(f).is_none_or(|v| s.text(f) == Some(v)))
+                && has_price(s)
+                && in_status(s)
+        },
+    )
+}
+
+/// `DELETE` ends it at once. One that has ended already is not found.
+pub(super) fn cancel(state: &mut State, input: &Input) -> Outcome {
+    let id = input.id();
+    let subscription = state.get(ObjectKind::Subscription, id)?;
+    if !is_live(&subscription) {
+        return Err(ApiError::no_such("subscription", id));
+    }
+    change::refuse_scheduled(&subscription)?;
+    let params = &input.params;
+    state.edit(ObjectKind::Subscription, id, |s| change::set_details(s, params));
+    if params.flag("prorate") {
+        for item in subscription.texts("_items") {
+            super::prorations::credit(state, &item);
+        }
+    }
+    if params.flag("invoice_now") {
+        invoices::issue(state, id, Vec::new(), "subscription_update");
+    }
+    end(state, id, "cancellation_requested");
+    Ok(render::object(state, ObjectKind::Subscription, id))
+}
+
+/// Ends it now, for this reason, and tells.
+pub(super) fn end(state: &mut State, id: &str, reason: &str) {
+    let now = state.now;
+    state.edit(ObjectKind::Subscription, id, |s| {
+        s.set("status", "canceled");
+        s.set("ended_at", now);
+        if !s.is_set("canceled_at") {
+            s.set("canceled_at", now);
+        }
+        s.set("pause_collection", Value::Null);
+        let mut details = s.inner("cancellation_details");
+        details.set("reason", reason);
+        s.set("cancellation_details", details.public());
+    });
+    touched(state, id);
+    events::emit(
+        state,
+        "customer.subscription.deleted",
+        ObjectKind::Subscription,
+        id,
+        None,
+    );
+}
+
+/// Only a subscription whose *status* is paused resumes here; paused collection is unset by an update.
+pub(super) fn resume(state: &mut State, input: &Input) -> Outcome {
+    let id = input.id();
+    let subscription = state.get(ObjectKind::Subscription, id)?;
+    if subscription.text("status") != Some("paused") {
+        return Err(ApiError::invalid(
+            "Resuming subscriptions can only be performed on subscriptions with a `paused` status.",
+        ));
+    }
+    let before = render::object(state, ObjectKind::Subscription, id);
+    let now = state.now;
+    let restarts = input.params.text("billing_cycle_anchor") != Some("unchanged");
+    state.edit(ObjectKind::Subscription, id, |s| {
+        s.set("status", "active");
+        if restarts {
+            s.set("billing_cycle_anchor", now);
+        }
+    });
+    items::restart_periods(state, id);
+    let resumed = state.get(ObjectKind::Subscription, id)?;
+    let lines = current_lines(state, &resumed, false);
+    if invoices::issue(state, id, lines, "subscription_update") == Billed::Failed {
+        state.edit(ObjectKind::Subscription, id, |s| s.set("status", "past_due"));
+    }
+    touched(state, id);
+    events::emit(
+        state,
+        "customer.subscription.updated",
+        ObjectKind::Subscription,
+        id,
+        Some(&before),
+    );
+    events::emit(
+        state,
+        "customer.subscription.resumed",
+        ObjectKind::Subscription,
+        id,
+        None,
+    );
+    Ok(render::object(state, ObjectKind::Subscription, id))
+}
+
+/// Takes away all discounts.
+pub(super) fn delete_discount(state: &mut State, input: &Input) -> Outcome {
+    let id = input.id();
+    let subscription = state.get(ObjectKind::Subscription, id)?;
+    let before = render::object(state, ObjectKind::Subscription, id);
+    let mut last = Value::Null;
+    for discount in subscription.texts("discounts") {
+        last = discounts::remove(state, &discount);
+    }
+    if last.is_null() {
+        return Err(ApiError::no_such("discount", id));
+    }
+    state.edit(ObjectKind::Subscription, id, |s| s.set("discounts", json!([])));
+    touched(state, id);
+    events::emit(
+        state,
+        "customer.subscription.updated",
+        ObjectKind::Subscription,
+        id,
+        Some(&before),
+    );
+    Ok(last)
+}

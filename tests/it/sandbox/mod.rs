@@ -1,0 +1,122 @@
+//! The sandbox as its users see it: over HTTP.
+mod billing;
+mod clock;
+mod control;
+mod discounts;
+mod idempotency;
+mod shapes;
+mod strictness;
+
+use counteroffer::sandbox::{Sandbox, SandboxClock, SandboxConfig};
+use reqwest::{Method, Response, StatusCode};
+use serde_json::Value;
+
+const KEY: &str = "sk_test_sandbox";
+const WEBHOOK_SECRET: &str = "whsec_sandbox";
+const DAY: i64 = 86_400;
+
+/// A sandbox whose clock stands at the start of 2026.
+async fn sandbox() -> Sandbox {
+    let config = SandboxConfig {
+        addr: "127.0.0.1:0".parse().unwrap(),
+        secret_key: KEY.into(),
+        webhook_secret: WEBHOOK_SECRET.into(),
+        webhook_url: None,
+        clock: SandboxClock::Fixed("2026-01-01T00:00:00Z".parse().unwrap()),
+    };
+    Sandbox::start(config).await.unwrap()
+}
+
+/// An answer of the sandbox.
+struct Answer {
+    status: StatusCode,
+    headers: reqwest::header::HeaderMap,
+    body: Value,
+}
+
+impl Answer {
+    async fn of(response: Response) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        Self {
+            status,
+            headers,
+            body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    fn id(&self) -> String {
+        self.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Status, code, param and message of a refusal.
+    fn refusal(&self) -> (u16, &str, &str, &str) {
+        let field = |name: &str| self.body["error"][name].as_str().unwrap_or("");
+        (
+            self.status.as_u16(),
+            field("code"),
+            field("param"),
+            field("message"),
+        )
+    }
+}
+
+/// Calls the sandbox with its key.
+async fn call(sandbox: &Sandbox, method: Method, path: &str, params: &[(&str, &str)]) -> Answer {
+    Answer::of(request(sandbox, method, path, params).send().await.unwrap()).await
+}
+
+fn request(
+    sandbox: &Sandbox,
+    method: Method,
+    path: &str,
+    params: &[(&str, &str)],
+) -> reqwest::RequestBuilder {
+    let url = sandbox.url().join(path).unwrap();
+    let builder = reqwest::Client::new()
+        .request(method.clone(), url)
+        .bearer_auth(KEY);
+    if method == Method::GET {
+        builder.query(params)
+    } else {
+        builder.form(params)
+    }
+}
+
+async fn get(sandbox: &Sandbox, path: &str, params: &[(&str, &str)]) -> Answer {
+    call(sandbox, Method::GET, path, params).await
+}
+
+async fn post(sandbox: &Sandbox, path: &str, params: &[(&str, &str)]) -> Answer {
+    call(sandbox, Method::POST, path, params).await
+}
+
+async fn delete(sandbox: &Sandbox, path: &str, params: &[(&str, &str)]) -> Answer {
+    call(sandbox, Method::DELETE, path, params).await
+}
+
+/// A customer, a monthly price of 49.00 USD and a subscription to it.
+struct Seeds {
+    customer: String,
+    price: String,
+    subscription: String,
+}
+
+fn seeds(sandbox: &Sandbox) -> Seeds {
+    let customer = sandbox.seed_customer("ada@example.com").unwrap();
+    let price = sandbox.seed_price("Pro", 4_900, "usd", "month").unwrap();
+    let subscription = sandbox.seed_subscription(&customer, &price).unwrap();
+    Seeds {
+        customer,
+        price,
+        subscription,
+    }
+}
+
+fn path_of(subscription: &str) -> String {
+    format!("/v1/subscriptions/{subscription}")
+}
