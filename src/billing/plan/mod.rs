@@ -33,7 +33,7 @@ pub enum Progress {
     /// The effect was seen in Stripe. Final.
     Applied {
         /// The subscription as it was read back.
-        subscription: Subscription,
+        subscription: Box<Subscription>,
         /// The last step, when this call did or found it; to be recorded with the outcome.
         last: Option<StepRecord>,
     },
@@ -127,7 +127,7 @@ impl Attempt<'_> {
             let new = !self.has_done(last);
             let record = new.then(|| self.record(last, result, seen.request_id.clone()));
             return Ok(Progress::Applied {
-                subscription: seen.subscription,
+                subscription: Box::new(seen.subscription),
                 last: record,
             });
         }
@@ -148,7 +148,7 @@ impl Attempt<'_> {
         // Not seen, or not to be seen just now: the step is recorded, and the next call looks again.
         match self.look().await {
             Ok(seen) if self.found(&seen).is_some() => Ok(Progress::Applied {
-                subscription: seen.subscription,
+                subscription: Box::new(seen.subscription),
                 last: Some(record),
             }),
             _ => Ok(Progress::Step(record)),
@@ -190,7 +190,7 @@ impl Attempt<'_> {
         };
         if over || seen.subscription.status.is_ended() {
             return Ok(Progress::Applied {
-                subscription: seen.subscription,
+                subscription: Box::new(seen.subscription),
                 last: None,
             });
         }
@@ -213,7 +213,7 @@ impl Attempt<'_> {
             seen.request_id,
         );
         Ok(Progress::Applied {
-            subscription: seen.subscription,
+            subscription: Box::new(seen.subscription),
             last: Some(last),
         })
     }
