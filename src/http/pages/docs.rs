@@ -1,0 +1,33 @@
+//! The OpenAPI document, and a page that reads it without the network.
+
+use actix_web::http::header;
+use actix_web::web::{Data, ServiceConfig, redirect};
+use actix_web::{HttpResponse, get};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::http::Shell;
+use crate::http::openapi::Common;
+
+/// This document
+///
+/// The OpenAPI 3.1 description of the service that answers.
+#[utoipa::path(tag = "service", operation_id = "openapi", security(()),
+    responses((status = 200, description = "The document.", body = serde_json::Value, content_type = "application/json"),
+        Common))]
+#[get("/openapi.json")]
+pub(crate) async fn openapi(shell: Data<Shell>) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .body(shell.document.clone())
+}
+
+/// Serves the page at `/docs/`; every file of it is in the binary.
+pub fn register(config: &mut ServiceConfig) {
+    // `none` keeps the page from sending the document to a public validator.
+    let settings = Config::from("/openapi.json")
+        .validator_url("none")
+        .try_it_out_enabled(true);
+    config.service(redirect("/docs", "/docs/"));
+    config.service(SwaggerUi::new("/docs/{_:.*}").config(settings));
+}

@@ -1,0 +1,58 @@
+//! Who asks: what a verified token or API key says.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::domain::facts::Value;
+use crate::domain::ids::{ApiKeyId, CustomerId, SubscriptionId};
+
+use super::keys::Role;
+
+/// What a verified customer token says.
+#[derive(Clone, Debug)]
+pub struct CustomerCaller {
+    /// Whose token it is.
+    pub customer: CustomerId,
+    /// The one subscription it is for, if it says so.
+    pub subscription: Option<SubscriptionId>,
+    /// Facts the app vouches for, by name without `customer.`.
+    pub attributes: BTreeMap<String, Value>,
+    /// The token's own id; a token used twice begins one session.
+    pub token_id: String,
+    /// When the token stops being good.
+    pub expires_at: Timestamp,
+}
+
+/// What a verified API key says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyCaller {
+    /// The key's id, not the key.
+    pub id: ApiKeyId,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// A verified caller.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// A subscriber, through the app's front end.
+    Customer(CustomerCaller),
+    /// The app's back end, or somebody of operations.
+    Key(KeyCaller),
+}
+
+impl Caller {
+    /// A text that tells callers apart and gives away nobody: for idempotency keys, rate limits and logs.
+    #[must_use]
+    pub fn pseudonym(&self) -> String {
+        match self {
+            Self::Customer(caller) => {
+                let digest: [u8; 32] = Sha256::digest(caller.customer.as_str()).into();
+                format!("customer:{}", hex::encode(digest))
+            }
+            Self::Key(caller) => caller.id.to_string(),
+        }
+    }
+}
