@@ -1,1 +1,61 @@
-//! (floor)
+//! The database. Here live the schema, every query, the writers that group commits and the threads that read.
+//!
+//! [`Store`] is concrete and the same on SQLite and PostgreSQL; nobody above sees a connection, a row or SQL, and no
+//! decision about cancelling or saving is made here. A write is a typed command ([`Begin`], [`Change`] and the
+//! smaller methods), carried out whole or not at all. Time comes in with the command, never from the database.
+
+use std::sync::Arc;
+
+mod api_keys;
+mod apply;
+mod audit;
+mod batch;
+mod begin;
+mod budgets;
+mod change;
+mod connection;
+mod customers;
+mod decisions;
+mod erase;
+mod error;
+mod flows;
+mod handle;
+mod history;
+mod migrations;
+mod offers;
+mod operation_claims;
+mod operations;
+mod reader;
+mod saved_answers;
+mod schema;
+mod session_rows;
+mod sessions;
+mod snapshots;
+mod statement;
+mod text;
+mod time;
+mod url;
+mod webhook_events;
+mod writer;
+
+pub use api_keys::ApiKeyRecord;
+pub use audit::{AuditEntry, AuditLine};
+pub use begin::{Begin, Begun};
+pub use budgets::BudgetTake;
+pub use change::{Change, Changed, OperationUpdate};
+pub use customers::{CustomerProfile, Subscriber};
+pub use decisions::DecisionRecord;
+pub use error::{StoreCause, StoreError};
+pub use flows::{Draft, FlowVersion, NewVersion};
+pub use handle::{MAX_PAGE, StoreOptions};
+pub use migrations::{migrate, revert_all};
+pub use operations::{Lease, OperationFilter};
+pub use saved_answers::SavedAnswer;
+pub use sessions::{Page, SessionFilter, Stored};
+pub use url::DatabaseUrl;
+
+/// The database, shared by everything that needs it.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<handle::Shared>,
+}

@@ -1,0 +1,13 @@
+DROP TABLE api_keys;
+DROP TABLE flow_versions;
+DROP TABLE flow_drafts;
+DROP TABLE audit_lines;
+DROP TABLE webhook_events;
+DROP TABLE budgets;
+DROP TABLE idempotency_keys;
+DROP TABLE operations;
+DROP TABLE session_decisions;
+DROP TABLE session_offers;
+DROP TABLE sessions;
+DROP TABLE snapshots;
+DROP TABLE customers;

@@ -1,0 +1,180 @@
+//! Carrying out changes together.
+//!
+//! Steps run over all changes at once, guards first. A change that a guard refuses drops out; where it has written
+//! something by then, the whole transaction is given up and each change is replayed alone, where giving up is free.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+
+use super::batch::Stop;
+use super::change::{Changed, Prepared};
+use super::connection::Link;
+use super::error::Failure;
+use super::{
+    audit, budgets, decisions, offers, operations, saved_answers, session_rows, snapshots, webhook_events,
+};
+
+/// A change with its answer, once it is refused.
+struct Run<'a> {
+    change: &'a Prepared,
+    refused: Option<Changed>,
+}
+
+/// Carries out changes together; what became of each, in their order.
+pub(super) fn execute(connection: &mut Link, changes: &[&Prepared]) -> Result<Vec<Changed>, Stop> {
+    let mut runs: Vec<_> = changes
+        .iter()
+        .map(|change| Run {
+            change,
+            refused: None,
+        })
+        .collect();
+    save_answers(connection, &mut runs)?;
+    note_events(connection, &mut runs)?;
+    update_sessions(connection, &mut runs)?;
+    update_operations(connection, &mut runs)?;
+    take_budgets(connection, &runs)?;
+    append(connection, &runs)?;
+    Ok(runs
+        .into_iter()
+        .map(|run| run.refused.unwrap_or(Changed::Done))
+        .collect())
+}
+
+fn live<'a>(runs: &'a [Run<'a>]) -> impl Iterator<Item = &'a Prepared> {
+    runs.iter()
+        .filter(|run| run.refused.is_none())
+        .map(|run| run.change)
+}
+
+fn live_mut<'r, 'a>(runs: &'r mut [Run<'a>]) -> impl Iterator<Item = &'r mut Run<'a>> {
+    runs.iter_mut().filter(|run| run.refused.is_none())
+}
+
+fn save_answers(connection: &mut Link, runs: &mut [Run<'_>]) -> Result<(), Stop> {
+    let mut rows: Vec<_> = live(runs).filter_map(|change| change.saved.as_ref()).collect();
+    let mut saved = saved_answers::insert(connection, &mut rows)?;
+    for run in runs {
+        let Some(row) = &run.change.saved else { continue };
+        if !saved.remove(&row.id()) {
+            let found = saved_answers::find(connection, &row.caller, &row.key)?;
+            run.refused = Some(Changed::Replayed(found.ok_or(Failure::Again)?));
+        }
+    }
+    Ok(())
+}
+
+fn note_events(connection: &mut Link, runs: &mut [Run<'_>]) -> Result<(), Stop> {
+    for run in live_mut(runs) {
+        let Some((event, at)) = &run.change.webhook_event else {
+            continue;
+        };
+        if !webhook_events::insert(connection, event, *at)? {
+            let writes = run.change.saved.is_some();
+            refuse(run, Changed::DuplicateEvent, writes)?;
+        }
+    }
+    Ok(())
+}
+
+fn update_sessions(connection: &mut Link, runs: &mut [Run<'_>]) -> Result<(), Stop> {
+    // Of several changes of one session the first goes with the others; those behind it find out by themselves.
+    let mut first: HashMap<&str, usize> = HashMap::new();
+    let (mut together, mut behind) = (Vec::new(), Vec::new());
+    for (index, run) in runs.iter().enumerate().filter(|(_, run)| run.refused.is_none()) {
+        let Some(row) = &run.change.session else { continue };
+        match first.entry(&row.id) {
+            Entry::Vacant(place) => {
+                place.insert(index);
+                together.push(row);
+            }
+            Entry::Occupied(_) => behind.push((index, row)),
+        }
+    }
+    let updated = session_rows::update(connection, &mut together)?;
+    let mut done: HashSet<usize> = updated
+        .iter()
+        .filter_map(|id| first.get(id.as_str()).copied())
+        .collect();
+    for (index, row) in behind {
+        if !session_rows::update(connection, &mut [row])?.is_empty() {
+            done.insert(index);
+        }
+    }
+    for (_, run) in runs
+        .iter_mut()
+        .enumerate()
+        .filter(|(index, _)| !done.contains(index))
+    {
+        if run.refused.is_some() || run.change.session.is_none() {
+            continue;
+        }
+        if let Some(saved) = &run.change.saved {
+            saved_answers::delete(connection, saved)?;
+        }
+        let writes = run.change.webhook_event.is_some();
+        refuse(run, Changed::Stale, writes)?;
+    }
+    Ok(())
+}
+
+fn update_operations(connection: &mut Link, runs: &mut [Run<'_>]) -> Result<(), Stop> {
+    for run in live_mut(runs) {
+        let Some((row, owner)) = &run.change.operation else {
+            continue;
+        };
+        if !operations::update_held(connection, row, owner)? {
+            let change = run.change;
+            let writes = change.session.is_some() || change.saved.is_some() || change.webhook_event.is_some();
+            refuse(run, Changed::Stale, writes)?;
+        }
+    }
+    Ok(())
+}
+
+fn refuse(run: &mut Run<'_>, answer: Changed, writes: bool) -> Result<(), Stop> {
+    if writes {
+        return Err(Stop::Refused(answer));
+    }
+    run.refused = Some(answer);
+    Ok(())
+}
+
+fn take_budgets(connection: &mut Link, runs: &[Run<'_>]) -> Result<(), Stop> {
+    let takes: Vec<_> = live(runs).flat_map(|change| &change.budget).collect();
+    match budgets::take(connection, &takes)? {
+        None => Ok(()),
+        // Alone, this is the answer; together, nobody knows yet whose it is.
+        Some(spent) => {
+            let index = takes.iter().position(|take| take.budget == spent);
+            Err(Stop::Refused(Changed::BudgetSpent(index.unwrap_or(0))))
+        }
+    }
+}
+
+/// What can be refused no more.
+fn append(connection: &mut Link, runs: &[Run<'_>]) -> Result<(), Stop> {
+    let rows: Vec<_> = live(runs).flat_map(|change| &change.new_operations).collect();
+    operations::insert(connection, &rows)?;
+    for change in live(runs) {
+        if let (Some(session), Some(_)) = (&change.session, &change.decision) {
+            offers::withdraw(connection, &session.id, &change.offers)?;
+        }
+        for hold in &change.budget_return {
+            budgets::give_back(connection, &hold.budget, hold.amount)?;
+        }
+        if let Some(snapshot) = &change.snapshot {
+            snapshots::put(connection, snapshot)?;
+        }
+        if let Some(row) = &change.update_saved {
+            saved_answers::overwrite(connection, row)?;
+        }
+    }
+    let rows: Vec<_> = live(runs).flat_map(|change| &change.offers).collect();
+    offers::put(connection, &rows)?;
+    let rows: Vec<_> = live(runs).filter_map(|change| change.decision.as_ref()).collect();
+    decisions::insert(connection, &rows)?;
+    let rows: Vec<_> = live(runs).filter_map(|change| change.audit.as_ref()).collect();
+    audit::insert(connection, &rows)?;
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! One transaction of a writer: everything together, or, when that fails, each command alone.
+
+use super::apply;
+use super::begin::{self, Begun};
+use super::change::{self, Changed};
+use super::connection::Link;
+use super::error::{Failure, StoreCause, StoreError};
+use super::reader::Reader;
+use super::writer::{Answer, Command, Waiter, Work};
+
+/// How often a command is tried alone when other processes get in its way (deadlocks, races for a number).
+const MAX_TRIES: usize = 8;
+
+/// What one transaction carries out, by kind.
+#[derive(Default)]
+pub(super) struct Batch {
+    begins: Vec<begin::Prepared>,
+    begin_waiters: Vec<Waiter<Begun>>,
+    changes: Vec<change::Prepared>,
+    change_waiters: Vec<Waiter<Changed>>,
+    others: Vec<(Work, Waiter<Answer>)>,
+}
+
+impl Batch {
+    /// Adds a command; says whether more may follow.
+    pub(super) fn add(&mut self, command: Command) -> bool {
+        match command {
+            Command::Begin(begin, waiter) => {
+                self.begins.push(*begin);
+                self.begin_waiters.push(waiter);
+            }
+            Command::Change(change, waiter) => {
+                self.changes.push(*change);
+                self.change_waiters.push(waiter);
+            }
+            Command::Other(work, waiter) => self.others.push((work, waiter)),
+            Command::Stop => return false,
+        }
+        true
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.begins.len() + self.changes.len() + self.others.len()
+    }
+}
+
+/// Carries out a batch and answers each waiter.
+pub(super) fn write(reader: &mut Reader, batch: Batch) {
+    // Alone, a command needs no second try by itself.
+    if batch.len() > 1 {
+        match transaction(reader, |connection| all(connection, &batch)) {
+            Ok(written) => return answer(batch, written),
+            Err(Stop::Unknown(_)) => return,
+            Err(Stop::Refused(_) | Stop::Failed(_) | Stop::Unreachable(_)) => {}
+        }
+    }
+    for (begin, waiter) in batch.begins.into_iter().zip(batch.begin_waiters) {
+        let one = alone(reader, |c| one_of(begin::execute(c, &[&begin])?));
+        waiter.send(one.map_err(Stop::error)).ok();
+    }
+    for (change, waiter) in batch.changes.into_iter().zip(batch.change_waiters) {
+        let one = match alone(reader, |c| one_of(apply::execute(c, &[&change])?)) {
+            Err(Stop::Refused(changed)) => Ok(changed),
+            other => other.map_err(Stop::error),
+        };
+        waiter.send(one).ok();
+    }
+    for (work, waiter) in batch.others {
+        waiter
+            .send(alone(reader, |c| Ok(work(c)?)).map_err(Stop::error))
+            .ok();
+    }
+}
+
+type Written = (Vec<Begun>, Vec<Changed>, Vec<Answer>);
+
+fn all(connection: &mut Link, batch: &Batch) -> Result<Written, Stop> {
+    let begins: Vec<&begin::Prepared> = batch.begins.iter().collect();
+    let begun = begin::execute(connection, &begins)?;
+    let changes: Vec<&change::Prepared> = batch.changes.iter().collect();
+    let changed = apply::execute(connection, &changes)?;
+    let others = batch.others.iter().map(|(work, _)| work(connection));
+    Ok((begun, changed, others.collect::<Result<_, _>>()?))
+}
+
+fn answer(batch: Batch, (begun, changed, others): Written) {
+    for (waiter, begun) in batch.begin_waiters.into_iter().zip(begun) {
+        waiter.send(Ok(begun)).ok();
+    }
+    for (waiter, changed) in batch.change_waiters.into_iter().zip(changed) {
+        waiter.send(Ok(changed)).ok();
+    }
+    for ((_, waiter), other) in batch.others.into_iter().zip(others) {
+        waiter.send(Ok(other)).ok();
+    }
+}
+
+fn one_of<T>(answers: Vec<T>) -> Result<T, Stop> {
+    let missing = || Failure::Corrupt(StoreCause::new("a command without an answer"));
+    answers.into_iter().next().ok_or_else(|| missing().into())
+}
+
+/// Carries out one command in a transaction of its own, again where another process got in its way.
+fn alone<T>(reader: &mut Reader, work: impl Fn(&mut Link) -> Result<T, Stop>) -> Result<T, Stop> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match transaction(reader, &work) {
+            Err(Stop::Failed(failure)) if failure.is_passing() && tries < MAX_TRIES => {}
+            // Before the commit nothing is written, so a lost connection costs one more try.
+            Err(Stop::Failed(Failure::Database(_))) if reader.drop_if_lost() && tries < MAX_TRIES => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+fn transaction<T>(reader: &mut Reader, work: impl Fn(&mut Link) -> Result<T, Stop>) -> Result<T, Stop> {
+    let connection = reader.connection().map_err(Stop::Unreachable)?;
+    let done = match connection.begin() {
+        Ok(()) => work(connection),
+        Err(error) => Err(error.into()),
+    };
+    match done {
+        Ok(done) => match connection.commit() {
+            Ok(()) => Ok(done),
+            // Refused with the connection alive means rolled back; else nobody knows.
+            Err(error) if reader.drop_if_lost() => Err(Stop::Unknown(error)),
+            Err(error) => {
+                reader.roll_back();
+                Err(error.into())
+            }
+        },
+        Err(stop) => {
+            reader.roll_back();
+            Err(stop)
+        }
+    }
+}
+
+/// Why a transaction is rolled back.
+pub(super) enum Stop {
+    /// One command is refused after it has begun to write; in a transaction of its own this is its answer.
+    Refused(Changed),
+    /// Something failed.
+    Failed(Failure),
+    /// There is no connection to be had.
+    Unreachable(StoreError),
+    /// The connection was lost while committing: nobody knows whether it is written.
+    Unknown(diesel::result::Error),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+impl From<diesel::result::Error> for Stop {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Stop {
+    fn error(self) -> StoreError {
+        match self {
+            // A refusal is an answer wherever it can arise; this keeps the match whole.
+            Self::Refused(_) => StoreError::Busy,
+            Self::Failed(failure) => failure.into(),
+            Self::Unreachable(error) => error,
+            Self::Unknown(error) => StoreError::unavailable(error),
+        }
+    }
+}

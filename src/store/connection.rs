@@ -1,0 +1,108 @@
+//! One connection to either database, and the differences between them that queries need to know.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use diesel::sqlite::SqliteConnection;
+use diesel::{Connection as _, QueryResult};
+
+use super::error::StoreError;
+use super::url::{DatabaseUrl, Target};
+
+/// A connection to either database.
+#[derive(diesel::MultiConnection)]
+pub(super) enum Link {
+    /// PostgreSQL.
+    Postgres(PgConnection),
+    /// SQLite.
+    Sqlite(SqliteConnection),
+}
+
+/// The backend of queries that are built before it is known which database runs them.
+pub(super) type AnyBackend = <Link as diesel::Connection>::Backend;
+
+/// Compiles a query for each backend: `each!(connection, |c| query.execute(c))`. For what diesel cannot say
+/// for both at once: `on_conflict`, `returning`, statements of our own.
+macro_rules! each {
+    ($connection:expr, |$inner:ident| $body:expr) => {
+        match $connection {
+            $crate::store::connection::Link::Postgres($inner) => $body,
+            $crate::store::connection::Link::Sqlite($inner) => $body,
+        }
+    };
+}
+pub(super) use each;
+
+/// Durable with every commit; readers never wait for the writer. Waits for a checkpoint of a reader, not for ever.
+const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                               PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;";
+
+pub(super) fn establish(url: &DatabaseUrl) -> Result<Link, StoreError> {
+    match url.target() {
+        Target::Sqlite(path) => {
+            let path = path.to_str().ok_or(StoreError::Url)?;
+            let mut connection = SqliteConnection::establish(path).map_err(StoreError::unavailable)?;
+            connection
+                .batch_execute(SQLITE_SETTINGS)
+                .map_err(StoreError::unavailable)?;
+            Ok(Link::Sqlite(connection))
+        }
+        Target::Postgres(text) => PgConnection::establish(text)
+            .map(Link::Postgres)
+            .map_err(StoreError::unavailable),
+    }
+}
+
+/// Holds a SQLite file for this process until dropped.
+pub(super) type FileLock = Option<Arc<File>>;
+
+/// Takes the SQLite file for this process; PostgreSQL serves many and needs none.
+///
+/// The lock is a file beside the database: locking the database itself would release SQLite's own locks on close.
+pub(super) fn lock(url: &DatabaseUrl) -> Result<FileLock, StoreError> {
+    let Target::Sqlite(path) = url.target() else {
+        return Ok(None);
+    };
+    let file = open_lock(path).map_err(StoreError::unavailable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Arc::new(file))),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(url.to_string())),
+        Err(std::fs::TryLockError::Error(error)) => Err(StoreError::unavailable(error)),
+    }
+}
+
+fn open_lock(database: &Path) -> std::io::Result<File> {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-lock");
+    File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(name)
+}
+
+impl Link {
+    /// Begins a transaction that writes. SQLite takes its write lock at once: one taken later fails instead of waiting.
+    pub(super) fn begin(&mut self) -> QueryResult<()> {
+        match self {
+            Self::Postgres(pg) => pg.batch_execute("BEGIN"),
+            Self::Sqlite(sqlite) => sqlite.batch_execute("BEGIN IMMEDIATE"),
+        }
+    }
+
+    pub(super) fn commit(&mut self) -> QueryResult<()> {
+        each!(self, |c| c.batch_execute("COMMIT"))
+    }
+
+    pub(super) fn rollback(&mut self) -> QueryResult<()> {
+        each!(self, |c| c.batch_execute("ROLLBACK"))
+    }
+
+    /// Whether the database still answers.
+    pub(super) fn answers(&mut self) -> bool {
+        each!(self, |c| c.batch_execute("SELECT 1")).is_ok()
+    }
+}

@@ -1,0 +1,89 @@
+//! What earlier sessions of a customer came to.
+
+use diesel::dsl::{count_star, max};
+use diesel::prelude::*;
+
+use super::Store;
+use super::connection::Link;
+use super::error::{Failure, StoreError, malformed};
+use super::schema::{session_offers, sessions};
+use super::time::instant;
+use crate::domain::history::{History, MAX_REMEMBERED_OFFERS};
+use crate::domain::ids::CustomerId;
+use crate::domain::offer::{Key, OfferState, OfferType};
+use crate::domain::session::Status;
+use jiff::Timestamp;
+
+type Remembered = (OfferType, Key, Timestamp);
+
+pub(super) fn find(connection: &mut Link, customer: &CustomerId) -> Result<History, Failure> {
+    let ended: Vec<(String, i64, Option<i64>)> = sessions::table
+        .filter(sessions::customer.eq(customer.as_str()))
+        .group_by(sessions::status)
+        .select((sessions::status, count_star(), max(sessions::closed_at)))
+        .load(connection)?;
+    let mut history = History::default();
+    // Nobody begins without having a session, so a newcomer costs one query.
+    if ended.is_empty() {
+        return Ok(history);
+    }
+    for (status, count, last) in ended {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        history.sessions = history.sessions.saturating_add(count);
+        if status == Status::Saved.as_str() {
+            history.saves = count;
+            history.last_save_at = last.map(|at| instant("sessions.closed_at", at)).transpose()?;
+        }
+    }
+    history.accepted = offers(connection, customer, OfferState::Accepted)?;
+    history.declined = offers(connection, customer, OfferState::Declined)?;
+    Ok(history)
+}
+
+fn offers(
+    connection: &mut Link,
+    customer: &CustomerId,
+    state: OfferState,
+) -> Result<Vec<Remembered>, Failure> {
+    let limit = i64::try_from(MAX_REMEMBERED_OFFERS).unwrap_or(i64::MAX);
+    let rows: Vec<(String, String, Option<i64>)> = session_offers::table
+        .inner_join(sessions::table)
+        .filter(sessions::customer.eq(customer.as_str()))
+        .filter(session_offers::state.eq(state.as_str()))
+        .filter(session_offers::decided_at.is_not_null())
+        .order(session_offers::decided_at.desc())
+        .limit(limit)
+        .select((
+            session_offers::offer_type,
+            session_offers::key,
+            session_offers::decided_at,
+        ))
+        .load(connection)?;
+    rows.into_iter()
+        .map(|(kind, key, at)| remember(&kind, &key, at))
+        .collect()
+}
+
+fn remember(kind: &str, key: &str, at: Option<i64>) -> Result<Remembered, Failure> {
+    Ok((
+        offer_type(kind)?,
+        key.parse().map_err(|_| malformed("session_offers.key"))?,
+        instant("session_offers.decided_at", at.unwrap_or_default())?,
+    ))
+}
+
+pub(super) fn offer_type(word: &str) -> Result<OfferType, Failure> {
+    let known = OfferType::ALL.into_iter().find(|known| known.as_str() == word);
+    known.ok_or_else(|| malformed("session_offers.offer_type"))
+}
+
+impl Store {
+    /// What earlier sessions of a customer came to.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn history(&self, customer: &CustomerId) -> Result<History, StoreError> {
+        let customer = customer.clone();
+        self.read(move |connection| find(connection, &customer)).await
+    }
+}

@@ -1,0 +1,176 @@
+//! Threads that read, each with a connection of its own.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+use super::connection::{Link, establish};
+use super::error::{Failure, StoreError};
+use super::url::DatabaseUrl;
+
+type Job = Box<dyn FnOnce(&mut Reader) + Send>;
+
+/// A connection that is made anew when it has been lost.
+pub(super) struct Reader {
+    url: DatabaseUrl,
+    connection: Option<Link>,
+}
+
+impl Reader {
+    pub(super) fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        let connection = establish(url)?;
+        Ok(Self {
+            url: url.clone(),
+            connection: Some(connection),
+        })
+    }
+
+    pub(super) fn connection(&mut self) -> Result<&mut Link, StoreError> {
+        let live = match self.connection.take() {
+            Some(connection) => connection,
+            None => establish(&self.url)?,
+        };
+        Ok(self.connection.insert(live))
+    }
+
+    /// Drops the connection if the database no longer answers on it. Says whether it did.
+    pub(super) fn drop_if_lost(&mut self) -> bool {
+        let lost = self
+            .connection
+            .as_mut()
+            .is_none_or(|connection| !connection.answers());
+        if lost {
+            self.connection = None;
+        }
+        lost
+    }
+
+    /// Ends a transaction that failed; a connection that cannot is given up.
+    pub(super) fn roll_back(&mut self) {
+        let ended = self
+            .connection
+            .as_mut()
+            .is_some_and(|connection| connection.rollback().is_ok());
+        // SQLite ends some failed transactions by itself and then refuses the rollback.
+        if !ended {
+            self.connection = None;
+        }
+    }
+
+    fn read<T>(&mut self, query: &impl Fn(&mut Link) -> Result<T, Failure>) -> Result<T, StoreError> {
+        match query(self.connection()?) {
+            Err(Failure::Database(_)) if self.drop_if_lost() => {
+                query(self.connection()?).map_err(StoreError::from)
+            }
+            outcome => outcome.map_err(StoreError::from),
+        }
+    }
+}
+
+struct Queue {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+    capacity: usize,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: VecDeque<Job>,
+    closed: bool,
+}
+
+/// The threads and the queue they share.
+pub(super) struct Readers {
+    queue: Arc<Queue>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Readers {
+    pub(super) fn start(url: &DatabaseUrl, count: usize, capacity: usize) -> Result<Self, StoreError> {
+        let queue = Arc::new(Queue {
+            waiting: Mutex::default(),
+            arrived: Condvar::new(),
+            capacity,
+        });
+        let mut threads = Vec::new();
+        for number in 0..count.max(1) {
+            let mut reader = Reader::open(url)?;
+            let queue = Arc::clone(&queue);
+            let thread = std::thread::Builder::new()
+                .name(format!("store-read-{number}"))
+                .spawn(move || {
+                    while let Some(job) = queue.next() {
+                        job(&mut reader);
+                    }
+                });
+            threads.push(thread.map_err(StoreError::unavailable)?);
+        }
+        Ok(Self {
+            queue,
+            threads: Mutex::new(threads),
+        })
+    }
+
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        query: impl Fn(&mut Link) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.push(Box::new(move |reader| {
+            // Nobody waits for what a caller that went away asked.
+            if !answer.is_closed() {
+                answer.send(reader.read(&query)).ok();
+            }
+        }))?;
+        answered.await.map_err(StoreError::unavailable)?
+    }
+
+    /// Lets the threads finish what has been asked. Returns them, to be waited for.
+    pub(super) fn close(&self) -> Vec<JoinHandle<()>> {
+        self.queue.close();
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *threads)
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+impl Queue {
+    fn push(&self, job: Job) -> Result<(), StoreError> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.closed {
+            return Err(StoreError::unavailable("the store is closed"));
+        }
+        if waiting.jobs.len() >= self.capacity {
+            return Err(StoreError::Busy);
+        }
+        waiting.jobs.push_back(job);
+        drop(waiting);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(job) = waiting.jobs.pop_front() {
+                return Some(job);
+            }
+            if waiting.closed {
+                return None;
+            }
+            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn close(&self) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.arrived.notify_all();
+    }
+}

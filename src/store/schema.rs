@@ -1,0 +1,159 @@
+//! The tables, as both databases have them. Instants are microseconds since the Unix epoch; documents are JSON text.
+
+diesel::table! {
+    customers (id) {
+        id -> Text,
+        stripe_customer -> Nullable<Text>,
+        attributes -> Text,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    snapshots (subscription) {
+        subscription -> Text,
+        stripe_customer -> Text,
+        body -> Text,
+        fetched_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Text,
+        customer -> Text,
+        stripe_customer -> Nullable<Text>,
+        subscription -> Text,
+        livemode -> Bool,
+        flow_key -> Text,
+        flow_version -> Integer,
+        status -> Text,
+        step -> Text,
+        reason -> Nullable<Text>,
+        mrr -> Nullable<BigInt>,
+        currency -> Nullable<Text>,
+        segments -> Text,
+        token_id -> Nullable<Text>,
+        awaited_operation -> Nullable<Text>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        expires_at -> BigInt,
+        closed_at -> Nullable<BigInt>,
+        version -> BigInt,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    session_offers (id) {
+        id -> Text,
+        session_id -> Text,
+        ordinal -> Integer,
+        key -> Text,
+        offer_type -> Text,
+        state -> Text,
+        presented_at -> BigInt,
+        decided_at -> Nullable<BigInt>,
+        cost -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    session_decisions (session_id, ordinal) {
+        session_id -> Text,
+        ordinal -> Integer,
+        at -> BigInt,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    operations (id) {
+        id -> Text,
+        session_id -> Text,
+        subscription -> Text,
+        state -> Text,
+        settled -> Bool,
+        due_at -> BigInt,
+        lease_owner -> Nullable<Text>,
+        lease_until -> Nullable<BigInt>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (caller, key) {
+        caller -> Text,
+        key -> Text,
+        fingerprint -> Binary,
+        status -> Integer,
+        body -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    budgets (budget) {
+        budget -> Text,
+        spent -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhook_events (id) {
+        id -> Text,
+        received_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    audit_lines (id) {
+        id -> Text,
+        at -> BigInt,
+        actor -> Text,
+        action -> Text,
+        detail -> Text,
+        session_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    flow_drafts (key) {
+        key -> Text,
+        document -> Text,
+        format -> Text,
+        updated_at -> BigInt,
+        revision -> BigInt,
+    }
+}
+
+diesel::table! {
+    flow_versions (key, version) {
+        key -> Text,
+        version -> Integer,
+        document -> Text,
+        source -> Text,
+        format -> Text,
+        note -> Nullable<Text>,
+        actor -> Text,
+        published_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    api_keys (id) {
+        id -> Text,
+        name -> Text,
+        role -> Text,
+        hash -> Binary,
+        prefix -> Text,
+        created_at -> BigInt,
+        last_used_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::joinable!(session_offers -> sessions (session_id));
+diesel::allow_tables_to_appear_in_same_query!(sessions, session_offers);

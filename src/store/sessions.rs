@@ -1,0 +1,225 @@
+//! Reading sessions: one, a page, or those that wait for something.
+
+use diesel::dsl::exists;
+use diesel::helper_types::IntoBoxed;
+use diesel::prelude::*;
+use jiff::Timestamp;
+
+use super::Store;
+use super::connection::{AnyBackend, Link};
+use super::error::{Failure, StoreError, unreadable};
+use super::handle::MAX_PAGE;
+use super::schema::{session_offers, sessions, sessions::dsl};
+use super::time::micros;
+use crate::domain::ids::{CustomerId, OperationId, SessionId, SubscriptionId};
+use crate::domain::offer::{Key, OfferType};
+use crate::domain::session::{Session, Status};
+
+/// A session as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The session.
+    pub session: Session,
+    /// Its version: 1 when it begins, one more with every change.
+    pub version: i64,
+}
+
+/// Which sessions are meant; what is absent does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct SessionFilter {
+    /// With this status.
+    pub status: Option<Status>,
+    /// With this reason.
+    pub reason: Option<Key>,
+    /// That presented an offer with this key.
+    pub offer: Option<Key>,
+    /// That presented an offer of this type.
+    pub offer_type: Option<OfferType>,
+    /// Of this flow, whatever version.
+    pub flow: Option<Key>,
+    /// Of a subscriber in this segment when the session began.
+    pub segment: Option<Key>,
+    /// Of this customer.
+    pub customer: Option<CustomerId>,
+    /// Of this subscription.
+    pub subscription: Option<SubscriptionId>,
+    /// In live or test mode.
+    pub livemode: Option<bool>,
+    /// Begun at this instant or later.
+    pub created_from: Option<Timestamp>,
+    /// Begun before this instant.
+    pub created_to: Option<Timestamp>,
+}
+
+/// Part of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The sessions, the newest first.
+    pub sessions: Vec<Stored>,
+    /// Where to go on, if there are more.
+    pub next: Option<SessionId>,
+}
+
+/// Sessions under a filter.
+pub(super) type Filtered<'a> = IntoBoxed<'a, sessions::table, AnyBackend>;
+
+impl SessionFilter {
+    pub(super) fn apply(&self) -> Filtered<'_> {
+        let mut query = dsl::sessions.into_boxed::<AnyBackend>();
+        if let Some(status) = self.status {
+            query = query.filter(dsl::status.eq(status.as_str()));
+        }
+        if let Some(reason) = &self.reason {
+            query = query.filter(dsl::reason.eq(reason.as_str()));
+        }
+        if let Some(flow) = &self.flow {
+            query = query.filter(dsl::flow_key.eq(flow.as_str()));
+        }
+        if let Some(customer) = &self.customer {
+            query = query.filter(dsl::customer.eq(customer.as_str()));
+        }
+        if let Some(subscription) = &self.subscription {
+            query = query.filter(dsl::subscription.eq(subscription.as_str()));
+        }
+        if let Some(livemode) = self.livemode {
+            query = query.filter(dsl::livemode.eq(livemode));
+        }
+        if let Some(from) = self.created_from {
+            query = query.filter(dsl::created_at.ge(micros(from)));
+        }
+        if let Some(to) = self.created_to {
+            query = query.filter(dsl::created_at.lt(micros(to)));
+        }
+        self.apply_offers(self.apply_segment(query))
+    }
+
+    fn apply_segment<'a>(&self, query: Filtered<'a>) -> Filtered<'a> {
+        match &self.segment {
+            // An underscore in a key stands for itself.
+            Some(key) => {
+                let pattern = format!("%|{}|%", key.as_str().replace('_', "!_"));
+                query.filter(dsl::segments.like(pattern).escape('!'))
+            }
+            None => query,
+        }
+    }
+
+    fn apply_offers<'a>(&'a self, mut query: Filtered<'a>) -> Filtered<'a> {
+        let presented = session_offers::table.filter(session_offers::session_id.eq(dsl::id));
+        if let Some(key) = &self.offer {
+            query = query.filter(exists(presented.filter(session_offers::key.eq(key.as_str()))));
+        }
+        if let Some(kind) = self.offer_type {
+            query = query.filter(exists(
+                presented.filter(session_offers::offer_type.eq(kind.as_str())),
+            ));
+        }
+        query
+    }
+}
+
+pub(super) fn read((body, version): (String, i64)) -> Result<Stored, Failure> {
+    let session = serde_json::from_str(&body).map_err(|error| unreadable("sessions.body", &error))?;
+    Ok(Stored { session, version })
+}
+
+pub(super) fn find_open(
+    connection: &mut Link,
+    subscription: &SubscriptionId,
+) -> Result<Option<Stored>, Failure> {
+    let query = dsl::sessions
+        .filter(dsl::subscription.eq(subscription.as_str()))
+        .filter(dsl::status.eq(Status::InProgress.as_str()))
+        .select((dsl::body, dsl::version));
+    query.first(connection).optional()?.map(read).transpose()
+}
+
+impl Store {
+    /// A session.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn session(&self, id: SessionId) -> Result<Option<Stored>, StoreError> {
+        self.read(move |connection| {
+            let query = dsl::sessions
+                .find(id.to_string())
+                .select((dsl::body, dsl::version));
+            query.first(connection).optional()?.map(read).transpose()
+        })
+        .await
+    }
+
+    /// The session of a subscription that is in progress.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn open_session(&self, subscription: &SubscriptionId) -> Result<Option<Stored>, StoreError> {
+        let subscription = subscription.clone();
+        self.read(move |connection| find_open(connection, &subscription))
+            .await
+    }
+
+    /// Sessions, the newest first, from behind `cursor`; at most [`MAX_PAGE`].
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn sessions(
+        &self,
+        filter: SessionFilter,
+        cursor: Option<SessionId>,
+        limit: u32,
+    ) -> Result<Page, StoreError> {
+        let limit = limit.clamp(1, MAX_PAGE);
+        self.read(move |connection| {
+            let mut query = filter.apply();
+            if let Some(cursor) = cursor {
+                query = query.filter(dsl::id.lt(cursor.to_string()));
+            }
+            // One more than asked tells whether there are more.
+            let query = query.order(dsl::id.desc()).limit(i64::from(limit) + 1);
+            let rows = query.select((dsl::body, dsl::version)).load(connection)?;
+            let mut found = rows.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+            let asked = usize::try_from(limit).unwrap_or(usize::MAX);
+            let more = found.len() > asked;
+            found.truncate(asked);
+            let next = found.last().filter(|_| more).map(|last| last.session.id);
+            Ok(Page {
+                sessions: found,
+                next,
+            })
+        })
+        .await
+    }
+
+    /// Sessions in progress that wait for nothing and whose time is over at `now`, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn sessions_to_expire(&self, now: Timestamp, limit: u32) -> Result<Vec<Stored>, StoreError> {
+        self.read(move |connection| {
+            let query = dsl::sessions
+                .filter(dsl::status.eq(Status::InProgress.as_str()))
+                .filter(dsl::awaited_operation.is_null())
+                .filter(dsl::expires_at.le(micros(now)))
+                .order(dsl::expires_at)
+                .limit(limit.min(MAX_PAGE).into())
+                .select((dsl::body, dsl::version));
+            query.load(connection)?.into_iter().map(read).collect()
+        })
+        .await
+    }
+
+    /// Sessions that wait for an operation.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn sessions_awaiting(&self, operation: OperationId) -> Result<Vec<Stored>, StoreError> {
+        self.read(move |connection| {
+            let query = dsl::sessions
+                .filter(dsl::awaited_operation.eq(operation.to_string()))
+                .select((dsl::body, dsl::version));
+            query.load(connection)?.into_iter().map(read).collect()
+        })
+        .await
+    }
+}

@@ -1,0 +1,86 @@
+//! Snapshots: the last known state of each subscription in Stripe.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use jiff::Timestamp;
+
+use super::Store;
+use super::connection::{Link, each};
+use super::error::{Failure, StoreError, unreadable};
+use super::schema::snapshots::dsl;
+use super::statement::one_row;
+use super::text::json;
+use super::time::{instant, micros};
+use crate::domain::ids::SubscriptionId;
+use crate::domain::subscription::Subscription;
+
+pub(super) struct SnapshotRow {
+    subscription: String,
+    stripe_customer: String,
+    body: String,
+    fetched_at: i64,
+}
+
+impl SnapshotRow {
+    pub(super) fn new(snapshot: &Subscription, fetched_at: Timestamp) -> Result<Self, StoreError> {
+        Ok(Self {
+            subscription: snapshot.id.to_string(),
+            stripe_customer: snapshot.customer.to_string(),
+            body: json("snapshots.body", snapshot)?,
+            fetched_at: micros(fetched_at),
+        })
+    }
+}
+
+one_row!(PutSnapshot(SnapshotRow) =
+    "INSERT INTO snapshots (subscription, stripe_customer, body, fetched_at) VALUES (" subscription: Text,
+    ", " stripe_customer: Text, ", " body: Text, ", " fetched_at: BigInt;
+    ") ON CONFLICT (subscription) DO UPDATE SET stripe_customer = excluded.stripe_customer, body = excluded.body, \
+     fetched_at = excluded.fetched_at WHERE snapshots.fetched_at < excluded.fetched_at");
+
+/// Stores a snapshot unless a newer one is stored; says whether it did.
+pub(super) fn put(connection: &mut Link, row: &SnapshotRow) -> QueryResult<bool> {
+    Ok(each!(connection, |c| PutSnapshot(row).execute(c))? == 1)
+}
+
+pub(super) fn find(
+    connection: &mut Link,
+    subscription: &SubscriptionId,
+) -> Result<Option<(Subscription, Timestamp)>, Failure> {
+    let query = dsl::snapshots
+        .find(subscription.as_str())
+        .select((dsl::body, dsl::fetched_at));
+    let found: Option<(String, i64)> = query.first(connection).optional()?;
+    let read = |(body, fetched_at): (String, i64)| {
+        let snapshot = serde_json::from_str(&body).map_err(|error| unreadable("snapshots.body", &error))?;
+        Ok((snapshot, instant("snapshots.fetched_at", fetched_at)?))
+    };
+    found.map(read).transpose()
+}
+
+impl Store {
+    /// The snapshot of a subscription, and when it was fetched.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn snapshot(
+        &self,
+        subscription: &SubscriptionId,
+    ) -> Result<Option<(Subscription, Timestamp)>, StoreError> {
+        let subscription = subscription.clone();
+        self.read(move |connection| find(connection, &subscription)).await
+    }
+
+    /// Stores a snapshot unless a newer one is stored; says whether it did.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn put_snapshot(
+        &self,
+        snapshot: &Subscription,
+        fetched_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let row = SnapshotRow::new(snapshot, fetched_at)?;
+        self.write(move |connection| Ok(put(connection, &row)?)).await
+    }
+}

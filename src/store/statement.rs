@@ -1,0 +1,79 @@
+//! Statements in our own words for the hot paths.
+//!
+//! Diesel prepares an `UPDATE`, an `ON CONFLICT … DO UPDATE` and an insert of many rows anew each time. These carry a
+//! static query id and are prepared once per connection. Many rows go to PostgreSQL as one array per column, so that
+//! the statement stays the same whatever their number; SQLite, in process, takes them one by one.
+
+/// A statement about one row, for both databases: texts and the row's fields in turns, then the last text.
+macro_rules! one_row {
+    ($name:ident($row:ty) = $($sql:literal $field:ident : $type:ty),+ ; $end:literal) => {
+        struct $name<'a>(&'a $row);
+
+        impl diesel::query_builder::QueryId for $name<'_> {
+            type QueryId = $name<'static>;
+            const HAS_STATIC_QUERY_ID: bool = true;
+        }
+        impl<C> diesel::RunQueryDsl<C> for $name<'_> {}
+        $crate::store::statement::one_row!(@for diesel::pg::Pg, $name = $($sql $field : $type),+ ; $end);
+        $crate::store::statement::one_row!(@for diesel::sqlite::Sqlite, $name = $($sql $field : $type),+ ; $end);
+    };
+    (@for $backend:ty, $name:ident = $($sql:literal $field:ident : $type:ty),+ ; $end:literal) => {
+        impl diesel::query_builder::QueryFragment<$backend> for $name<'_> {
+            fn walk_ast<'b>(
+                &'b self,
+                mut out: diesel::query_builder::AstPass<'_, 'b, $backend>,
+            ) -> diesel::QueryResult<()> {
+                $(
+                    out.push_sql($sql);
+                    out.push_bind_param::<$type, _>(&self.0.$field)?;
+                )+
+                out.push_sql($end);
+                Ok(())
+            }
+        }
+    };
+}
+pub(super) use one_row;
+
+/// A PostgreSQL statement about many rows: the arrays of their fields stand between `head` and `tail`. With
+/// `returning` it answers rows of that SQL type.
+macro_rules! many_rows {
+    ($name:ident($row:ty) = $head:literal [$($field:ident : $rust:ty => $type:ty),+] $tail:literal
+        returning $returning:ty) => {
+        struct $name<'a> {
+            $($field: Vec<&'a $rust>),+
+        }
+
+        impl<'a> $name<'a> {
+            fn new(rows: &[&'a $row]) -> Self {
+                Self { $($field: rows.iter().map(|row| &row.$field).collect()),+ }
+            }
+        }
+        impl diesel::query_builder::QueryId for $name<'_> {
+            type QueryId = $name<'static>;
+            const HAS_STATIC_QUERY_ID: bool = true;
+        }
+        impl diesel::query_builder::Query for $name<'_> {
+            type SqlType = $returning;
+        }
+        impl diesel::RunQueryDsl<diesel::pg::PgConnection> for $name<'_> {}
+        impl diesel::query_builder::QueryFragment<diesel::pg::Pg> for $name<'_> {
+            fn walk_ast<'b>(
+                &'b self,
+                mut out: diesel::query_builder::AstPass<'_, 'b, diesel::pg::Pg>,
+            ) -> diesel::QueryResult<()> {
+                out.push_sql($head);
+                let mut comma = "";
+                $(
+                    out.push_sql(comma);
+                    out.push_bind_param::<diesel::sql_types::Array<$type>, _>(&self.$field)?;
+                    comma = ", ";
+                )+
+                let _ = comma;
+                out.push_sql($tail);
+                Ok(())
+            }
+        }
+    };
+}
+pub(super) use many_rows;

@@ -1,0 +1,94 @@
+//! Group commit: each writer is a thread with its own connection that takes all that has queued up, carries it out
+//! in one transaction, commits once and only then answers.
+//!
+//! A batch that fails is rolled back and replayed one command at a time, so that one bad command harms no other.
+
+use std::any::Any;
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::batch::{self, Batch};
+use super::begin::{self, Begun};
+use super::change::{self, Changed};
+use super::connection::{FileLock, Link};
+use super::error::{Failure, StoreError};
+use super::reader::Reader;
+use super::url::DatabaseUrl;
+
+/// The most commands in one transaction.
+const MAX_BATCH: usize = 256;
+
+pub(super) type Waiter<T> = oneshot::Sender<Result<T, StoreError>>;
+pub(super) type Answer = Box<dyn Any + Send>;
+pub(super) type Work = Box<dyn Fn(&mut Link) -> Result<Answer, Failure> + Send>;
+
+/// One thing to write.
+pub(super) enum Command {
+    Begin(Box<begin::Prepared>, Waiter<Begun>),
+    Change(Box<change::Prepared>, Waiter<Changed>),
+    /// Whatever is rare enough to be written statement by statement.
+    Other(Work, Waiter<Answer>),
+    /// Everything before this, then no more.
+    Stop,
+}
+
+/// One writer's queue.
+pub(super) struct Writer {
+    queue: mpsc::Sender<Command>,
+}
+
+impl Writer {
+    pub(super) fn start(
+        url: &DatabaseUrl,
+        number: usize,
+        capacity: usize,
+        lock: FileLock,
+    ) -> Result<(Self, JoinHandle<()>), StoreError> {
+        let (queue, commands) = mpsc::channel(capacity.max(1));
+        let connection = Reader::open(url)?;
+        let thread = std::thread::Builder::new()
+            .name(format!("store-write-{number}"))
+            .spawn(move || {
+                run(connection, commands);
+                drop(lock);
+            });
+        Ok((Self { queue }, thread.map_err(StoreError::unavailable)?))
+    }
+
+    /// Queues a command: at once or not at all, unless it is patient.
+    pub(super) async fn send(&self, command: Command, patient: bool) -> Result<(), StoreError> {
+        if patient {
+            return self.queue.send(command).await.map_err(|_| closed());
+        }
+        self.queue.try_send(command).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => closed(),
+        })
+    }
+
+    pub(super) async fn stop(&self) {
+        // Already stopped is as good.
+        self.queue.send(Command::Stop).await.ok();
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::unavailable("the store is closed")
+}
+
+fn run(mut reader: Reader, mut commands: mpsc::Receiver<Command>) {
+    let mut going = true;
+    while going {
+        let Some(first) = commands.blocking_recv() else {
+            return;
+        };
+        let mut batch = Batch::default();
+        going = batch.add(first);
+        while going && batch.len() < MAX_BATCH {
+            let Ok(command) = commands.try_recv() else { break };
+            going = batch.add(command);
+        }
+        batch::write(&mut reader, batch);
+    }
+}
