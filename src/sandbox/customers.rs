@@ -7,7 +7,7 @@ use super::record::Record;
 use super::render;
 use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
-use super::subscriptions;
+use super::{subscription_ends, subscriptions};
 use serde_json::{Value, json};
 
 const ADDRESS: Kind = Kind::Object(&[
@@ -175,7 +175,7 @@ pub(super) fn delete(state: &mut State, input: &Input) -> Outcome {
         .map(|s| s.text_or_empty("id"))
         .collect();
     for subscription in ids {
-        subscriptions::end(state, &subscription, "cancellation_requested");
+        subscription_ends::end(state, &subscription, "cancellation_requested");
     }
     events::emit(state, "customer.deleted", ObjectKind::Customer, id, None);
     state.delete(ObjectKind::Customer, id);

@@ -12,10 +12,11 @@ use super::routes::{self, Input};
 use super::state::{Cause, State, new_id};
 use super::webhooks::Outbox;
 use base64::Engine as _;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
-/// A call as it arrived.
-#[derive(Debug, Default)]
+/// A call as it arrived. Not `Debug`: it carries the key.
+#[derive(Default)]
 pub(super) struct Request {
     pub(super) method: String,
     pub(super) path: String,
@@ -66,7 +67,7 @@ pub struct RecordedCall {
 pub(super) struct Core {
     pub(super) state: State,
     pub(super) clock: Clock,
-    pub(super) secret_key: String,
+    pub(super) secret_key: SecretString,
     pub(super) memory: Memory,
     pub(super) faults: Vec<Fault>,
     pub(super) calls: Vec<RecordedCall>,
@@ -152,7 +153,7 @@ impl Core {
                 .ok_or_else(ApiError::no_key)?,
             _ => return Err(ApiError::no_key()),
         };
-        if key == self.secret_key {
+        if key == self.secret_key.expose_secret() {
             Ok(())
         } else {
             Err(ApiError::wrong_key(&key))
@@ -308,8 +309,8 @@ fn reply(request: &Request, done: Done, request_id: String, silent: bool, html: 
     let mut headers = done.headers;
     if !html {
         headers.push(("Request-Id", request_id));
-        let version = request.stripe_version.as_deref().unwrap_or(API_VERSION);
-        headers.push(("Stripe-Version", version.to_owned()));
+        // Whatever version was asked for, this is the one whose shapes were answered.
+        headers.push(("Stripe-Version", API_VERSION.to_owned()));
         if let Some(key) = &request.idempotency_key {
             headers.push(("Idempotency-Key", key.clone()));
         }

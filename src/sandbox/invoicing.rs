@@ -100,7 +100,41 @@ pub(super) fn invoice(
     at: i64,
 ) -> Record {
     let reduced = reduce(state, lines, reductions, at);
-    let subtotal = reduced.iter().map(|r| r.line.amount).sum::<i64>();
+    let payer = subscription
+        .text("customer")
+        .and_then(|c| state.any(ObjectKind::Customer, c));
+    let payer = payer.cloned().unwrap_or_default();
+    let shown = reduced
+        .iter()
+        .map(|r| line_json(state, id, subscription, r))
+        .collect();
+    let (start, end) = reduced.first().map_or((at, at), |r| (r.line.start, r.line.end));
+    let all: Vec<&str> = reductions.iter().map(|r| r.discount.as_str()).collect();
+    let mut record = Record::of(json!({
+        "id": id, "object": "invoice", "billing_reason": "upcoming", "created": at, "discounts": all,
+        "collection_method": subscription.value("collection_method"),
+        "currency": subscription.value("currency"), "customer": subscription.value("customer"),
+        "customer_address": payer.value("address"), "customer_email": payer.value("email"),
+        "customer_name": payer.value("name"), "customer_phone": payer.value("phone"),
+        "customer_tax_exempt": payer.value("tax_exempt"),
+        "lines": render::list_of(shown, false, &format!("/v1/invoices/{id}/lines")),
+        "parent": {"type": "subscription_details", "quote_details": null, "subscription_details": {
+            "metadata": subscription.value("metadata"), "subscription": subscription.value("id")}},
+        "period_end": end, "period_start": start, "status": "draft", "webhooks_delivered_at": at,
+        "_subscription": subscription.value("id"),
+    }));
+    record
+        .0
+        .extend(money(&reduced, payer.int("balance").unwrap_or(0)).0);
+    record.0.extend(unused_fields().0);
+    record
+}
+
+/// The totals: what the lines come to, what the discounts take off, what the balance leaves to pay.
+fn money(reduced: &[Reduced], balance: i64) -> Record {
+    let subtotal = reduced
+        .iter()
+        .fold(0_i64, |sum, r| sum.saturating_add(r.line.amount));
     let mut off: Vec<(String, i64)> = Vec::new();
     for (discount, amount) in reduced.iter().flat_map(|r| &r.off) {
         match off.iter_mut().find(|(d, _)| d == discount) {
@@ -111,65 +145,38 @@ pub(super) fn invoice(
     let total = off
         .iter()
         .fold(subtotal, |rest, (_, amount)| rest.saturating_sub(*amount));
-    let customer = subscription.text_or_empty("customer");
-    let payer = state
-        .any(ObjectKind::Customer, &customer)
-        .cloned()
-        .unwrap_or_default();
-    let balance = payer.int("balance").unwrap_or(0);
     let due = total.saturating_add(balance).max(0);
-    let period = reduced
-        .iter()
-        .map(|r| (r.line.start, r.line.end))
-        .next()
-        .unwrap_or((at, at));
-    let currency = subscription.text_or_empty("currency");
-    let shown: Vec<Value> = reduced
-        .iter()
-        .map(|r| line_json(state, id, subscription, r))
-        .collect();
-    let all: Vec<&str> = reductions.iter().map(|r| r.discount.as_str()).collect();
-    let mut record = Record::of(json!({
-        "id": id, "object": "invoice", "account_country": "US", "account_name": "Sandbox",
-        "account_tax_ids": null, "amount_due": due, "amount_overpaid": 0, "amount_paid": 0,
-        "amount_remaining": due, "amount_shipping": 0, "application": null, "attempt_count": 0,
-        "attempted": false, "auto_advance": false,
-        "automatic_tax": {"disabled_reason": null, "enabled": false, "liability": null, "provider": null,
-            "status": null},
-        "automatically_finalizes_at": null, "billing_reason": "upcoming",
-        "collection_method": subscription.value("collection_method"), "created": at, "currency": currency,
-        "custom_fields": null, "customer": customer, "customer_address": payer.value("address"),
-        "customer_email": payer.value("email"), "customer_name": payer.value("name"),
-        "customer_phone": payer.value("phone"), "customer_shipping": null,
-        "customer_tax_exempt": payer.value("tax_exempt"), "customer_tax_ids": [],
-    }));
-    let rest = json!({
-        "default_payment_method": null, "default_source": null, "default_tax_rates": [], "description": null,
-        "discounts": all, "due_date": null, "effective_at": null, "ending_balance": null, "footer": null,
-        "from_invoice": null, "hosted_invoice_url": null, "invoice_pdf": null, "issuer": {"type": "self"},
-        "last_finalization_error": null, "latest_revision": null,
-        "lines": render::list_of(shown, false, &format!("/v1/invoices/{id}/lines")),
-        "livemode": false, "metadata": {}, "next_payment_attempt": null, "number": null, "on_behalf_of": null,
-    });
-    record.0.extend(Record::of(rest).0);
-    let rest = json!({
-        "parent": {"type": "subscription_details", "quote_details": null, "subscription_details": {
-            "metadata": subscription.value("metadata"), "subscription": subscription.value("id")}},
-        "payment_settings": {"default_mandate": null, "payment_method_options": null,
-            "payment_method_types": null},
-        "period_end": period.1, "period_start": period.0, "post_payment_credit_notes_amount": 0,
-        "pre_payment_credit_notes_amount": 0, "receipt_number": null, "rendering": null,
-        "shipping_cost": null, "shipping_details": null, "starting_balance": balance,
-        "statement_descriptor": null, "status": "draft",
-        "status_transitions": {"finalized_at": null, "marked_uncollectible_at": null, "paid_at": null,
-            "voided_at": null},
-        "subtotal": subtotal, "subtotal_excluding_tax": subtotal, "test_clock": null, "total": total,
+    Record::of(json!({
+        "amount_due": due, "amount_overpaid": 0, "amount_paid": 0, "amount_remaining": due,
+        "amount_shipping": 0, "ending_balance": null, "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0, "starting_balance": balance, "subtotal": subtotal,
+        "subtotal_excluding_tax": subtotal, "total": total,
         "total_discount_amounts": off.iter().map(discount_amount).collect::<Vec<Value>>(),
         "total_excluding_tax": total, "total_pretax_credit_amounts": [], "total_taxes": [],
-        "webhooks_delivered_at": at, "_subscription": subscription.value("id"),
-    });
-    record.0.extend(Record::of(rest).0);
-    record
+    }))
+}
+
+/// What every invoice of Stripe's has and none of the sandbox's uses.
+fn unused_fields() -> Record {
+    Record::of(json!({
+        "account_country": "US", "account_name": "Sandbox", "account_tax_ids": null, "application": null,
+        "attempt_count": 0, "attempted": false, "auto_advance": false,
+        "automatic_tax": {"disabled_reason": null, "enabled": false, "liability": null, "provider": null,
+            "status": null},
+        "automatically_finalizes_at": null, "custom_fields": null, "customer_shipping": null,
+        "customer_tax_ids": [], "default_payment_method": null, "default_source": null,
+        "default_tax_rates": [], "description": null, "due_date": null, "effective_at": null, "footer": null,
+        "from_invoice": null, "hosted_invoice_url": null, "invoice_pdf": null, "issuer": {"type": "self"},
+        "last_finalization_error": null, "latest_revision": null, "livemode": false, "metadata": {},
+        "next_payment_attempt": null, "number": null, "on_behalf_of": null,
+        "payment_settings": {"default_mandate": null, "payment_method_options": null,
+            "payment_method_types": null},
+        "receipt_number": null, "rendering": null, "shipping_cost": null, "shipping_details": null,
+        "statement_descriptor": null,
+        "status_transitions": {"finalized_at": null, "marked_uncollectible_at": null, "paid_at": null,
+            "voided_at": null},
+        "test_clock": null,
+    }))
 }
 
 fn discount_amount(off: &(String, i64)) -> Value {

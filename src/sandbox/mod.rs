@@ -41,6 +41,7 @@ mod seeds;
 mod server;
 mod shared;
 mod state;
+mod subscription_ends;
 mod subscription_items;
 mod subscription_update;
 mod subscriptions;
@@ -54,7 +55,7 @@ pub use faults::{Fault, FaultKind};
 pub use seeds::Refused;
 pub use webhooks::{Delivery, WebhookEvent, signature};
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::Value;
 use server::Running;
 use shared::Shared;
@@ -96,8 +97,8 @@ impl Sandbox {
         let addr = listener.local_addr()?;
         let url = Url::parse(&format!("http://{addr}/")).map_err(std::io::Error::other)?;
         let shared = Arc::new(Shared::new(
-            config.secret_key.expose_secret(),
-            config.webhook_secret.expose_secret(),
+            config.secret_key,
+            config.webhook_secret,
             config.webhook_url,
             config.clock,
         ));

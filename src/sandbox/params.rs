@@ -230,10 +230,18 @@ fn time(text: &str, path: &str) -> Result<Value, ApiError> {
     })
 }
 
+/// A whole number stays whole, as Stripe shows it: `50`, not `50.0`.
 fn decimal(text: &str, path: &str) -> Result<Value, ApiError> {
-    text.parse::<f64>()
-        .ok()
-        .and_then(Number::from_f64)
+    let plain = if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        text
+    };
+    if let Ok(whole) = plain.parse::<i64>() {
+        return Ok(json!(whole));
+    }
+    let number = text.parse::<f64>().ok().and_then(Number::from_f64);
+    number
         .map(Value::Number)
         .ok_or_else(|| ApiError::invalid(format!("Invalid decimal: {text}")).param(path))
 }

@@ -9,7 +9,7 @@ use super::prices;
 use super::record::Record;
 use super::render;
 use super::state::{ObjectKind, State};
-use super::subscriptions;
+use super::{subscription_ends, subscriptions};
 use serde_json::Value;
 
 /// Stripe announces the end of a trial three days ahead.
@@ -90,7 +90,7 @@ fn happen(state: &mut State, id: &str, what: &Next) {
     let before = render::object(state, ObjectKind::Subscription, id);
     match what {
         Next::Cancel => {
-            subscriptions::end(state, id, "cancellation_requested");
+            subscription_ends::end(state, id, "cancellation_requested");
             return;
         }
         Next::Resume => state.edit(ObjectKind::Subscription, id, |s| {
@@ -125,7 +125,7 @@ pub(super) fn end_trial(state: &mut State, id: &str) {
     let behavior = subscription.inner("trial_settings").inner("end_behavior");
     let now = state.now;
     match behavior.text("missing_payment_method").filter(|_| unpaid) {
-        Some("cancel") => return subscriptions::end(state, id, "payment_failed"),
+        Some("cancel") => return subscription_ends::end(state, id, "payment_failed"),
         Some("pause") => {
             state.edit(ObjectKind::Subscription, id, |s| s.set("status", "paused"));
             events::emit(

@@ -4,7 +4,10 @@ use super::params::{EXPAND, Field};
 use super::record::Record;
 use super::state::State;
 use super::{account, coupons, customers, entitlements, events, features, invoice_preview, invoices, prices};
-use super::{products, promotion_codes, schedules, subscription_items, subscriptions, webhook_endpoints};
+use super::{
+    products, promotion_codes, schedules, subscription_ends, subscription_items, subscriptions,
+    webhook_endpoints,
+};
 use serde_json::Value;
 
 /// A call with its path variables and checked parameters.
@@ -105,18 +108,18 @@ const ROUTES: &[Route] = &[
     ),
     delete(
         "/v1/subscriptions/{}",
-        subscriptions::CANCEL,
-        subscriptions::cancel,
+        subscription_ends::CANCEL,
+        subscription_ends::cancel,
     ),
     post(
         "/v1/subscriptions/{}/resume",
-        subscriptions::RESUME,
-        subscriptions::resume,
+        subscription_ends::RESUME,
+        subscription_ends::resume,
     ),
     delete(
         "/v1/subscriptions/{}/discount",
         &[],
-        subscriptions::delete_discount,
+        subscription_ends::delete_discount,
     ),
     post(
         "/v1/subscription_items",

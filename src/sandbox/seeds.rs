@@ -2,6 +2,7 @@
 use super::Sandbox;
 use super::customers;
 use super::engine::Request;
+use secrecy::ExposeSecret;
 use serde_json::Value;
 
 /// The sandbox refused: the status and the error as Stripe words it.
@@ -26,7 +27,7 @@ impl Sandbox {
         let request = Request {
             method: method.to_owned(),
             path: path.to_owned(),
-            authorization: Some(format!("Bearer {}", core.secret_key)),
+            authorization: Some(format!("Bearer {}", core.secret_key.expose_secret())),
             body: encoded.finish().into_bytes(),
             ..Request::default()
         };

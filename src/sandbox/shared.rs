@@ -4,6 +4,7 @@ use super::engine::Core;
 use super::render;
 use super::state::{ObjectKind, State};
 use super::webhooks::{self, Delivery, Outbox, WebhookEvent};
+use secrecy::SecretString;
 use serde_json::Value;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -25,8 +26,8 @@ impl std::fmt::Debug for Shared {
 
 impl Shared {
     pub(super) fn new(
-        secret_key: &str,
-        webhook_secret: &str,
+        secret_key: SecretString,
+        webhook_secret: SecretString,
         webhook_url: Option<Url>,
         clock: SandboxClock,
     ) -> Self {
@@ -34,13 +35,13 @@ impl Shared {
         let state = State::new(clock.now());
         let outbox = Outbox {
             url: webhook_url,
-            secret: webhook_secret.to_owned(),
+            secret: webhook_secret,
             ..Outbox::default()
         };
         let core = Core {
             state,
             clock,
-            secret_key: secret_key.to_owned(),
+            secret_key,
             memory: Default::default(),
             faults: Vec::new(),
             calls: Vec::new(),
@@ -87,7 +88,7 @@ impl Shared {
     }
 
     /// Where webhooks go, what they are signed with, and the time.
-    pub(super) fn destination(&self) -> Option<(Url, String, i64)> {
+    pub(super) fn destination(&self) -> Option<(Url, SecretString, i64)> {
         let core = self.core();
         Some((
             core.outbox.url.clone()?,

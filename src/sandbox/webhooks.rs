@@ -2,6 +2,7 @@
 use super::render;
 use super::state::{ObjectKind, State};
 use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use sha2::Sha256;
 use std::collections::VecDeque;
@@ -40,7 +41,7 @@ impl Delivery {
 pub(super) struct Outbox {
     pub(super) queue: VecDeque<WebhookEvent>,
     pub(super) url: Option<Url>,
-    pub(super) secret: String,
+    pub(super) secret: SecretString,
     pub(super) automatic: bool,
 }
 
@@ -80,13 +81,16 @@ pub fn signature(secret: &str, timestamp: i64, payload: &str) -> String {
 pub(super) async fn send(
     client: &reqwest::Client,
     url: &Url,
-    secret: &str,
+    secret: &SecretString,
     now: i64,
     event: &WebhookEvent,
 ) -> Delivery {
     let sent = client
         .post(url.clone())
-        .header("Stripe-Signature", signature(secret, now, &event.payload))
+        .header(
+            "Stripe-Signature",
+            signature(secret.expose_secret(), now, &event.payload),
+        )
         .header("Content-Type", "application/json; charset=utf-8")
         .header("User-Agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
         .timeout(Duration::from_secs(10))

@@ -152,3 +152,20 @@ async fn items_of_different_intervals_renew_on_their_own() {
         (Some(0), Some(12_000))
     );
 }
+
+#[tokio::test]
+async fn a_running_clock_starts_where_it_is_told_and_can_be_advanced() {
+    let start: jiff::Timestamp = "2026-05-01T00:00:00Z".parse().unwrap();
+    let config = SandboxConfig {
+        clock: SandboxClock::Running { start },
+        ..config()
+    };
+    let sandbox = Sandbox::start(config).await.unwrap();
+    let Seeds { subscription, .. } = seeds(&sandbox);
+    assert!((0..60).contains(&(sandbox.now().as_second() - start.as_second())));
+    sandbox.advance(40 * DAY);
+    let invoices = get(&sandbox, "/v1/invoices", &[("subscription", &subscription)])
+        .await
+        .body;
+    assert_eq!(invoices["data"].as_array().unwrap().len(), 2);
+}

@@ -15,16 +15,19 @@ const KEY: &str = "sk_test_sandbox";
 const WEBHOOK_SECRET: &str = "whsec_sandbox";
 const DAY: i64 = 86_400;
 
-/// A sandbox whose clock stands at the start of 2026.
-async fn sandbox() -> Sandbox {
-    let config = SandboxConfig {
+/// A clock that stands at the start of 2026, and no address for webhooks.
+fn config() -> SandboxConfig {
+    SandboxConfig {
         addr: "127.0.0.1:0".parse().unwrap(),
         secret_key: KEY.into(),
         webhook_secret: WEBHOOK_SECRET.into(),
         webhook_url: None,
         clock: SandboxClock::Fixed("2026-01-01T00:00:00Z".parse().unwrap()),
-    };
-    Sandbox::start(config).await.unwrap()
+    }
+}
+
+async fn sandbox() -> Sandbox {
+    Sandbox::start(config()).await.unwrap()
 }
 
 /// An answer of the sandbox.

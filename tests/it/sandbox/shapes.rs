@@ -48,12 +48,21 @@ async fn the_typed_library_reads_every_object() {
     let full = get(&sandbox, &path_of(&subscription), &expand).await.body;
     parses::<stripe_shared::Subscription>("expanded subscription", &full);
     assert_eq!(full["customer"]["email"], "ada@example.com");
-    assert_eq!(full["discounts"][0]["source"]["coupon"]["percent_off"], 50.0);
+    assert_eq!(full["discounts"][0]["source"]["coupon"]["percent_off"], 50);
     assert_eq!(full["latest_invoice"]["status"], "paid");
     assert_eq!(full["items"]["data"][0]["price"]["product"]["name"], "Pro");
     assert!(plain["discounts"][0].as_str().unwrap().starts_with("di_"));
 
     sandbox.seed_customer_discount(&customer, "half").unwrap();
+    let deep = [("expand[]", "customer.discount.source.coupon")];
+    let deep = get(&sandbox, &path_of(&subscription), &deep).await.body;
+    parses::<stripe_shared::Subscription>("deeply expanded subscription", &deep);
+    assert_eq!(deep["customer"]["discount"]["source"]["coupon"]["id"], "half");
+    let refused = get(&sandbox, &path_of(&subscription), &[("expand[]", "status")]).await;
+    assert_eq!(
+        refused.refusal(),
+        (400, "", "expand[0]", "This property cannot be expanded (status).")
+    );
     parses::<stripe_shared::Customer>("customer", &sandbox.object(&customer).unwrap());
     parses::<stripe_shared::Price>("price", &sandbox.object(&price).unwrap());
     parses::<stripe_shared::Coupon>("coupon", &sandbox.object("half").unwrap());
