@@ -1,7 +1,7 @@
 //! Automatic delivery of webhooks: in order, each retried a few times, as long as it is switched on.
 use super::Shared;
 use super::webhooks;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::Duration;
 
 /// How long to wait before each further attempt at an event; after the last it is given up.
@@ -16,10 +16,9 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Runs until the sandbox is gone.
 pub(super) async fn run(sandbox: Weak<Shared>) {
-    let client = reqwest::Client::new();
     while let Some(shared) = sandbox.upgrade() {
         match shared.next_automatic() {
-            Some(event) => deliver(&client, &shared, &event).await,
+            Some(event) => deliver(&shared, &event).await,
             None => {
                 // Either wakes it; which one does not matter.
                 let _tick = tokio::time::timeout(TICK, shared.woken.notified()).await;
@@ -29,12 +28,12 @@ pub(super) async fn run(sandbox: Weak<Shared>) {
     }
 }
 
-async fn deliver(client: &reqwest::Client, shared: &Arc<Shared>, event: &webhooks::WebhookEvent) {
+async fn deliver(shared: &Shared, event: &webhooks::WebhookEvent) {
     for wait in WAITS.into_iter().map(Some).chain([None]) {
         let Some((url, secret, now)) = shared.destination() else {
             return;
         };
-        let delivery = webhooks::send(client, &url, &secret, now, event).await;
+        let delivery = webhooks::send(shared.client(), &url, &secret, now, event).await;
         if delivery.taken() {
             return;
         }

@@ -6,7 +6,7 @@ use super::state::{ObjectKind, State};
 use super::webhooks::{self, Delivery, Outbox, WebhookEvent};
 use secrecy::SecretString;
 use serde_json::Value;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
 use url::Url;
 
@@ -15,7 +15,7 @@ pub(super) struct Shared {
     core: Mutex<Core>,
     /// Rung when there may be something to deliver.
     pub(super) woken: Notify,
-    client: reqwest::Client,
+    client: OnceLock<reqwest::Client>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -50,7 +50,7 @@ impl Shared {
         Self {
             core: Mutex::new(core),
             woken: Notify::new(),
-            client: reqwest::Client::new(),
+            client: OnceLock::new(),
         }
     }
 
@@ -97,13 +97,24 @@ impl Shared {
         ))
     }
 
+    /// The client for webhooks. Made when first needed, because reading the system's certificates takes longer than a
+    /// whole test; without idle connections, because those would belong to whichever runtime delivered first.
+    pub(super) fn client(&self) -> &reqwest::Client {
+        self.client.get_or_init(|| {
+            reqwest::Client::builder()
+                .pool_max_idle_per_host(0)
+                .build()
+                .unwrap_or_default()
+        })
+    }
+
     pub(super) async fn deliver(&self, events: &[WebhookEvent]) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
         for event in events {
             let Some((url, secret, now)) = self.destination() else {
                 break;
             };
-            deliveries.push(webhooks::send(&self.client, &url, &secret, now, event).await);
+            deliveries.push(webhooks::send(self.client(), &url, &secret, now, event).await);
         }
         deliveries
     }

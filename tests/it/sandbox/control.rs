@@ -93,7 +93,7 @@ async fn automatic_delivery_needs_no_hand() {
 async fn clock_faults_calls_and_state_over_http() {
     let sandbox = sandbox().await;
     let Seeds { subscription, .. } = seeds(&sandbox);
-    let client = reqwest::Client::new();
+    let client = &*CLIENT;
     let at = |path: &str| sandbox.url().join(path).unwrap();
     let body = serde_json::json!({"seconds": 60});
     let moved: Value = client

@@ -10,9 +10,17 @@ mod strictness;
 use counteroffer::sandbox::{Sandbox, SandboxClock, SandboxConfig};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
+use std::sync::LazyLock;
 
 const KEY: &str = "sk_test_sandbox";
 const WEBHOOK_SECRET: &str = "whsec_sandbox";
+/// One client for all tests, without idle connections: each test has a runtime of its own.
+static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+    reqwest::Client::builder()
+        .pool_max_idle_per_host(0)
+        .build()
+        .unwrap()
+});
 const DAY: i64 = 86_400;
 
 /// A clock that stands at the start of 2026, and no address for webhooks.
@@ -80,9 +88,7 @@ fn request(
     params: &[(&str, &str)],
 ) -> reqwest::RequestBuilder {
     let url = sandbox.url().join(path).unwrap();
-    let builder = reqwest::Client::new()
-        .request(method.clone(), url)
-        .bearer_auth(KEY);
+    let builder = CLIENT.request(method.clone(), url).bearer_auth(KEY);
     if method == Method::GET {
         builder.query(params)
     } else {

@@ -5,7 +5,7 @@ use super::*;
 async fn keys_urls_and_headers() {
     let sandbox = sandbox().await;
     let url = sandbox.url().join("/v1/account").unwrap();
-    let client = reqwest::Client::new();
+    let client = &*CLIENT;
     let none = Answer::of(client.get(url.clone()).send().await.unwrap()).await;
     assert_eq!(none.refusal().0, 401);
     let wrong = Answer::of(
@@ -188,10 +188,7 @@ async fn refused_calls_say_why_and_change_nothing() {
 async fn json_bodies_and_unmodelled_parameters_are_refused() {
     let sandbox = sandbox().await;
     let url = sandbox.url().join("/v1/customers").unwrap();
-    let json = reqwest::Client::new()
-        .post(url)
-        .bearer_auth(KEY)
-        .json(&serde_json::json!({}));
+    let json = CLIENT.post(url).bearer_auth(KEY).json(&serde_json::json!({}));
     let answer = Answer::of(json.send().await.unwrap()).await;
     assert!(
         answer
