@@ -21,3 +21,11 @@ pub struct History {
     /// Offers declined, with the time; at most [`MAX_REMEMBERED_OFFERS`], the most recent first.
     pub declined: Vec<(OfferType, Key, Timestamp)>,
 }
+
+impl History {
+    /// When an offer of this type was last accepted.
+    #[must_use]
+    pub fn last_accepted(&self, offer_type: OfferType) -> Option<Timestamp> {
+        self.accepted.iter().filter(|(of, _, _)| *of == offer_type).map(|(_, _, at)| *at).max()
+    }
+}

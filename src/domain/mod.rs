@@ -4,10 +4,18 @@
 //! eligibility, previews, money, time and ids. Nothing here does IO, reads a clock, or knows a type of diesel,
 //! actix or Stripe. Start with [`decide`].
 
+pub mod attribute;
+pub mod condition;
+pub mod copy;
+pub mod cost;
+pub mod decide;
 pub mod eligibility;
 pub mod facts;
+pub mod flow;
+pub mod gather;
 pub mod history;
 pub mod ids;
+pub mod index;
 pub mod money;
 pub mod offer;
 pub mod operation;

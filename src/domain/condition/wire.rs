@@ -1,0 +1,221 @@
+//! How conditions are written: `{all: […]}`, `{any: […]}`, `{not: …}`, `{attribute: …, <operator>: <constant>}`.
+
+use rust_decimal::Decimal;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::{Value as Json, json};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, Ref, Schema, Type,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::{AgeTest, Comparison, Condition, Order, Test, TextTest};
+
+impl Serialize for Condition {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Compare(comparison) => return comparison.serialize(serializer),
+            Self::All(parts) => entry(serializer, "all", parts),
+            Self::Any(parts) => entry(serializer, "any", parts),
+            Self::Not(part) => entry(serializer, "not", part),
+        }
+    }
+}
+
+fn entry<S: Serializer>(serializer: S, key: &str, value: &impl Serialize) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(1))?;
+    map.serialize_entry(key, value)?;
+    map.end()
+}
+
+impl Serialize for Comparison {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("attribute", &self.attribute)?;
+        map.serialize_entry(self.test.word(), &self.test.constant())?;
+        map.end()
+    }
+}
+
+impl Test {
+    /// The constant as it is written.
+    #[must_use]
+    pub fn constant(&self) -> Json {
+        match self {
+            Self::Exists(wanted) => Json::Bool(*wanted),
+            Self::Number(order) => ordered(order, |number| number_json(*number)),
+            Self::Instant(order) => ordered(order, |at| Json::String(at.to_string())),
+            Self::Age(AgeTest::Older(age) | AgeTest::Newer(age)) => Json::String(age.to_string()),
+            Self::Boolean { to, .. } => Json::Bool(*to),
+            Self::Text(TextTest::In(texts) | TextTest::NotIn(texts)) => json!(texts),
+            Self::Text(
+                TextTest::Eq(text)
+                | TextTest::Ne(text)
+                | TextTest::Contains(text)
+                | TextTest::StartsWith(text)
+                | TextTest::EndsWith(text),
+            ) => json!(text),
+        }
+    }
+}
+
+fn ordered<T: Ord>(order: &Order<T>, one: impl Fn(&T) -> Json) -> Json {
+    let many = matches!(order, Order::In(_) | Order::NotIn(_) | Order::Between(..));
+    let mut constants: Vec<Json> = order.constants().into_iter().map(one).collect();
+    if many {
+        Json::Array(constants)
+    } else {
+        constants.pop().unwrap_or(Json::Null)
+    }
+}
+
+/// A number as JSON writes it: an integer, or the nearest double. Parsing takes only numbers that this keeps exact.
+#[must_use]
+pub(crate) fn number_json(number: Decimal) -> Json {
+    let whole = i64::try_from(number)
+        .ok()
+        .filter(|whole| Decimal::from(*whole) == number);
+    whole.map_or_else(
+        || f64::try_from(number).map_or(Json::Null, Json::from),
+        Json::from,
+    )
+}
+
+/// Whether a number survives being written as JSON and read again.
+#[must_use]
+pub(crate) fn is_exact(number: Decimal) -> bool {
+    let json = number_json(number);
+    let whole = json.as_i64().map(Decimal::from);
+    whole.or_else(|| json.as_f64().and_then(|double| Decimal::try_from(double).ok())) == Some(number)
+}
+
+impl PartialSchema for Condition {
+    fn schema() -> RefOr<Schema> {
+        let itself = || RefOr::Ref(Ref::from_schema_name("Condition"));
+        let list = |doc: &str| {
+            ArrayBuilder::new()
+                .items(itself())
+                .min_items(Some(1))
+                .max_items(Some(200))
+                .description(Some(doc))
+                .build()
+        };
+        let part = |name: &str, schema: RefOr<Schema>| {
+            closed(ObjectBuilder::new().property(name, schema).required(name))
+        };
+        OneOfBuilder::new()
+            .item(part("all", list("Every part holds.").into()))
+            .item(part("any", list("At least one part holds.").into()))
+            .item(part("not", itself()))
+            .item(comparison_schema())
+            .description(Some(
+                "A tree of `all`, `any` and `not` over comparisons, at most 16 deep. A comparison whose attribute is missing is \
+                 false, except `exists`; so `not` of it is true.",
+            ))
+            .into()
+    }
+}
+impl ToSchema for Condition {}
+
+fn closed(object: ObjectBuilder) -> Schema {
+    object
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+        .build()
+        .into()
+}
+
+fn of(types: &[Type], doc: &str) -> ObjectBuilder {
+    let types = utoipa::openapi::schema::SchemaType::from_iter(types.iter().cloned());
+    ObjectBuilder::new().schema_type(types).description(Some(doc))
+}
+
+fn comparison_schema() -> Schema {
+    let scalar = [Type::String, Type::Number, Type::Boolean];
+    let size = [Type::String, Type::Number];
+    let list = |doc: &str, least: usize, most: usize| {
+        ArrayBuilder::new()
+            .items(of(&size, ""))
+            .min_items(Some(least))
+            .max_items(Some(most))
+            .description(Some(doc))
+            .build()
+    };
+    let age = |doc: &str| of(&[Type::String], doc).pattern(Some("^[0-9]{1,5}[hdw]$"));
+    let name = of(
+        &[Type::String],
+        "The attribute: one of the catalogue, or `customer.` and a name of your own.",
+    )
+    .pattern(Some("^(subscription|plan|history|customer)\\.[a-z0-9_.]{1,64}$"));
+    let object = ObjectBuilder::new()
+        .description(Some(
+            "One attribute and exactly one operator, which must fit the attribute's type.",
+        ))
+        .property("attribute", name)
+        .required("attribute")
+        .property("eq", of(&scalar, "Is this. Text, number, boolean, instant."))
+        .property(
+            "ne",
+            of(
+                &scalar,
+                "Is there and is not this. Text, number, boolean, instant.",
+            ),
+        )
+        .property(
+            "in",
+            list(
+                "Is one of these; of a text list, has one of these. Text, number, instant, text list.",
+                1,
+                1_000,
+            ),
+        )
+        .property(
+            "not_in",
+            list(
+                "Is there and is none of these; of a text list, has none of these.",
+                1,
+                1_000,
+            ),
+        )
+        .property(
+            "contains",
+            of(
+                &[Type::String],
+                "Has this within (text), or as an element (text list).",
+            ),
+        )
+        .property("starts_with", of(&[Type::String], "Starts so. Text."))
+        .property("ends_with", of(&[Type::String], "Ends so. Text."))
+        .property("gt", of(&size, "Greater, later. Number, instant."))
+        .property("gte", of(&size, "Greater or equal. Number, instant."))
+        .property("lt", of(&size, "Less, earlier. Number, instant."))
+        .property("lte", of(&size, "Less or equal. Number, instant."))
+        .property(
+            "between",
+            list(
+                "From the first to the second, both included. Number, instant.",
+                2,
+                2,
+            ),
+        )
+        .property(
+            "exists",
+            of(&[Type::Boolean], "Whether there is such a fact at all. Any type."),
+        )
+        .property(
+            "older_than",
+            age("Longer ago than so many hours, days or weeks (`36h`, `30d`, `2w`). Instant."),
+        )
+        .property(
+            "newer_than",
+            age("Less long ago than so many hours, days or weeks, or still to come. Instant."),
+        );
+    let mut object = match closed(object) {
+        Schema::Object(object) => object,
+        other => return other,
+    };
+    // The attribute and exactly one operator.
+    object.min_properties = Some(2);
+    object.max_properties = Some(2);
+    object.into()
+}

@@ -1,0 +1,139 @@
+//! What an offer gives away, at most.
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::offer::{Choice, DiscountDuration, DiscountTerms, DiscountValue, PauseBehavior, Terms};
+use super::preview::discount_end;
+use super::span::{Interval, Span};
+use super::subscription::{Item, Subscription, Usage};
+
+/// Months after which a discount for good is no longer counted.
+const FOREVER_MONTHS: u16 = 12;
+/// Invoices of one item that are counted; three years of daily ones.
+const MAX_INVOICES: i64 = 1_100;
+
+/// What accepting an offer of these terms would give away at most, in minor units of the subscription's currency,
+/// metered and tiered items not counted: a discount, every invoice it meets (for good: within twelve months, and at
+/// least one); a pause, the revenue of its time, unless invoices are kept; a trial extension, the revenue of its days;
+/// anything else, nothing. Where the offer leaves a choice and none is made, the dearest counts.
+#[must_use]
+pub fn cost(terms: &Terms, subscription: &Subscription, choice: Option<Choice>, now: Timestamp) -> i64 {
+    match terms {
+        Terms::Discount(discount) => discounted(*discount, subscription, now),
+        Terms::Pause(pause) if pause.behavior == PauseBehavior::KeepAsDraft => 0,
+        Terms::Pause(pause) => {
+            let chosen = choice.and_then(|index| pause.choices.get(usize::from(index)));
+            let dearest = || {
+                pause
+                    .choices
+                    .iter()
+                    .map(|length| revenue(*length, subscription))
+                    .max()
+            };
+            chosen
+                .map(|length| revenue(*length, subscription))
+                .or_else(dearest)
+                .unwrap_or(0)
+        }
+        Terms::TrialExtension(extension) => revenue(
+            Span {
+                interval: Interval::Day,
+                count: extension.days,
+            },
+            subscription,
+        ),
+        Terms::FreeFeatures(_) | Terms::Contact(_) | Terms::Redirect(_) | Terms::Custom(_) => 0,
+    }
+}
+
+/// What a discount takes off a month, in minor units; for the margin floor.
+#[must_use]
+pub fn monthly_discount(terms: DiscountTerms, subscription: &Subscription) -> i64 {
+    let mrr = subscription.mrr().amount;
+    match terms.value {
+        DiscountValue::Percent(percent) => percent.of(mrr),
+        DiscountValue::Amount(off) => {
+            let per_month = subscription
+                .main_item()
+                .map_or(Decimal::ONE, |item| months(item.every));
+            rounded(Decimal::from(off.amount) / per_month.max(Decimal::new(1, 2))).min(mrr)
+        }
+    }
+}
+
+fn discounted(terms: DiscountTerms, subscription: &Subscription, now: Timestamp) -> i64 {
+    let until = match terms.duration {
+        DiscountDuration::Once => None,
+        DiscountDuration::Repeating { .. } => discount_end(terms.duration, now),
+        DiscountDuration::Forever => Some(
+            Span {
+                interval: Interval::Month,
+                count: FOREVER_MONTHS,
+            }
+            .after(now),
+        ),
+    };
+    let licensed = subscription
+        .items
+        .iter()
+        .filter(|item| item.usage == Usage::Licensed);
+    let billed = licensed.map(|item| (amount(item), invoices(item, until, terms.duration)));
+    let (mut total, mut most_invoices) = (0_i64, 0_i64);
+    for (amount, invoices) in billed {
+        total = total.saturating_add(amount.saturating_mul(invoices));
+        most_invoices = most_invoices.max(invoices);
+    }
+    match terms.value {
+        DiscountValue::Percent(percent) => percent.of(total),
+        DiscountValue::Amount(off) => off.amount.saturating_mul(most_invoices).min(total),
+    }
+}
+
+fn amount(item: &Item) -> i64 {
+    item.unit_amount.unwrap_or(0).saturating_mul(item.quantity).max(0)
+}
+
+/// How many invoices for the item fall due before `until`; the next one alone without it.
+fn invoices(item: &Item, until: Option<Timestamp>, duration: DiscountDuration) -> i64 {
+    let Some(until) = until else { return 1 };
+    let mut due = item.current_period_end;
+    let mut count = 0;
+    while due < until && count < MAX_INVOICES {
+        count += 1;
+        let next = Span {
+            interval: item.every.interval,
+            count: item.every.count.max(1),
+        }
+        .after(due);
+        if next <= due {
+            break;
+        }
+        due = next;
+    }
+    if duration == DiscountDuration::Forever {
+        count.max(1)
+    } else {
+        count
+    }
+}
+
+/// The recurring revenue of a stretch of time.
+fn revenue(length: Span, subscription: &Subscription) -> i64 {
+    rounded(Decimal::from(subscription.mrr().amount) * months(length))
+}
+
+/// Months in a span: a month, or a twelfth of a year of 365 days or 52 weeks.
+fn months(span: Span) -> Decimal {
+    let count = Decimal::from(span.count);
+    match span.interval {
+        Interval::Day => count * Decimal::from(12) / Decimal::from(365),
+        Interval::Week => count * Decimal::from(12) / Decimal::from(52),
+        Interval::Month => count,
+        Interval::Year => count * Decimal::from(12),
+    }
+}
+
+fn rounded(exact: Decimal) -> i64 {
+    i64::try_from(exact.round()).unwrap_or(i64::MAX)
+}

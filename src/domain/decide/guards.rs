@@ -1,0 +1,139 @@
+//! Guard rails: what an offer must pass before it is presented.
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::Input;
+use crate::domain::attribute::COST_TO_SERVE;
+use crate::domain::cost::{cost, monthly_discount};
+use crate::domain::eligibility;
+use crate::domain::facts::Value;
+use crate::domain::flow::{OfferDefinition, Policy};
+use crate::domain::offer::{Key, Terms};
+use crate::domain::span::{Interval, Span};
+
+/// An offer on its way through the guards.
+pub(super) struct Candidate<'a> {
+    pub(super) key: &'a Key,
+    pub(super) offer: &'a OfferDefinition,
+    pub(super) policy: &'a Policy,
+    pub(super) input: &'a Input<'a>,
+}
+
+/// What a guard says.
+pub(super) enum Verdict {
+    /// Go on; also where it has nothing to say.
+    Passed,
+    /// It could not be asked, and does not stand in the way.
+    Skipped(&'static str),
+    /// The offer is left out.
+    Failed { code: &'static str, detail: String },
+}
+
+type Guard = fn(&Candidate<'_>) -> Verdict;
+
+/// The guards in their order, by name.
+pub(super) const GUARDS: [(&str, Guard); 5] = [
+    ("answered", answered),
+    ("eligibility", eligible),
+    ("cooldown", cooldown),
+    ("budget", budget),
+    ("margin_floor", margin_floor),
+];
+
+fn failed(code: &'static str, detail: impl Into<String>) -> Verdict {
+    Verdict::Failed {
+        code,
+        detail: detail.into(),
+    }
+}
+
+fn answered(candidate: &Candidate<'_>) -> Verdict {
+    if candidate.input.answered.contains(candidate.key) {
+        return failed("already_answered", "this session has an answer to it");
+    }
+    Verdict::Passed
+}
+
+fn eligible(candidate: &Candidate<'_>) -> Verdict {
+    let input = candidate.input;
+    match eligibility::check(&candidate.offer.terms, input.subscription, input.now) {
+        Ok(()) => Verdict::Passed,
+        Err(reason) => failed(reason.code(), reason.to_string()),
+    }
+}
+
+fn cooldown(candidate: &Candidate<'_>) -> Verdict {
+    let offer_type = candidate.offer.terms.offer_type();
+    let Some(days) = candidate.policy.cooldown_days.get(&offer_type) else {
+        return Verdict::Passed;
+    };
+    let Some(last) = candidate.input.history.last_accepted(offer_type) else {
+        return Verdict::Passed;
+    };
+    let over: Timestamp = Span {
+        interval: Interval::Day,
+        count: *days,
+    }
+    .after(last);
+    if candidate.input.now >= over {
+        return Verdict::Passed;
+    }
+    let detail =
+        format!("an offer of this type was accepted at {last}; the next may be presented from {over} on");
+    failed("cooldown", detail)
+}
+
+fn budget(candidate: &Candidate<'_>) -> Verdict {
+    let Candidate {
+        offer, policy, input, ..
+    } = candidate;
+    let covering: Vec<_> = policy
+        .budgets
+        .iter()
+        .filter(|budget| budget.covers(offer.terms.offer_type(), input.subscription.currency))
+        .collect();
+    if covering.is_empty() {
+        return Verdict::Passed;
+    }
+    let cost = cost(&offer.terms, input.subscription, None, input.now);
+    for budget in covering {
+        let key = budget.key();
+        let left = input.budgets_left.get(&key).copied().unwrap_or(budget.amount);
+        if cost > left {
+            let detail = format!("it may cost {cost} and the budget {key} has {left} left, in minor units");
+            return failed("budget_exhausted", detail);
+        }
+    }
+    Verdict::Passed
+}
+
+fn margin_floor(candidate: &Candidate<'_>) -> Verdict {
+    let Candidate {
+        offer, policy, input, ..
+    } = candidate;
+    let (Some(floor), Terms::Discount(discount)) = (policy.margin_floor_percent, &offer.terms) else {
+        return Verdict::Passed;
+    };
+    let Some(fact) = input.facts.get(COST_TO_SERVE) else {
+        return Verdict::Skipped("`customer.cost_to_serve` is missing");
+    };
+    let Value::Number(serving) = fact.value else {
+        return Verdict::Skipped("`customer.cost_to_serve` is no number");
+    };
+    let left = input
+        .subscription
+        .mrr()
+        .amount
+        .saturating_sub(monthly_discount(*discount, input.subscription));
+    // Compared as `left - serving >= floor * left`, which needs no division by a price of zero.
+    let kept = Decimal::from(left).checked_sub(serving);
+    let wanted = Decimal::from(left) * floor.as_decimal() / Decimal::ONE_HUNDRED;
+    if kept.is_some_and(|kept| kept >= wanted) {
+        return Verdict::Passed;
+    }
+    let detail = format!(
+        "of the discounted {left} a month the policy keeps {floor} %, and serving the customer costs {serving}, in minor units"
+    );
+    failed("below_margin_floor", detail)
+}

@@ -1,0 +1,150 @@
+//! The decision: who is offered what, and why not the rest. The heart; a pure function of a published flow, facts,
+//! history and the present.
+//!
+//! Segments are evaluated together; the first rule whose segments and reasons fit counts, however little comes of it;
+//! its offers pass the guards in their order until the policy's `max_offers` are found. [`explain`] does the same and
+//! keeps every step.
+
+mod guards;
+mod trace;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::facts::Facts;
+use super::flow::{CompiledFlow, Rule};
+use super::history::History;
+use super::offer::Key;
+use super::subscription::Subscription;
+use guards::{Candidate, Verdict};
+pub use trace::{
+    ConditionTrace, FactTrace, GuardOutcome, GuardTrace, OfferTrace, RuleTrace, SegmentTrace, Trace, explain,
+};
+
+/// What a decision is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// What is known of the subscriber.
+    pub facts: &'a Facts,
+    /// The subscription as billing has it.
+    pub subscription: &'a Subscription,
+    /// What earlier sessions brought.
+    pub history: &'a History,
+    /// The reason given in this session, once it is.
+    pub reason: Option<&'a Key>,
+    /// Offers that this session has answers to; they are not presented again.
+    pub answered: &'a [Key],
+    /// What is left of each budget in its present period, by [`super::flow::Budget::key`], in minor units. A budget
+    /// that is not named is whole.
+    pub budgets_left: &'a BTreeMap<String, i64>,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Decision {
+    /// The segments that hold, sorted.
+    pub segments: Vec<Key>,
+    /// The rule that matched, counted from 0; none when no rule did.
+    pub rule: Option<usize>,
+    /// The offers to present, in order.
+    pub offers: Vec<Key>,
+    /// The rule's other offers, and why each is left out.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Why an offer is not presented.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LeftOut {
+    /// The offer.
+    pub offer: Key,
+    /// A stable code: `already_answered`, `cooldown`, `budget_exhausted`, `below_margin_floor`, `over_max_offers`,
+    /// `not_in_rule` (in traces), or a reason of ineligibility.
+    #[schema(value_type = String)]
+    pub code: Cow<'static, str>,
+    /// The same in words.
+    pub detail: String,
+}
+
+/// Decides.
+#[must_use]
+pub fn decide(flow: &CompiledFlow, input: &Input<'_>) -> Decision {
+    let matching = flow.matching(input.facts, input.now);
+    let rules = &flow.document().rules;
+    let rule = rules
+        .iter()
+        .enumerate()
+        .find(|(index, rule)| matching.allow_rule(*index) && reasons_allow(rule, input.reason));
+    let (rule, present) = rule.map_or((None, [].as_slice()), |(index, rule)| {
+        (Some(index), rule.present.as_slice())
+    });
+    let (offers, left_out) = choose(flow, input, present);
+    Decision {
+        segments: matching.keys(),
+        rule,
+        offers,
+        left_out,
+    }
+}
+
+/// Whether the rule asks for no reason, or for the one that was given.
+fn reasons_allow(rule: &Rule, reason: Option<&Key>) -> bool {
+    let wanted = rule
+        .when
+        .as_ref()
+        .map(|when| when.reasons.as_slice())
+        .unwrap_or_default();
+    wanted.is_empty() || reason.is_some_and(|reason| wanted.contains(reason))
+}
+
+/// The offers of a rule that pass the guards, and why the others do not.
+fn choose(flow: &CompiledFlow, input: &Input<'_>, present: &[Key]) -> (Vec<Key>, Vec<LeftOut>) {
+    let document = flow.document();
+    let most = usize::from(document.policy.max_offers);
+    let (mut offers, mut left_out) = (Vec::new(), Vec::new());
+    for key in present {
+        // Parsing has seen to it that every key is defined.
+        let Some(offer) = document.offers.get(key) else {
+            continue;
+        };
+        let candidate = Candidate {
+            key,
+            offer,
+            policy: &document.policy,
+            input,
+        };
+        let failed = guards::GUARDS
+            .iter()
+            .find_map(|(_, guard)| match guard(&candidate) {
+                Verdict::Failed { code, detail } => Some((code, detail)),
+                Verdict::Passed | Verdict::Skipped(_) => None,
+            });
+        match failed {
+            Some((code, detail)) => left_out.push(LeftOut {
+                offer: key.clone(),
+                code: code.into(),
+                detail,
+            }),
+            None if offers.len() < most => offers.push(key.clone()),
+            None => left_out.push(over_max(key, most)),
+        }
+    }
+    (offers, left_out)
+}
+
+fn over_max(key: &Key, most: usize) -> LeftOut {
+    let detail = format!("{most} offers of higher rank are presented, which is all that the policy allows");
+    LeftOut {
+        offer: key.clone(),
+        code: "over_max_offers".into(),
+        detail,
+    }
+}
+
+#[cfg(test)]
+mod tests;

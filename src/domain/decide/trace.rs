@@ -1,0 +1,328 @@
+//! A decision with every step that led to it. Made when somebody asks, from the same input.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::guards::{Candidate, GUARDS, Verdict};
+use super::{Decision, Input, LeftOut, decide, reasons_allow};
+use crate::domain::condition::{Comparison, Condition, Outcome};
+use crate::domain::facts::{Fact, Source, Value};
+use crate::domain::flow::{CompiledFlow, FlowDocument, Rule};
+use crate::domain::offer::{Key, OfferType};
+
+/// A decision with every step that led to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Trace {
+    /// What was decided.
+    pub decision: Decision,
+    /// Every fact there was.
+    pub facts: Vec<FactTrace>,
+    /// Every segment, with every comparison.
+    pub segments: Vec<SegmentTrace>,
+    /// Every rule in order, those behind the one that matched included.
+    pub rules: Vec<RuleTrace>,
+    /// Every offer of the flow.
+    pub offers: Vec<OfferTrace>,
+}
+
+/// A fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FactTrace {
+    /// The attribute.
+    pub attribute: String,
+    /// Its value.
+    pub value: serde_json::Value,
+    /// Where it comes from.
+    pub source: Source,
+    /// How old it was, in seconds.
+    pub age_seconds: i64,
+}
+
+/// How a segment came out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SegmentTrace {
+    /// The segment.
+    pub segment: Key,
+    /// Whether it holds.
+    pub holds: bool,
+    /// Its condition, step by step.
+    #[schema(value_type = Object)]
+    pub condition: ConditionTrace,
+}
+
+/// How a condition came out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ConditionTrace {
+    /// `all`
+    All {
+        /// Whether it holds.
+        holds: bool,
+        /// Every part.
+        parts: Vec<ConditionTrace>,
+    },
+    /// `any`
+    Any {
+        /// Whether it holds.
+        holds: bool,
+        /// Every part.
+        parts: Vec<ConditionTrace>,
+    },
+    /// `not`
+    Not {
+        /// Whether it holds.
+        holds: bool,
+        /// The part.
+        part: Box<ConditionTrace>,
+    },
+    /// A comparison.
+    Comparison {
+        /// The attribute.
+        attribute: String,
+        /// The operator.
+        operator: Cow<'static, str>,
+        /// The constant.
+        constant: serde_json::Value,
+        /// The fact, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fact: Option<FactTrace>,
+        /// How it came out.
+        result: Outcome,
+    },
+}
+
+/// How a rule came out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RuleTrace {
+    /// The rule, counted from 0.
+    pub rule: usize,
+    /// Whether it fits. Of those that do, the first counts.
+    pub matches: bool,
+    /// Why not, or that an earlier one counts; empty for the one that counts.
+    pub why: String,
+}
+
+/// What the guards said to an offer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OfferTrace {
+    /// The offer.
+    pub offer: Key,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub offer_type: OfferType,
+    /// Whether it is presented.
+    pub presented: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
+    /// Every guard, those behind one that failed included.
+    pub guards: Vec<GuardTrace>,
+}
+
+/// What one guard said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GuardTrace {
+    /// Its name: `answered`, `eligibility`, `cooldown`, `budget`, `margin_floor`.
+    #[schema(value_type = String)]
+    pub guard: Cow<'static, str>,
+    /// What it said.
+    pub outcome: GuardOutcome,
+    /// Why it failed or was skipped; else empty.
+    pub detail: String,
+}
+
+/// What a guard can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GuardOutcome {
+    /// Go on.
+    Passed,
+    /// It could not be asked, and does not stand in the way.
+    Skipped,
+    /// The offer is left out.
+    Failed,
+}
+
+/// Decides, and keeps every step.
+#[must_use]
+pub fn explain(flow: &CompiledFlow, input: &Input<'_>) -> Trace {
+    let decision = decide(flow, input);
+    let document = flow.document();
+    let segments = document.segments.iter().map(|(key, condition)| {
+        let condition = trace(condition, input);
+        SegmentTrace {
+            segment: key.clone(),
+            holds: condition.holds(),
+            condition,
+        }
+    });
+    Trace {
+        facts: input
+            .facts
+            .iter()
+            .map(|(name, fact)| fact_trace(name, fact, input.now))
+            .collect(),
+        segments: segments.collect(),
+        rules: rules(document, input, &decision),
+        offers: offers(document, input, &decision),
+        decision,
+    }
+}
+
+impl ConditionTrace {
+    /// Whether the condition holds.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        match self {
+            Self::All { holds, .. } | Self::Any { holds, .. } | Self::Not { holds, .. } => *holds,
+            Self::Comparison { result, .. } => result.holds(),
+        }
+    }
+}
+
+fn trace(condition: &Condition, input: &Input<'_>) -> ConditionTrace {
+    match condition {
+        Condition::All(parts) => {
+            let parts: Vec<_> = parts.iter().map(|part| trace(part, input)).collect();
+            ConditionTrace::All {
+                holds: parts.iter().all(ConditionTrace::holds),
+                parts,
+            }
+        }
+        Condition::Any(parts) => {
+            let parts: Vec<_> = parts.iter().map(|part| trace(part, input)).collect();
+            ConditionTrace::Any {
+                holds: parts.iter().any(ConditionTrace::holds),
+                parts,
+            }
+        }
+        Condition::Not(part) => {
+            let part = trace(part, input);
+            ConditionTrace::Not {
+                holds: !part.holds(),
+                part: Box::new(part),
+            }
+        }
+        Condition::Compare(Comparison { attribute, test }) => {
+            let fact = input.facts.get(attribute);
+            let comparison = Comparison {
+                attribute: attribute.clone(),
+                test: test.clone(),
+            };
+            ConditionTrace::Comparison {
+                attribute: attribute.clone(),
+                operator: test.word().into(),
+                constant: test.constant(),
+                fact: fact.map(|fact| fact_trace(attribute, fact, input.now)),
+                result: comparison.outcome(fact.map(|fact| &fact.value), input.now),
+            }
+        }
+    }
+}
+
+fn fact_trace(attribute: &str, fact: &Fact, now: Timestamp) -> FactTrace {
+    FactTrace {
+        attribute: attribute.to_owned(),
+        value: value_json(&fact.value),
+        source: fact.source,
+        age_seconds: now.as_second().saturating_sub(fact.as_of.as_second()).max(0),
+    }
+}
+
+fn value_json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Text(text) => serde_json::json!(text),
+        Value::Number(number) => crate::domain::condition::number_json(*number),
+        Value::Boolean(flag) => serde_json::json!(flag),
+        Value::Instant(at) => serde_json::json!(at.to_string()),
+        Value::TextList(texts) => serde_json::json!(texts),
+    }
+}
+
+fn rules(document: &FlowDocument, input: &Input<'_>, decision: &Decision) -> Vec<RuleTrace> {
+    let one = |(index, rule): (usize, &Rule)| {
+        let against = why_not(rule, input, decision);
+        let why = match &against {
+            Some(why) => why.clone(),
+            None if decision.rule != Some(index) => "an earlier rule counts".to_owned(),
+            None => String::new(),
+        };
+        RuleTrace {
+            rule: index,
+            matches: against.is_none(),
+            why,
+        }
+    };
+    document.rules.iter().enumerate().map(one).collect()
+}
+
+fn why_not(rule: &Rule, input: &Input<'_>, decision: &Decision) -> Option<String> {
+    let when = rule.when.as_ref()?;
+    if !when.segments.is_empty()
+        && !when
+            .segments
+            .iter()
+            .any(|segment| decision.segments.contains(segment))
+    {
+        return Some("none of its segments holds".to_owned());
+    }
+    if reasons_allow(rule, input.reason) {
+        return None;
+    }
+    Some(match input.reason {
+        Some(reason) => format!("it is not for the reason `{reason}`"),
+        None => "it is for some reasons, and none is given yet".to_owned(),
+    })
+}
+
+fn offers(document: &FlowDocument, input: &Input<'_>, decision: &Decision) -> Vec<OfferTrace> {
+    let one = |(key, offer): (&Key, _)| {
+        let candidate = Candidate {
+            key,
+            offer,
+            policy: &document.policy,
+            input,
+        };
+        let guards = GUARDS
+            .iter()
+            .map(|(name, guard)| guard_trace(name, guard(&candidate)))
+            .collect();
+        let presented = decision.offers.contains(key);
+        let known = decision
+            .left_out
+            .iter()
+            .find(|left_out| left_out.offer == *key)
+            .cloned();
+        let left_out = (!presented).then(|| {
+            known.unwrap_or_else(|| LeftOut {
+                offer: key.clone(),
+                code: "not_in_rule".into(),
+                detail: "the rule that counts does not name it".to_owned(),
+            })
+        });
+        OfferTrace {
+            offer: key.clone(),
+            offer_type: candidate.offer.terms.offer_type(),
+            presented,
+            left_out,
+            guards,
+        }
+    };
+    document.offers.iter().map(one).collect()
+}
+
+fn guard_trace(name: &'static str, verdict: Verdict) -> GuardTrace {
+    let (outcome, detail) = match verdict {
+        Verdict::Passed => (GuardOutcome::Passed, String::new()),
+        Verdict::Skipped(why) => (GuardOutcome::Skipped, why.to_owned()),
+        Verdict::Failed { detail, .. } => (GuardOutcome::Failed, detail),
+    };
+    GuardTrace {
+        guard: name.into(),
+        outcome,
+        detail,
+    }
+}

@@ -1,0 +1,224 @@
+//! The flow document as it is kept, published and shown. Its JSON is canonical: keys sorted, defaults written out.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::condition::Condition;
+use crate::domain::copy::CopyTemplate;
+use crate::domain::facts::AttributeType;
+use crate::domain::money::{Currency, Money, Percent};
+use crate::domain::offer::{Key, OfferType, Terms};
+use crate::domain::operation::StripeFeedback;
+use crate::domain::span::Span;
+
+/// A text in several languages, by BCP 47 tag (`en`, `pt-BR`).
+pub type Texts = BTreeMap<String, String>;
+
+/// What happens when somebody cancels: reasons, segments, offers, rules, policy. Made by [`super::parse`] alone, so
+/// that whoever holds one holds a sound one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FlowDocument {
+    /// The flow's key.
+    pub key: Key,
+    /// What is asked before the reasons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub survey: Option<Survey>,
+    /// Why somebody may leave, in the order in which they are shown.
+    pub reasons: Vec<Reason>,
+    /// Types of the app's own attributes.
+    pub attributes: BTreeMap<String, AttributeType>,
+    /// Named conditions.
+    pub segments: BTreeMap<Key, Condition>,
+    /// What may be given.
+    pub offers: BTreeMap<Key, OfferDefinition>,
+    /// Who gets what; the first rule that matches counts.
+    pub rules: Vec<Rule>,
+    /// Guard rails.
+    pub policy: Policy,
+}
+
+/// The survey's question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Survey {
+    /// The question by language; nobody has to answer it.
+    pub question: Texts,
+}
+
+/// Why the subscriber leaves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Reason {
+    /// Its key; unique in the flow.
+    pub key: Key,
+    /// The label by language.
+    pub label: Texts,
+    /// The reason in Stripe's words.
+    pub stripe_feedback: StripeFeedback,
+    /// A question to ask when it is chosen, by language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub follow_up: Option<Texts>,
+}
+
+/// An offer as a flow defines it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OfferDefinition {
+    /// Type and terms.
+    #[serde(flatten)]
+    pub terms: Terms,
+    /// The texts by language.
+    pub copy: BTreeMap<String, CopyTemplate>,
+    /// How long a presented offer can be accepted; at most 90 days, a day unless said otherwise.
+    pub expires_after: Span,
+}
+
+/// For these segments and reasons, present these offers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rule {
+    /// Whom it is for; none for everybody (`otherwise: true`).
+    #[serde(flatten, serialize_with = "when_or_otherwise")]
+    pub when: Option<When>,
+    /// The offers by rank; empty to let go without one.
+    pub present: Vec<Key>,
+}
+
+/// Whom a rule is for: in any of the segments, and for any of the reasons. A list that is left out asks nothing, and
+/// at least one is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct When {
+    /// Segments of which at least one must hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<Key>,
+    /// Reasons of which one must have been given. Before the survey is answered such a rule does not match.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<Key>,
+}
+
+/// Guard rails on how often, how much, how deep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Policy {
+    /// Offers presented at a time, 1 to 5; 2 unless said otherwise.
+    #[schema(minimum = 1, maximum = 5, default = 2)]
+    pub max_offers: u8,
+    /// Days that must pass after an accepted offer before one of the same type is presented again.
+    pub cooldown_days: BTreeMap<OfferType, u16>,
+    /// What may be given away.
+    #[schema(max_items = 20)]
+    pub budgets: Vec<Budget>,
+    /// What must be left of the discounted price after the cost to serve, in percent of it. Asked of discounts to
+    /// customers whose `customer.cost_to_serve` is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub margin_floor_percent: Option<Percent>,
+    /// Whether subscribers may end at once, besides with the paid period; not unless said otherwise.
+    #[schema(default = false)]
+    pub cancel_now: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            max_offers: 2,
+            cooldown_days: BTreeMap::new(),
+            budgets: Vec::new(),
+            margin_floor_percent: None,
+            cancel_now: false,
+        }
+    }
+}
+
+/// What may be given away in offers of some types to subscriptions in one currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Budget {
+    /// The types, at least one.
+    #[schema(min_items = 1)]
+    pub offer_types: Vec<OfferType>,
+    /// How often it is filled up.
+    pub per: BudgetPeriod,
+    /// Minor units.
+    #[schema(minimum = 0)]
+    pub amount: i64,
+    /// The currency. Subscriptions in another are not held by this budget.
+    pub currency: Currency,
+}
+
+/// How often a budget is filled up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BudgetPeriod {
+    /// With each calendar month, UTC.
+    Month,
+}
+
+impl Budget {
+    /// The limit.
+    #[must_use]
+    pub fn limit(&self) -> Money {
+        Money {
+            amount: self.amount,
+            currency: self.currency,
+        }
+    }
+
+    /// Names the budget within its flow, the same in every version: `discount+pause/month/usd`.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let mut types: Vec<_> = self
+            .offer_types
+            .iter()
+            .map(|offer_type| offer_type.as_str())
+            .collect();
+        types.sort_unstable();
+        format!("{}/month/{}", types.join("+"), self.currency)
+    }
+
+    /// Names the period that `now` is in: `2027-03`.
+    #[must_use]
+    pub fn period(&self, now: Timestamp) -> String {
+        match self.per {
+            BudgetPeriod::Month => now.to_zoned(TimeZone::UTC).strftime("%Y-%m").to_string(),
+        }
+    }
+
+    /// Whether an offer of this type to a subscription in this currency draws on it.
+    #[must_use]
+    pub fn covers(&self, offer_type: OfferType, currency: Currency) -> bool {
+        self.currency == currency && self.offer_types.contains(&offer_type)
+    }
+}
+
+fn when_or_otherwise<S: serde::Serializer>(when: &Option<When>, serializer: S) -> Result<S::Ok, S::Error> {
+    use serde::ser::SerializeMap;
+
+    let mut map = serializer.serialize_map(Some(1))?;
+    match when {
+        Some(when) => map.serialize_entry("when", when)?,
+        None => map.serialize_entry("otherwise", &true)?,
+    }
+    map.end()
+}
+
+impl FlowDocument {
+    /// The reason of that key.
+    #[must_use]
+    pub fn reason(&self, key: &Key) -> Option<&Reason> {
+        self.reasons.iter().find(|reason| reason.key == *key)
+    }
+
+    /// The budgets that an offer of this type to a subscription in this currency draws on.
+    pub fn budgets_for(&self, offer_type: OfferType, currency: Currency) -> impl Iterator<Item = &Budget> {
+        self.policy
+            .budgets
+            .iter()
+            .filter(move |budget| budget.covers(offer_type, currency))
+    }
+
+    /// Canonical JSON: what is kept, compared and published.
+    ///
+    /// # Errors
+    /// None for a document made by [`super::parse`].
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+}

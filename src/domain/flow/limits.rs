@@ -1,0 +1,38 @@
+//! How large a flow may be. Every bound is part of the published schema or of a problem's text.
+
+/// Bytes of a document as somebody writes it.
+pub const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Levels of nesting in a document as it is written.
+pub const MAX_NESTING: usize = 64;
+/// Problems reported at once; more are summed up in one.
+pub const MAX_PROBLEMS: usize = 500;
+/// Levels of `all`, `any` and `not` in one condition.
+pub const MAX_CONDITION_DEPTH: usize = 16;
+/// Parts of one `all` or `any`.
+pub const MAX_PARTS: usize = 200;
+/// Constants of one `in` or `not_in`.
+pub const MAX_CONSTANTS: usize = 1_000;
+/// Characters of a text constant.
+pub const MAX_CONSTANT_CHARS: usize = 500;
+/// Segments of a flow.
+pub const MAX_SEGMENTS: usize = 10_000;
+/// Reasons of a flow.
+pub const MAX_REASONS: usize = 50;
+/// Offers of a flow.
+pub const MAX_OFFERS: usize = 200;
+/// Rules of a flow.
+pub const MAX_RULES: usize = 1_000;
+/// Segments or reasons named by one rule.
+pub const MAX_RULE_KEYS: usize = 500;
+/// Offers presented by one rule.
+pub const MAX_PRESENT: usize = 20;
+/// Declared attributes.
+pub const MAX_ATTRIBUTES: usize = 500;
+/// Languages of one text.
+pub const MAX_LOCALES: usize = 50;
+/// Budgets of a policy.
+pub const MAX_BUDGETS: usize = 20;
+/// Characters of a label, a question or a feature's name.
+pub const MAX_LABEL_CHARS: usize = 200;
+/// Days that an offer stays open.
+pub const MAX_EXPIRY_DAYS: u16 = 90;

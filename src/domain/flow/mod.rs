@@ -1,0 +1,72 @@
+//! The flow document: what happens when somebody cancels, as data.
+//!
+//! [`parse`] reads YAML or JSON into a plain tree with places, and that into a [`FlowDocument`], reporting every
+//! problem at once; [`CompiledFlow`] makes it ready for [`super::decide`]. Whatever cannot be promised to a subscriber
+//! is refused here, so that a published flow never fails while somebody waits. Nothing here decides, and nothing here
+//! knows how documents are kept.
+
+mod compiled;
+mod diff;
+mod document;
+mod json;
+pub mod limits;
+mod node;
+mod parse;
+mod problem;
+mod schema;
+mod yaml;
+
+pub use compiled::CompiledFlow;
+pub use diff::{Change, ChangeKind, diff};
+pub use document::{
+    Budget, BudgetPeriod, FlowDocument, OfferDefinition, Policy, Reason, Rule, Survey, Texts, When,
+};
+pub use problem::Problem;
+pub use schema::json_schema;
+
+use problem::Problems;
+
+/// How a document is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// YAML 1.2, without anchors, aliases and tags.
+    Yaml,
+    /// JSON.
+    Json,
+}
+
+/// Reads and checks a document of at most [`limits::MAX_BYTES`].
+///
+/// # Errors
+/// Every problem there is, in the order of the document, up to [`limits::MAX_PROBLEMS`]. A text that is no YAML or
+/// JSON at all has just that one problem.
+pub fn parse(text: &str, format: Format) -> Result<FlowDocument, Vec<Problem>> {
+    if text.len() > limits::MAX_BYTES {
+        let detail = format!(
+            "the document has {} bytes; at most {} are taken",
+            text.len(),
+            limits::MAX_BYTES
+        );
+        return Err(vec![Problem::whole("too_large", detail, None)]);
+    }
+    parse_stored(text, format)
+}
+
+/// Reads a document that has passed [`parse`] before, of whatever size: the canonical JSON of a flow may be larger
+/// than the text it came from.
+///
+/// # Errors
+/// As [`parse`]; none for the canonical JSON of a document by the same version of this program.
+pub fn parse_stored(text: &str, format: Format) -> Result<FlowDocument, Vec<Problem>> {
+    let root = match format {
+        Format::Yaml => yaml::read(text),
+        Format::Json => json::read(text),
+    };
+    let root = root.map_err(|problem| vec![problem])?;
+    let mut problems = Problems::default();
+    let document = parse::document(&node::At::root(&root), &mut problems);
+    problems.finish(document)
+}
+
+#[cfg(test)]
+mod tests;

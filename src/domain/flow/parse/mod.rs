@@ -1,0 +1,184 @@
+//! From the plain tree to the document, noting every problem on the way.
+//!
+//! Each reader takes a value with its place, notes what is wrong with it and answers none only when nothing can be
+//! made of it. Readers go on after a problem, so that a document is mended in one go.
+
+mod conditions;
+mod fields;
+mod offers;
+mod policy;
+mod references;
+mod rules;
+mod terms;
+mod values;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::document::{FlowDocument, Policy, Reason, Survey};
+use super::limits::{MAX_ATTRIBUTES, MAX_NESTING, MAX_REASONS};
+use super::node::{At, Kind};
+use super::problem::Problems;
+use crate::domain::attribute::{CUSTOMER_PREFIX, find, is_customer_name};
+use crate::domain::facts::AttributeType;
+use fields::Fields;
+
+/// Reads the document; none when it is not even a map.
+pub(super) fn document(root: &At<'_>, problems: &mut Problems) -> Option<FlowDocument> {
+    if !bounded(root, 0, problems) {
+        return None;
+    }
+    let mut fields = Fields::of(root, problems)?;
+    let key = fields
+        .required("key", problems)
+        .and_then(|at| values::key(&at, problems));
+    let survey = fields.optional("survey").and_then(|at| survey(&at, problems));
+    let reasons = fields
+        .optional("reasons")
+        .map(|at| reasons(&at, problems))
+        .unwrap_or_default();
+    let attributes = fields
+        .optional("attributes")
+        .map(|at| attributes(&at, problems))
+        .unwrap_or_default();
+    let segments_at = fields.optional("segments");
+    let segments = segments_at
+        .map(|at| conditions::segments(&at, &attributes, problems))
+        .unwrap_or_default();
+    let offers = fields
+        .optional("offers")
+        .map(|at| offers::offers(&at, problems))
+        .unwrap_or_default();
+    let rules_at = fields.required("rules", problems);
+    let rules = rules_at
+        .as_ref()
+        .map(|at| rules::rules(at, problems))
+        .unwrap_or_default();
+    let policy = fields
+        .optional("policy")
+        .map_or_else(Policy::default, |at| policy::policy(&at, problems));
+    if let Some(rules_at) = rules_at {
+        // By what is written rather than by what could be read: a broken offer is not an unknown one as well.
+        let known = references::Known {
+            reasons: references::reason_keys(&fields.optional("reasons")),
+            segments: references::map_keys(&fields.optional("segments")),
+            offers: references::map_keys(&fields.optional("offers")),
+        };
+        references::check(&rules_at, &known, problems);
+    }
+    fields.finish(problems);
+    Some(FlowDocument {
+        key: key?,
+        survey,
+        reasons,
+        attributes,
+        segments,
+        offers,
+        rules,
+        policy,
+    })
+}
+
+/// Refuses what is nested too deep and keys that occur twice in one map.
+fn bounded(at: &At<'_>, depth: usize, problems: &mut Problems) -> bool {
+    if depth >= MAX_NESTING {
+        problems.add(at, "too_deep", format!("nested deeper than {MAX_NESTING} levels"));
+        return false;
+    }
+    match &at.node.kind {
+        Kind::List(items) => {
+            // No short circuit: every problem is to be noted.
+            let deep = items
+                .iter()
+                .enumerate()
+                .filter(|(index, item)| !bounded(&at.element(*index, item), depth + 1, problems));
+            deep.count() == 0
+        }
+        Kind::Map(entries) => {
+            let mut seen = BTreeSet::new();
+            let mut good = true;
+            for entry in entries {
+                if !seen.insert(entry.key.as_str()) {
+                    let detail = format!("`{}` is given twice; keep one", entry.key);
+                    problems.add_key(at, &entry.key, entry.at, "duplicate_key", detail);
+                }
+                good &= bounded(&at.entry(entry), depth + 1, problems);
+            }
+            good
+        }
+        _ => true,
+    }
+}
+
+fn survey(at: &At<'_>, problems: &mut Problems) -> Option<Survey> {
+    let mut fields = Fields::of(at, problems)?;
+    let question = fields
+        .required("question", problems)
+        .and_then(|at| values::texts(&at, problems));
+    fields.finish(problems);
+    Some(Survey { question: question? })
+}
+
+fn reasons(at: &At<'_>, problems: &mut Problems) -> Vec<Reason> {
+    let mut seen = BTreeSet::new();
+    let items = values::list(at, 0, MAX_REASONS, problems).unwrap_or_default();
+    let mut reasons = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let at = at.element(index, item);
+        let Some(mut fields) = Fields::of(&at, problems) else {
+            continue;
+        };
+        let key_at = fields.required("key", problems);
+        let key = key_at.as_ref().and_then(|at| values::key(at, problems));
+        if let (Some(at), Some(key)) = (key_at, &key)
+            && !seen.insert(key.clone())
+        {
+            problems.add(
+                &at,
+                "duplicate_reason",
+                format!("there is another reason `{key}`; give each its own key"),
+            );
+        }
+        let label = fields
+            .required("label", problems)
+            .and_then(|at| values::texts(&at, problems));
+        let feedback = fields
+            .required("stripe_feedback", problems)
+            .and_then(|at| values::feedback(&at, problems));
+        let follow_up = fields
+            .optional("follow_up")
+            .and_then(|at| values::texts(&at, problems));
+        fields.finish(problems);
+        if let (Some(key), Some(label), Some(stripe_feedback)) = (key, label, feedback) {
+            reasons.push(Reason {
+                key,
+                label,
+                stripe_feedback,
+                follow_up,
+            });
+        }
+    }
+    reasons
+}
+
+fn attributes(at: &At<'_>, problems: &mut Problems) -> BTreeMap<String, AttributeType> {
+    let entries = values::map(at, MAX_ATTRIBUTES, problems).unwrap_or_default();
+    let mut attributes = BTreeMap::new();
+    for entry in entries {
+        let value = at.entry(entry);
+        if find(&entry.key).is_some() {
+            let detail = format!(
+                "`{}` is in the catalogue and has its type; remove it here",
+                entry.key
+            );
+            problems.add_key(at, &entry.key, entry.at, "attribute_of_catalogue", detail);
+        } else if !is_customer_name(&entry.key) {
+            let detail =
+                format!("an attribute of your own is `{CUSTOMER_PREFIX}` and 1 to 64 of `a-z 0-9 _ .`");
+            problems.add_key(at, &entry.key, entry.at, "invalid_attribute", detail);
+        }
+        if let Some(kind) = values::attribute_type(&value, problems) {
+            attributes.insert(entry.key.clone(), kind);
+        }
+    }
+    attributes
+}

@@ -1,0 +1,84 @@
+//! That rules name only what the document defines.
+
+use std::collections::BTreeSet;
+
+use crate::domain::flow::node::{At, Kind};
+use crate::domain::flow::problem::Problems;
+
+/// What a document defines.
+pub(super) struct Known<'a> {
+    pub(super) reasons: BTreeSet<&'a str>,
+    pub(super) segments: BTreeSet<&'a str>,
+    pub(super) offers: BTreeSet<&'a str>,
+}
+
+/// The keys of a map.
+pub(super) fn map_keys<'a>(at: &Option<At<'a>>) -> BTreeSet<&'a str> {
+    match at.as_ref().map(|at| &at.node.kind) {
+        Some(Kind::Map(entries)) => entries.iter().map(|entry| entry.key.as_str()).collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
+/// The `key`s of a list of maps.
+pub(super) fn reason_keys<'a>(at: &Option<At<'a>>) -> BTreeSet<&'a str> {
+    let Some(Kind::List(items)) = at.as_ref().map(|at| &at.node.kind) else {
+        return BTreeSet::new();
+    };
+    let keys = items.iter().filter_map(|item| match &item.kind {
+        Kind::Map(entries) => entries.iter().find(|entry| entry.key == "key"),
+        _ => None,
+    });
+    keys.filter_map(|entry| match &entry.value.kind {
+        Kind::Text(text) => Some(text.as_str()),
+        _ => None,
+    })
+    .collect()
+}
+
+/// Notes every key that rules name and the document does not define.
+pub(super) fn check(rules: &At<'_>, known: &Known<'_>, problems: &mut Problems) {
+    let Kind::List(items) = &rules.node.kind else {
+        return;
+    };
+    for (index, item) in items.iter().enumerate() {
+        let rule = rules.element(index, item);
+        within(&rule, "present", |list| {
+            all(list, "offer", &known.offers, problems)
+        });
+        within(&rule, "when", |when| {
+            within(when, "segments", |list| {
+                all(list, "segment", &known.segments, problems)
+            });
+            within(when, "reasons", |list| {
+                all(list, "reason", &known.reasons, problems)
+            });
+        });
+    }
+}
+
+fn within(at: &At<'_>, name: &str, visit: impl FnOnce(&At<'_>)) {
+    let Kind::Map(entries) = &at.node.kind else { return };
+    if let Some(entry) = entries.iter().find(|entry| entry.key == name) {
+        visit(&at.entry(entry));
+    }
+}
+
+fn all(list: &At<'_>, what: &str, known: &BTreeSet<&str>, problems: &mut Problems) {
+    let Kind::List(items) = &list.node.kind else {
+        return;
+    };
+    for (index, item) in items.iter().enumerate() {
+        if let Kind::Text(text) = &item.kind
+            && !known.contains(text.as_str())
+        {
+            let code = match what {
+                "offer" => "unknown_offer",
+                "segment" => "unknown_segment",
+                _ => "unknown_reason",
+            };
+            let detail = format!("there is no {what} `{text}` in this flow; define it, or correct the name");
+            problems.add(&list.element(index, item), code, detail);
+        }
+    }
+}

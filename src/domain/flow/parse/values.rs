@@ -1,0 +1,265 @@
+//! Readers of single values.
+
+use std::str::FromStr;
+
+use rust_decimal::Decimal;
+
+use crate::domain::attribute::type_word;
+use crate::domain::facts::AttributeType;
+use crate::domain::flow::document::Texts;
+use crate::domain::flow::limits::{MAX_LABEL_CHARS, MAX_LOCALES};
+use crate::domain::flow::node::{At, Entry, Kind, Node};
+use crate::domain::flow::problem::Problems;
+use crate::domain::money::{Currency, Percent};
+use crate::domain::offer::{Key, OfferType};
+use crate::domain::operation::StripeFeedback;
+use crate::domain::span::{Interval, Span};
+
+fn wrong(at: &At<'_>, expected: &str, problems: &mut Problems) {
+    let detail = format!("expected {expected}, found {}", at.node.kind.word());
+    problems.add(at, "invalid_type", detail);
+}
+
+/// Any text.
+pub(super) fn string<'a>(at: &At<'a>, problems: &mut Problems) -> Option<&'a str> {
+    match &at.node.kind {
+        Kind::Text(text) => Some(text),
+        Kind::Number(_) | Kind::Bool(_) => {
+            wrong(at, "a text (put it in quotes)", problems);
+            None
+        }
+        _ => {
+            wrong(at, "a text", problems);
+            None
+        }
+    }
+}
+
+/// A text of 1 to `most` characters for people to read.
+pub(super) fn line(at: &At<'_>, most: usize, problems: &mut Problems) -> Option<String> {
+    let text = string(at, problems)?;
+    if text.trim().is_empty() || text.chars().count() > most {
+        problems.add(at, "invalid_length", format!("expected 1 to {most} characters"));
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+/// True or false.
+pub(super) fn flag(at: &At<'_>, problems: &mut Problems) -> Option<bool> {
+    if let Kind::Bool(flag) = at.node.kind {
+        return Some(flag);
+    }
+    wrong(at, "true or false", problems);
+    None
+}
+
+/// Any number.
+pub(super) fn number(at: &At<'_>, problems: &mut Problems) -> Option<Decimal> {
+    if let Kind::Number(number) = at.node.kind {
+        return Some(number);
+    }
+    wrong(at, "a number", problems);
+    None
+}
+
+/// A whole number from `least` to `most`.
+pub(super) fn whole(at: &At<'_>, least: i64, most: i64, problems: &mut Problems) -> Option<i64> {
+    let number = number(at, problems)?;
+    let whole = i64::try_from(number)
+        .ok()
+        .filter(|whole| Decimal::from(*whole) == number);
+    let good = whole.filter(|whole| (least..=most).contains(whole));
+    if good.is_none() {
+        problems.add(
+            at,
+            "out_of_range",
+            format!("expected a whole number from {least} to {most}"),
+        );
+    }
+    good
+}
+
+/// A whole number from `least` to `most`, where both fit.
+pub(super) fn small(at: &At<'_>, least: u16, most: u16, problems: &mut Problems) -> Option<u16> {
+    whole(at, least.into(), most.into(), problems).and_then(|whole| u16::try_from(whole).ok())
+}
+
+/// A text that parses, its own error saying what was expected.
+pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(
+    at: &At<'_>,
+    code: &'static str,
+    problems: &mut Problems,
+) -> Option<T> {
+    let text = string(at, problems)?;
+    text.parse()
+        .map_err(|error: T::Err| problems.add(at, code, error.to_string()))
+        .ok()
+}
+
+/// A key.
+pub(super) fn key(at: &At<'_>, problems: &mut Problems) -> Option<Key> {
+    parsed(at, "invalid_key", problems)
+}
+
+/// A key of a map.
+pub(super) fn map_key(map: &At<'_>, entry: &Entry, problems: &mut Problems) -> Option<Key> {
+    let parsed: Result<Key, _> = entry.key.parse();
+    parsed
+        .map_err(|error| problems.add_key(map, &entry.key, entry.at, "invalid_key", error.to_string()))
+        .ok()
+}
+
+/// A currency.
+pub(super) fn currency(at: &At<'_>, problems: &mut Problems) -> Option<Currency> {
+    parsed(at, "invalid_currency", problems)
+}
+
+/// A percentage.
+pub(super) fn percent(at: &At<'_>, problems: &mut Problems) -> Option<Percent> {
+    let number = number(at, problems)?;
+    Percent::try_from(number)
+        .map_err(|error| problems.add(at, "invalid_percent", error.to_string()))
+        .ok()
+}
+
+/// One of a few words.
+pub(super) fn word<T: Copy>(
+    at: &At<'_>,
+    all: &[T],
+    spelled: impl Fn(T) -> &'static str,
+    problems: &mut Problems,
+) -> Option<T> {
+    let text = string(at, problems)?;
+    let found = all.iter().copied().find(|one| spelled(*one) == text);
+    if found.is_none() {
+        let words: Vec<_> = all.iter().map(|one| spelled(*one)).collect();
+        problems.add(
+            at,
+            "unknown_value",
+            format!("expected one of `{}`", words.join("`, `")),
+        );
+    }
+    found
+}
+
+/// Stripe's feedback.
+pub(super) fn feedback(at: &At<'_>, problems: &mut Problems) -> Option<StripeFeedback> {
+    word(at, &StripeFeedback::ALL, StripeFeedback::as_str, problems)
+}
+
+/// An offer type.
+pub(super) fn offer_type(at: &At<'_>, problems: &mut Problems) -> Option<OfferType> {
+    word(at, &OfferType::ALL, OfferType::as_str, problems)
+}
+
+/// An attribute type.
+pub(super) fn attribute_type(at: &At<'_>, problems: &mut Problems) -> Option<AttributeType> {
+    use AttributeType::{Boolean, Instant, Number, Text, TextList};
+    word(
+        at,
+        &[Text, Number, Boolean, Instant, TextList],
+        type_word,
+        problems,
+    )
+}
+
+/// A list of `least` to `most` items.
+pub(super) fn list<'a>(
+    at: &At<'a>,
+    least: usize,
+    most: usize,
+    problems: &mut Problems,
+) -> Option<&'a [Node]> {
+    let Kind::List(items) = &at.node.kind else {
+        wrong(at, "a list", problems);
+        return None;
+    };
+    if items.len() < least || items.len() > most {
+        let detail = format!("has {} items; expected {least} to {most}", items.len());
+        problems.add(at, "invalid_length", detail);
+        return None;
+    }
+    Some(items)
+}
+
+/// A map of at most `most` entries; of a key that is given twice the first entry.
+pub(super) fn map<'a>(at: &At<'a>, most: usize, problems: &mut Problems) -> Option<&'a [Entry]> {
+    let Kind::Map(entries) = &at.node.kind else {
+        wrong(at, "a map", problems);
+        return None;
+    };
+    if entries.len() > most {
+        problems.add(
+            at,
+            "invalid_length",
+            format!("has {} entries; at most {most} are taken", entries.len()),
+        );
+        return None;
+    }
+    Some(entries)
+}
+
+/// Entries by language.
+pub(super) fn locales<'a>(at: &At<'a>, problems: &mut Problems) -> Option<&'a [Entry]> {
+    let entries = map(at, MAX_LOCALES, problems)?;
+    for entry in entries {
+        if !is_locale(&entry.key) {
+            let detail = "expected a language tag such as `en` or `pt-BR`";
+            problems.add_key(at, &entry.key, entry.at, "invalid_locale", detail);
+        }
+    }
+    Some(entries)
+}
+
+/// A text by language, in at least one.
+pub(super) fn texts(at: &At<'_>, problems: &mut Problems) -> Option<Texts> {
+    let entries = locales(at, problems)?;
+    if entries.is_empty() {
+        problems.add(
+            at,
+            "invalid_length",
+            "expected the text in at least one language, such as `en`",
+        );
+    }
+    let mut texts = Texts::new();
+    for entry in entries {
+        if let Some(text) = line(&at.entry(entry), MAX_LABEL_CHARS, problems) {
+            texts.insert(entry.key.clone(), text);
+        }
+    }
+    Some(texts)
+}
+
+/// A span, at most `most_days` long (a month taken as 30 days, a year as 365, so that 36 months and 3 years are 1095 days).
+pub(super) fn span(at: &At<'_>, most_days: u16, problems: &mut Problems) -> Option<Span> {
+    let mut fields = super::fields::Fields::of(at, problems)?;
+    let all = [Interval::Day, Interval::Week, Interval::Month, Interval::Year];
+    let interval = fields
+        .required("interval", problems)
+        .and_then(|at| word(&at, &all, Interval::as_str, problems));
+    let count = fields.required("count", problems);
+    let count = count.and_then(|at| small(&at, 1, u16::MAX, problems));
+    fields.finish(problems);
+    let (interval, count) = (interval?, count?);
+    let most = match interval {
+        Interval::Day => most_days,
+        Interval::Week => most_days / 7,
+        Interval::Month => most_days / 30,
+        Interval::Year => most_days / 365,
+    };
+    if count > most {
+        problems.add(at, "too_long", format!("at most {most_days} days are taken"));
+        return None;
+    }
+    Some(Span { interval, count })
+}
+
+/// A language tag: a language of 2 or 3 letters, then parts of 2 to 8 letters and digits.
+fn is_locale(tag: &str) -> bool {
+    let mut parts = tag.split('-');
+    let language = parts.next().unwrap_or_default();
+    let good = |part: &str| (2..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    let lower = language.bytes().all(|b| b.is_ascii_lowercase());
+    (2..=3).contains(&language.len()) && lower && tag.len() <= 35 && parts.all(good)
+}

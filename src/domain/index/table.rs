@@ -1,0 +1,212 @@
+//! The table of one group of comparisons: from a value to the clauses that still can hold.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::{Bits, Tested};
+use crate::domain::condition::{Order, Test, TextTest, age_micros, as_instant};
+use crate::domain::facts::Value;
+
+/// Words of 64 bits that one table may have (8 MiB); a group that needs more is compared one by one.
+const MAX_WORDS: usize = 1 << 20;
+/// Comparisons of constants that building one table may take.
+const MAX_WORK: usize = 50_000_000;
+
+/// From a value to a mask of clauses.
+#[derive(Debug)]
+pub(super) enum Table {
+    Present(Bits),
+    Number(Ranks<Decimal>),
+    Instant(Ranks<Timestamp>),
+    Age(Ranks<i64>),
+    Boolean {
+        no: Bits,
+        yes: Bits,
+    },
+    Text {
+        known: HashMap<String, Bits>,
+        other: Bits,
+    },
+    /// No table: compared one by one.
+    None,
+}
+
+/// Sorted constants; between and beside them lie the ranks, each with its mask.
+#[derive(Debug)]
+pub(super) struct Ranks<T> {
+    constants: Vec<T>,
+    masks: Vec<Bits>,
+}
+
+/// The kind of a comparison: those of one kind on one attribute share a table.
+pub(super) fn kind(test: &Test) -> u8 {
+    match test {
+        Test::Exists(_) => 0,
+        Test::Number(_) => 1,
+        Test::Instant(_) => 2,
+        Test::Age(_) => 3,
+        Test::Boolean { .. } => 4,
+        Test::Text(TextTest::Eq(_) | TextTest::Ne(_) | TextTest::In(_) | TextTest::NotIn(_)) => 5,
+        Test::Text(TextTest::Contains(_) | TextTest::StartsWith(_) | TextTest::EndsWith(_)) => 6,
+    }
+}
+
+impl Table {
+    /// Builds the table of tests of one kind.
+    pub(super) fn build(tests: &[Tested], clauses: usize) -> Self {
+        let table = match tests.first().map(|tested| &tested.test) {
+            Some(Test::Exists(_)) => Some(Self::Present(mask(tests, clauses, |test| {
+                matches!(test, Test::Exists(true))
+            }))),
+            Some(Test::Boolean { .. }) => {
+                let of = |value: bool| {
+                    mask(
+                        tests,
+                        clauses,
+                        |test| matches!(test, Test::Boolean { equal, to } if (value == *to) == *equal),
+                    )
+                };
+                Some(Self::Boolean {
+                    no: of(false),
+                    yes: of(true),
+                })
+            }
+            Some(Test::Number(_)) => ranks(tests, clauses, number).map(Self::Number),
+            Some(Test::Instant(_)) => ranks(tests, clauses, instant).map(Self::Instant),
+            Some(Test::Age(_)) => ranks(tests, clauses, age).map(Self::Age),
+            Some(Test::Text(_)) => texts(tests, clauses),
+            None => None,
+        };
+        table.unwrap_or(Self::None)
+    }
+
+    /// The mask for a value, or none when it has to be compared one by one.
+    pub(super) fn look_up(&self, value: &Value, now: Timestamp) -> Option<&Bits> {
+        match (self, value) {
+            (Self::Present(mask), _) => Some(mask),
+            (Self::Number(ranks), Value::Number(number)) => ranks.look_up(number),
+            (Self::Instant(ranks), _) => ranks.look_up(&as_instant(value)?),
+            (Self::Age(ranks), _) => ranks.look_up(&age_micros(as_instant(value)?, now)),
+            (Self::Boolean { no, yes }, Value::Boolean(flag)) => Some(if *flag { yes } else { no }),
+            (Self::Text { known, other }, Value::Text(text)) => Some(known.get(text).unwrap_or(other)),
+            _ => None,
+        }
+    }
+}
+
+impl<T: Ord> Ranks<T> {
+    fn look_up(&self, value: &T) -> Option<&Bits> {
+        let rank = match self.constants.binary_search(value) {
+            Ok(at) => at * 2 + 1,
+            Err(at) => at * 2,
+        };
+        self.masks.get(rank)
+    }
+}
+
+/// The clauses left when exactly the tests for which `holds` says so hold.
+fn mask(tests: &[Tested], clauses: usize, holds: impl Fn(&Test) -> bool) -> Bits {
+    let mut mask = Bits::filled(clauses, u64::MAX);
+    for tested in tests {
+        tested.narrow(holds(&tested.test), &mut mask);
+    }
+    mask
+}
+
+/// Whether a table of so many masks is worth its memory and time.
+fn affordable(masks: usize, constants: usize, clauses: usize) -> bool {
+    masks.saturating_mul(clauses.div_ceil(64)) <= MAX_WORDS && masks.saturating_mul(constants) <= MAX_WORK
+}
+
+fn ranks<T: Ord + Clone>(
+    tests: &[Tested],
+    clauses: usize,
+    order: fn(&Test) -> Option<Order<T>>,
+) -> Option<Ranks<T>> {
+    let orders: Vec<Order<T>> = tests.iter().filter_map(|tested| order(&tested.test)).collect();
+    let mut constants: Vec<T> = orders
+        .iter()
+        .flat_map(|order| order.constants().into_iter().cloned())
+        .collect();
+    let all = constants.len();
+    constants.sort_unstable();
+    constants.dedup();
+    if !affordable(constants.len() * 2 + 1, all, clauses) {
+        return None;
+    }
+    // A constant that is not found cannot be: they are all in the list.
+    let rank = |constant: &T| constants.binary_search(constant).map_or(0, |at| at * 2 + 1);
+    let ranked: Vec<Order<usize>> = orders.iter().map(|order| order.map(rank)).collect();
+    let masks = (0..=constants.len() * 2).map(|at| {
+        let mut mask = Bits::filled(clauses, u64::MAX);
+        for (tested, order) in tests.iter().zip(&ranked) {
+            tested.narrow(order.holds(&at), &mut mask);
+        }
+        mask
+    });
+    let masks = masks.collect();
+    Some(Ranks { constants, masks })
+}
+
+fn number(test: &Test) -> Option<Order<Decimal>> {
+    if let Test::Number(order) = test {
+        Some(order.clone())
+    } else {
+        None
+    }
+}
+
+fn instant(test: &Test) -> Option<Order<Timestamp>> {
+    if let Test::Instant(order) = test {
+        Some(order.clone())
+    } else {
+        None
+    }
+}
+
+fn age(test: &Test) -> Option<Order<i64>> {
+    if let Test::Age(age) = test {
+        Some(age.order())
+    } else {
+        None
+    }
+}
+
+fn texts(tests: &[Tested], clauses: usize) -> Option<Table> {
+    let mut constants = Vec::new();
+    for tested in tests {
+        match &tested.test {
+            Test::Text(TextTest::Eq(one) | TextTest::Ne(one)) => constants.push(one),
+            Test::Text(TextTest::In(many) | TextTest::NotIn(many)) => constants.extend(many),
+            // What looks into the text has no ranks.
+            _ => return None,
+        }
+    }
+    let all = constants.len();
+    constants.sort_unstable();
+    constants.dedup();
+    if !affordable(constants.len() + 1, all, clauses) {
+        return None;
+    }
+    let negative = |test: &Test| matches!(test, Test::Text(TextTest::Ne(_) | TextTest::NotIn(_)));
+    let other = mask(tests, clauses, negative);
+    let known = constants
+        .into_iter()
+        .map(|text| (text.clone(), mask(tests, clauses, |test| is(test, text))));
+    Some(Table::Text {
+        known: known.collect(),
+        other,
+    })
+}
+
+fn is(test: &Test, text: &String) -> bool {
+    match test {
+        Test::Text(TextTest::Eq(one)) => one == text,
+        Test::Text(TextTest::Ne(one)) => one != text,
+        Test::Text(TextTest::In(many)) => many.contains(text),
+        Test::Text(TextTest::NotIn(many)) => !many.contains(text),
+        _ => false,
+    }
+}
