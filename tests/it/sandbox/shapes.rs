@@ -118,3 +118,51 @@ async fn the_typed_library_reads_every_object() {
         .unwrap();
     parses::<stripe_shared::SubscriptionSchedule>("schedule", &sandbox.object(&schedule).unwrap());
 }
+
+#[tokio::test]
+async fn our_own_client_reads_a_subscription_with_discounts() {
+    use counteroffer::billing::{Gateway, StripeOptions};
+    let sandbox = sandbox().await;
+    let Seeds {
+        customer,
+        subscription,
+        ..
+    } = seeds(&sandbox);
+    for (id, percent) in [("half", "12.5"), ("whole", "50")] {
+        sandbox
+            .create(
+                "coupons",
+                &[("id", id), ("percent_off", percent), ("duration", "forever")],
+            )
+            .unwrap();
+    }
+    post(
+        &sandbox,
+        &path_of(&subscription),
+        &[("discounts[0][coupon]", "half")],
+    )
+    .await;
+    sandbox.seed_customer_discount(&customer, "whole").unwrap();
+    let gateway = Gateway::new(&StripeOptions::new(sandbox.url(), KEY.into())).unwrap();
+    gateway.check().await.unwrap();
+    let read = gateway
+        .subscription(&subscription.parse().unwrap())
+        .await
+        .unwrap();
+    assert!(read.is_some());
+    assert!(
+        gateway
+            .subscription(&"sub_none".parse().unwrap())
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(
+        gateway
+            .subscriptions_of(&customer.parse().unwrap())
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+}
