@@ -111,13 +111,13 @@ impl Store {
         .await
     }
 
-    /// Every key, the newest first.
+    /// Every key, the oldest first.
     ///
     /// # Errors
     /// When the database cannot be asked.
     pub async fn api_keys(&self) -> Result<Vec<ApiKeyRecord>, StoreError> {
         self.read(|connection| {
-            let query = dsl::api_keys.order(dsl::id.desc()).select(ApiKeyRow::as_select());
+            let query = dsl::api_keys.order(dsl::id).select(ApiKeyRow::as_select());
             query.load(connection)?.into_iter().map(ApiKeyRow::read).collect()
         })
         .await

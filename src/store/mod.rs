@@ -32,6 +32,7 @@ mod session_rows;
 mod sessions;
 mod snapshots;
 mod statement;
+mod summary;
 mod text;
 mod time;
 mod url;
@@ -52,6 +53,7 @@ pub use migrations::{migrate, revert_all};
 pub use operations::{Lease, OperationFilter};
 pub use saved_answers::SavedAnswer;
 pub use sessions::{Page, SessionFilter, Stored};
+pub use summary::{MrrSum, OfferCost, OfferCount, Summary};
 pub use url::DatabaseUrl;
 
 /// The database, shared by everything that needs it.

@@ -157,3 +157,4 @@ diesel::table! {
 
 diesel::joinable!(session_offers -> sessions (session_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, session_offers);
+diesel::allow_columns_to_appear_in_same_group_by_clause!(session_offers::offer_type, sessions::currency);

@@ -1,8 +1,11 @@
 //! Reading sessions: one, a page, or those that wait for something.
 
 use diesel::dsl::exists;
-use diesel::helper_types::IntoBoxed;
+use diesel::expression::BoxableExpression;
+use diesel::helper_types::InnerJoinQuerySource;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use diesel::{ExpressionMethods, IntoSql};
 use jiff::Timestamp;
 
 use super::Store;
@@ -60,62 +63,69 @@ pub struct Page {
     pub next: Option<SessionId>,
 }
 
-/// Sessions under a filter.
-pub(super) type Filtered<'a> = IntoBoxed<'a, sessions::table, AnyBackend>;
+// Under a name of its own, since a query over offers may ask for it too.
+diesel::alias!(session_offers as presented: Presented);
+
+macro_rules! offers_of_session {
+    () => {
+        presented.filter(presented.field(session_offers::session_id).eq(dsl::id))
+    };
+}
+
+/// The filter as a condition on sessions, for queries over `$source`: the table, or a join with it.
+macro_rules! condition {
+    ($name:ident over $source:ty) => {
+        pub(super) fn $name(&self) -> Box<dyn BoxableExpression<$source, AnyBackend, SqlType = Bool>> {
+            type Condition = Box<dyn BoxableExpression<$source, AnyBackend, SqlType = Bool>>;
+            let all: [Option<Condition>; 11] = [
+                self.status
+                    .map(|status| -> Condition { Box::new(dsl::status.eq(status.as_str())) }),
+                self.reason.as_ref().map(|reason| -> Condition {
+                    Box::new(dsl::reason.assume_not_null().eq(reason.to_string()))
+                }),
+                self.flow
+                    .as_ref()
+                    .map(|flow| -> Condition { Box::new(dsl::flow_key.eq(flow.to_string())) }),
+                self.customer
+                    .as_ref()
+                    .map(|id| -> Condition { Box::new(dsl::customer.eq(id.to_string())) }),
+                self.subscription
+                    .as_ref()
+                    .map(|id| -> Condition { Box::new(dsl::subscription.eq(id.to_string())) }),
+                self.livemode
+                    .map(|livemode| -> Condition { Box::new(dsl::livemode.eq(livemode)) }),
+                self.created_from
+                    .map(|from| -> Condition { Box::new(dsl::created_at.ge(micros(from))) }),
+                self.created_to
+                    .map(|to| -> Condition { Box::new(dsl::created_at.lt(micros(to))) }),
+                // An underscore in a key stands for itself.
+                self.segment.as_ref().map(|key| -> Condition {
+                    let pattern = format!("%|{}|%", key.as_str().replace('_', "!_"));
+                    Box::new(dsl::segments.like(pattern).escape('!'))
+                }),
+                self.offer.as_ref().map(|key| -> Condition {
+                    let found =
+                        offers_of_session!().filter(presented.field(session_offers::key).eq(key.to_string()));
+                    Box::new(exists(found))
+                }),
+                self.offer_type.map(|kind| -> Condition {
+                    let word = kind.as_str();
+                    let found =
+                        offers_of_session!().filter(presented.field(session_offers::offer_type).eq(word));
+                    Box::new(exists(found))
+                }),
+            ];
+            let everything: Condition = Box::new(true.into_sql::<Bool>());
+            all.into_iter()
+                .flatten()
+                .fold(everything, |all, one| Box::new(all.and(one)))
+        }
+    };
+}
 
 impl SessionFilter {
-    pub(super) fn apply(&self) -> Filtered<'_> {
-        let mut query = dsl::sessions.into_boxed::<AnyBackend>();
-        if let Some(status) = self.status {
-            query = query.filter(dsl::status.eq(status.as_str()));
-        }
-        if let Some(reason) = &self.reason {
-            query = query.filter(dsl::reason.eq(reason.as_str()));
-        }
-        if let Some(flow) = &self.flow {
-            query = query.filter(dsl::flow_key.eq(flow.as_str()));
-        }
-        if let Some(customer) = &self.customer {
-            query = query.filter(dsl::customer.eq(customer.as_str()));
-        }
-        if let Some(subscription) = &self.subscription {
-            query = query.filter(dsl::subscription.eq(subscription.as_str()));
-        }
-        if let Some(livemode) = self.livemode {
-            query = query.filter(dsl::livemode.eq(livemode));
-        }
-        if let Some(from) = self.created_from {
-            query = query.filter(dsl::created_at.ge(micros(from)));
-        }
-        if let Some(to) = self.created_to {
-            query = query.filter(dsl::created_at.lt(micros(to)));
-        }
-        self.apply_offers(self.apply_segment(query))
-    }
-
-    fn apply_segment<'a>(&self, query: Filtered<'a>) -> Filtered<'a> {
-        match &self.segment {
-            // An underscore in a key stands for itself.
-            Some(key) => {
-                let pattern = format!("%|{}|%", key.as_str().replace('_', "!_"));
-                query.filter(dsl::segments.like(pattern).escape('!'))
-            }
-            None => query,
-        }
-    }
-
-    fn apply_offers<'a>(&'a self, mut query: Filtered<'a>) -> Filtered<'a> {
-        let presented = session_offers::table.filter(session_offers::session_id.eq(dsl::id));
-        if let Some(key) = &self.offer {
-            query = query.filter(exists(presented.filter(session_offers::key.eq(key.as_str()))));
-        }
-        if let Some(kind) = self.offer_type {
-            query = query.filter(exists(
-                presented.filter(session_offers::offer_type.eq(kind.as_str())),
-            ));
-        }
-        query
-    }
+    condition!(on_sessions over sessions::table);
+    condition!(on_offers over InnerJoinQuerySource<session_offers::table, sessions::table>);
 }
 
 pub(super) fn read((body, version): (String, i64)) -> Result<Stored, Failure> {
@@ -171,7 +181,9 @@ impl Store {
     ) -> Result<Page, StoreError> {
         let limit = limit.clamp(1, MAX_PAGE);
         self.read(move |connection| {
-            let mut query = filter.apply();
+            let mut query = dsl::sessions
+                .filter(filter.on_sessions())
+                .into_boxed::<AnyBackend>();
             if let Some(cursor) = cursor {
                 query = query.filter(dsl::id.lt(cursor.to_string()));
             }
