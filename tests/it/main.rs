@@ -6,4 +6,5 @@
     clippy::indexing_slicing,
     reason = "clippy's own exemption for tests reaches test functions, not the helpers beside them"
 )]
+mod billing;
 mod sandbox;
