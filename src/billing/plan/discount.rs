@@ -115,19 +115,23 @@ fn by_amount(coupon: CreateCoupon, money: Money) -> Result<CreateCoupon, StripeE
 }
 
 async fn attach(attempt: Attempt<'_>, seen: &Seen, generation: u32) -> Result<StepRecord, Halt> {
-    // Stripe replaces the whole list, so what is there is sent along.
+    let discounts = with_ours(seen, coupon_id(attempt.operation));
+    update(attempt, DISCOUNT, generation, |request| {
+        request.discounts(discounts)
+    })
+    .await
+}
+
+/// What is there, and ours: Stripe replaces the whole list.
+fn with_ours(seen: &Seen, coupon: String) -> Vec<DiscountsDataParam> {
     let kept = seen.subscription.discounts.iter().map(|discount| {
         let mut kept = DiscountsDataParam::new();
         kept.discount = Some(discount.id.to_string());
         kept
     });
-    let mut added = DiscountsDataParam::new();
-    added.coupon = Some(coupon_id(attempt.operation));
-    let discounts: Vec<_> = kept.chain([added]).collect();
-    update(attempt, DISCOUNT, generation, |request| {
-        request.discounts(discounts)
-    })
-    .await
+    let mut ours = DiscountsDataParam::new();
+    ours.coupon = Some(coupon);
+    kept.chain([ours]).collect()
 }
 
 /// Takes an unused coupon away. If that fails it stays, and does no harm: it was good for one discount, and nobody
@@ -136,5 +140,26 @@ pub(super) async fn discard_coupon(attempt: Attempt<'_>) {
     let request = DeleteCoupon::new(coupon_id(attempt.operation)).build();
     if let Err(error) = attempt.gateway.transport.exchange(request, None).await {
         tracing::warn!(operation = %attempt.operation.id, %error, "an unused coupon stays behind");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::billing::wire;
+
+    #[test]
+    fn sends_along_the_discounts_that_are_there() {
+        let coupon = json!({"id": "spring", "percent_off": 10, "duration": "forever"});
+        let subscription = json!({
+            "id": "sub_1", "customer": "cus_1", "livemode": false, "status": "active", "currency": "usd", "created": 0,
+            "items": {"data": []}, "discounts": [{"id": "di_1", "source": {"coupon": coupon}}],
+        });
+        let read: wire::Subscription = serde_json::from_value(subscription).unwrap();
+        let sent = with_ours(&read.into_seen(None).unwrap(), "co_1".to_owned());
+        let sent = serde_json::to_value(sent).unwrap();
+        assert_eq!(sent, json!([{"discount": "di_1"}, {"coupon": "co_1"}]));
     }
 }
