@@ -30,22 +30,23 @@ const FUEL: u64 = 20_000;
 /// `discount_ends` of one that repeats; `resumes_at` of a pause with one choice; `trial_end` of a trial extension;
 /// `features_end` of free features.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CopyTemplate {
     /// One line.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 2000)]
+    #[schema(min_length = 1, max_length = 2000)]
     pub headline: Option<String>,
     /// A paragraph.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 2000)]
+    #[schema(min_length = 1, max_length = 2000)]
     pub body: Option<String>,
     /// The label of the button that accepts.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 2000)]
+    #[schema(min_length = 1, max_length = 2000)]
     pub accept: Option<String>,
     /// The label of the button that declines.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 2000)]
+    #[schema(min_length = 1, max_length = 2000)]
     pub decline: Option<String>,
 }
 
@@ -292,4 +293,91 @@ fn minor_digits(currency: &str) -> u32 {
 /// A day on the UTC calendar: `4 March 2027`.
 fn date_text(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%-d %B %Y").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::sample::{now, subscription};
+
+    fn terms(json: serde_json::Value) -> Terms {
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn copies(locale: &str, headline: &str) -> BTreeMap<String, CopyTemplate> {
+        let copy = CopyTemplate {
+            headline: Some(headline.to_owned()),
+            ..CopyTemplate::default()
+        };
+        BTreeMap::from([(locale.to_owned(), copy)])
+    }
+
+    fn headline(terms: &Terms, template: &str) -> String {
+        let variables = Variables::new(terms, &subscription(), now());
+        render(&copies("en", template), terms.offer_type(), &variables, "en").headline
+    }
+
+    #[test]
+    fn variables_are_filled_in() {
+        let discount = terms(
+            serde_json::json!({"type": "discount", "terms": {"percent_off": 12.5, "duration": "repeating", "duration_in_months": 3}}),
+        );
+        assert_eq!(
+            headline(&discount, "{{ percent_off }} % off until {{ discount_ends }}"),
+            "12.5 % off until 4 June 2027"
+        );
+        assert_eq!(
+            headline(
+                &discount,
+                "{{plan.name}}: {{plan.amount}}, {{ current_period_end }}"
+            ),
+            "Pro: 49.00 USD, 18 March 2027"
+        );
+        let pause = terms(
+            serde_json::json!({"type": "pause", "terms": {"choices": [{"interval": "month", "count": 1}]}}),
+        );
+        assert_eq!(
+            headline(&pause, "Back on {{ resumes_at }}"),
+            "Back on 4 April 2027"
+        );
+        let trial = terms(serde_json::json!({"type": "trial_extension", "terms": {"days": 14}}));
+        assert_eq!(headline(&trial, "{{ trial_end }}"), "1 April 2027");
+    }
+
+    #[test]
+    fn what_cannot_be_filled_in_gets_the_default_and_markup_stays_text() {
+        let custom = terms(serde_json::json!({"type": "custom", "terms": {}}));
+        assert_eq!(headline(&custom, "{{ broken"), "Before you go");
+        assert_eq!(headline(&custom, "{{ trial_end }}"), "Before you go");
+        assert_eq!(headline(&custom, "<b>{{ plan.name }}</b>"), "<b>Pro</b>");
+    }
+
+    #[test]
+    fn a_language_falls_back() {
+        let texts: BTreeMap<String, i32> = [("de", 1), ("en", 2), ("pt-BR", 3)]
+            .map(|(l, n)| (l.to_owned(), n))
+            .into();
+        for (locale, expected) in [("de-AT", 1), ("pt-BR", 3), ("pt", 2), ("ja", 2), ("", 2)] {
+            assert_eq!(localized(&texts, locale), Some(&expected), "{locale}");
+        }
+        let only: BTreeMap<String, i32> = [("fr".to_owned(), 1)].into();
+        assert_eq!(localized(&only, "ja"), Some(&1));
+    }
+
+    #[test]
+    fn amounts_have_the_digits_of_their_currency() {
+        for (amount, currency, text) in [
+            (4900, "usd", "49.00 USD"),
+            (500, "jpy", "500 JPY"),
+            (1234, "kwd", "1.234 KWD"),
+        ] {
+            assert_eq!(
+                money_text(Money {
+                    amount,
+                    currency: currency.parse().unwrap()
+                }),
+                text
+            );
+        }
+    }
 }

@@ -137,3 +137,90 @@ fn months(span: Span) -> Decimal {
 fn rounded(exact: Decimal) -> i64 {
     i64::try_from(exact.round()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::sample::{now, subscription};
+
+    fn cost_of(json: serde_json::Value, subscription: &Subscription, choice: Option<Choice>) -> i64 {
+        cost(
+            &serde_json::from_value(json).unwrap(),
+            subscription,
+            choice,
+            now(),
+        )
+    }
+
+    fn discount(terms: serde_json::Value) -> serde_json::Value {
+        serde_json::json!({"type": "discount", "terms": terms})
+    }
+
+    #[test]
+    fn a_discount_costs_what_it_takes_off_the_invoices_it_meets() {
+        let monthly = subscription();
+        let mut yearly = subscription();
+        for item in &mut yearly.items {
+            item.every.interval = Interval::Year;
+        }
+        for (terms, of_monthly, of_yearly) in [
+            (
+                serde_json::json!({"percent_off": 50, "duration": "once"}),
+                4_900,
+                4_900,
+            ),
+            (
+                serde_json::json!({"percent_off": 50, "duration": "repeating", "duration_in_months": 3}),
+                14_700,
+                4_900,
+            ),
+            (
+                serde_json::json!({"percent_off": 50, "duration": "forever"}),
+                58_800,
+                4_900,
+            ),
+            (
+                serde_json::json!({"amount_off": 1000, "currency": "usd", "duration": "repeating", "duration_in_months": 2}),
+                2_000,
+                1_000,
+            ),
+            (
+                serde_json::json!({"amount_off": 99_999, "currency": "usd", "duration": "once"}),
+                9_800,
+                9_800,
+            ),
+        ] {
+            assert_eq!(
+                cost_of(discount(terms.clone()), &monthly, None),
+                of_monthly,
+                "{terms}"
+            );
+            assert_eq!(
+                cost_of(discount(terms.clone()), &yearly, None),
+                of_yearly,
+                "{terms}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_pause_costs_the_revenue_of_the_time_chosen_or_of_the_longest() {
+        let pause = |behavior: &str| {
+            serde_json::json!({"type": "pause", "terms": {"behavior": behavior,
+            "choices": [{"interval": "month", "count": 1}, {"interval": "month", "count": 3}]}})
+        };
+        let subscription = subscription();
+        assert_eq!(cost_of(pause("void"), &subscription, Some(0)), 9_800);
+        assert_eq!(cost_of(pause("void"), &subscription, Some(9)), 29_400);
+        assert_eq!(cost_of(pause("void"), &subscription, None), 29_400);
+        assert_eq!(cost_of(pause("keep_as_draft"), &subscription, None), 0);
+    }
+
+    #[test]
+    fn days_cost_their_share_of_the_year_and_features_nothing() {
+        let trial = serde_json::json!({"type": "trial_extension", "terms": {"days": 365}});
+        assert_eq!(cost_of(trial, &subscription(), None), 9_800 * 12);
+        let free = serde_json::json!({"type": "free_features", "terms": {"price": "price_x", "lasts": {"interval": "day", "count": 1}}});
+        assert_eq!(cost_of(free, &subscription(), None), 0);
+    }
+}

@@ -222,3 +222,110 @@ fn begun_days(from: Timestamp, to: Timestamp) -> i64 {
     let micros = to.as_microsecond().saturating_sub(from.as_microsecond()).max(0);
     micros / MICROS_PER_DAY + i64::from(micros % MICROS_PER_DAY > 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::attribute::CATALOGUE;
+    use crate::domain::sample::{now, subscription};
+
+    fn value(facts: &Facts, name: &str) -> Option<Value> {
+        facts.get(name).map(|fact| fact.value.clone())
+    }
+
+    #[test]
+    fn every_fact_is_in_the_catalogue_with_its_type_and_source_and_every_entry_can_be_stated() {
+        let mut subscription = subscription();
+        subscription.status = SubscriptionStatus::Trialing;
+        subscription.trial_end = "2027-03-06T18:00:00Z".parse().ok();
+        let history = History {
+            last_save_at: Some(now()),
+            ..History::default()
+        };
+        let facts = gather(&subscription, now(), None, None, &history, now());
+        for (name, fact) in facts.iter() {
+            let entry = CATALOGUE
+                .iter()
+                .find(|entry| entry.name == name)
+                .unwrap_or_else(|| panic!("{name}"));
+            assert_eq!(
+                (fact.value.attribute_type(), fact.source),
+                (entry.attribute_type, entry.source),
+                "{name}"
+            );
+        }
+        assert_eq!(facts.iter().count(), CATALOGUE.len());
+        assert_eq!(
+            value(&facts, "subscription.trial_days_left"),
+            Some(Value::Number(3.into()))
+        );
+        assert_eq!(
+            value(&facts, "subscription.tenure_days"),
+            Some(Value::Number(400.into()))
+        );
+        assert_eq!(
+            value(&facts, "subscription.mrr"),
+            Some(Value::Number(9_800.into()))
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_stated() {
+        let facts = gather(&subscription(), now(), None, None, &History::default(), now());
+        for name in [
+            "subscription.trial_days_left",
+            "history.days_since_last_save",
+            "customer.industry",
+        ] {
+            assert_eq!(facts.get(name), None);
+        }
+    }
+
+    #[test]
+    fn the_token_goes_before_the_profile() {
+        let profile = BTreeMap::from([
+            ("industry".to_owned(), Value::Text("bank".into())),
+            ("customer.seats".to_owned(), Value::Number(5.into())),
+        ]);
+        let token = BTreeMap::from([("customer.industry".to_owned(), Value::Text("travel".into()))]);
+        let given = |attributes| {
+            Some(Given {
+                attributes,
+                as_of: now(),
+            })
+        };
+        let facts = gather(
+            &subscription(),
+            now(),
+            given(&profile),
+            given(&token),
+            &History::default(),
+            now(),
+        );
+        assert_eq!(
+            value(&facts, "customer.industry"),
+            Some(Value::Text("travel".into()))
+        );
+        assert_eq!(
+            facts.get("customer.industry").map(|fact| fact.source),
+            Some(Source::Token)
+        );
+        assert_eq!(value(&facts, "customer.seats"), Some(Value::Number(5.into())));
+    }
+
+    #[test]
+    fn values_are_scalars_and_lists_of_texts() {
+        for (json, good) in [
+            (serde_json::json!("x"), true),
+            (serde_json::json!(1.5), true),
+            (serde_json::json!(["a", "b"]), true),
+            (serde_json::json!([1]), false),
+            (serde_json::json!({}), false),
+            (serde_json::json!(null), false),
+            (serde_json::json!(1e300), false),
+            (serde_json::json!("x".repeat(1_001)), false),
+        ] {
+            assert_eq!(attribute_value(&json).is_ok(), good, "{json}");
+        }
+    }
+}

@@ -20,6 +20,8 @@ pub mod money;
 pub mod offer;
 pub mod operation;
 pub mod preview;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod session;
 pub mod span;
 pub mod subscription;

@@ -15,7 +15,7 @@ use super::{AgeTest, Comparison, Condition, Order, Test, TextTest};
 impl Serialize for Condition {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Compare(comparison) => return comparison.serialize(serializer),
+            Self::Compare(comparison) => comparison.serialize(serializer),
             Self::All(parts) => entry(serializer, "all", parts),
             Self::Any(parts) => entry(serializer, "any", parts),
             Self::Not(part) => entry(serializer, "not", part),

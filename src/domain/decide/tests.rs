@@ -1,1 +1,228 @@
+use super::*;
+use crate::domain::facts::{Source, Value};
+use crate::domain::flow::{Format, parse};
+use crate::domain::gather::gather;
+use crate::domain::offer::OfferType;
+use crate::domain::sample::{now, subscription};
 
+const FLOW: &str = r#"
+key: default
+reasons:
+  - {key: price, label: {en: Price}, stripe_feedback: too_expensive}
+  - {key: other, label: {en: Other}, stripe_feedback: other}
+segments:
+  loyal: {attribute: subscription.tenure_days, gte: 365}
+  travel: {attribute: customer.industry, eq: travel}
+offers:
+  half: {type: discount, terms: {percent_off: 50, duration: repeating, duration_in_months: 3}}
+  breather: {type: pause, terms: {choices: [{interval: month, count: 1}]}}
+  talk: {type: contact, terms: {url: "mailto:help@example.com"}}
+  more: {type: redirect, terms: {url: "https://example.com"}}
+rules:
+  - {when: {segments: [travel], reasons: [price]}, present: [talk]}
+  - {when: {segments: [travel, loyal], reasons: [price]}, present: [half, breather, talk]}
+  - {otherwise: true, present: [breather, talk, more]}
+policy:
+  cooldown_days: {discount: 180}
+  budgets: [{offer_types: [discount], per: month, amount: 20000, currency: usd}]
+  margin_floor_percent: 20
+"#;
+
+/// Everything that a decision is made from, owned.
+struct Case {
+    flow: CompiledFlow,
+    facts: Facts,
+    subscription: Subscription,
+    history: History,
+    reason: Option<Key>,
+    answered: Vec<Key>,
+    budgets_left: BTreeMap<String, i64>,
+}
+
+impl Case {
+    fn new(reason: Option<&str>) -> Self {
+        let flow = CompiledFlow::compile(parse(FLOW, Format::Yaml).unwrap());
+        let (subscription, history) = (subscription(), History::default());
+        let facts = gather(&subscription, now(), None, None, &history, now());
+        let reason = reason.map(key);
+        Self {
+            flow,
+            facts,
+            subscription,
+            history,
+            reason,
+            answered: Vec::new(),
+            budgets_left: BTreeMap::new(),
+        }
+    }
+
+    fn input(&self) -> Input<'_> {
+        Input {
+            facts: &self.facts,
+            subscription: &self.subscription,
+            history: &self.history,
+            reason: self.reason.as_ref(),
+            answered: &self.answered,
+            budgets_left: &self.budgets_left,
+            now: now(),
+        }
+    }
+
+    fn decide(&self) -> Decision {
+        let trace = explain(&self.flow, &self.input());
+        let decision = decide(&self.flow, &self.input());
+        assert_eq!(trace.decision, decision);
+        let held: Vec<_> = trace
+            .segments
+            .iter()
+            .filter(|s| s.holds)
+            .map(|s| s.segment.clone())
+            .collect();
+        assert_eq!(held, decision.segments);
+        decision
+    }
+
+    /// Why the decision leaves out `half`.
+    fn half(&self) -> Option<String> {
+        let left_out = self.decide().left_out;
+        left_out
+            .into_iter()
+            .find(|left_out| left_out.offer == key("half"))
+            .map(|left_out| left_out.code.into_owned())
+    }
+}
+
+fn key(text: &str) -> Key {
+    text.parse().unwrap()
+}
+
+fn keys(texts: &[&str]) -> Vec<Key> {
+    texts.iter().copied().map(key).collect()
+}
+
+#[test]
+fn before_a_reason_is_given_rules_for_reasons_do_not_match() {
+    let decision = Case::new(None).decide();
+    assert_eq!(decision.rule, Some(2));
+    assert_eq!(decision.offers, keys(&["breather", "talk"]));
+    assert_eq!(decision.left_out[0].offer, key("more"));
+    assert_eq!(decision.left_out[0].code, "over_max_offers");
+    assert_eq!(decision.segments, keys(&["loyal"]));
+}
+
+#[test]
+fn one_of_a_rules_segments_is_enough_and_the_first_rule_counts() {
+    let mut case = Case::new(Some("price"));
+    assert_eq!(case.decide().rule, Some(1));
+    assert_eq!(case.decide().offers, keys(&["half", "breather"]));
+    case.facts.state(
+        "customer.industry",
+        Value::Text("travel".into()),
+        Source::Token,
+        now(),
+    );
+    assert_eq!(case.decide().rule, Some(0));
+    let trace = explain(&case.flow, &case.input());
+    assert_eq!(trace.rules[1].why, "an earlier rule counts");
+}
+
+#[test]
+fn answered_offers_make_room_for_the_next() {
+    let mut case = Case::new(Some("price"));
+    case.answered = keys(&["half"]);
+    assert_eq!(case.decide().offers, keys(&["breather", "talk"]));
+    assert_eq!(case.half().as_deref(), Some("already_answered"));
+}
+
+#[test]
+fn a_cooldown_holds_to_its_last_moment() {
+    let mut case = Case::new(Some("price"));
+    let before = |days: i64| now() - jiff::SignedDuration::from_hours(24 * days);
+    case.history.accepted = vec![(
+        OfferType::Discount,
+        key("half"),
+        before(180) + jiff::SignedDuration::from_secs(1),
+    )];
+    assert_eq!(case.half().as_deref(), Some("cooldown"));
+    case.history.accepted = vec![(OfferType::Discount, key("half"), before(180))];
+    assert_eq!(case.half(), None);
+    case.history.accepted = vec![(OfferType::Pause, key("breather"), before(1))];
+    assert_eq!(case.half(), None);
+}
+
+#[test]
+fn a_budget_must_hold_what_the_offer_may_cost() {
+    let mut case = Case::new(Some("price"));
+    // Three invoices of 98.00, half of each.
+    for (left, code) in [(14_700, None), (14_699, Some("budget_exhausted"))] {
+        case.budgets_left.insert("discount/month/usd".into(), left);
+        assert_eq!(case.half().as_deref(), code);
+    }
+    case.subscription.currency = "eur".parse().unwrap();
+    assert_eq!(
+        case.half(),
+        None,
+        "a budget in dollars does not hold subscriptions in euros"
+    );
+}
+
+#[test]
+fn the_margin_floor_is_kept_where_the_cost_is_known() {
+    let mut case = Case::new(Some("price"));
+    assert_eq!(case.half(), None);
+    let skipped = explain(&case.flow, &case.input());
+    let half = skipped
+        .offers
+        .iter()
+        .find(|offer| offer.offer == key("half"))
+        .unwrap();
+    assert_eq!(half.guards[4].outcome, GuardOutcome::Skipped);
+    // Half of 98.00 is 49.00, of which a fifth must be left.
+    for (serving, code) in [(3_920, None), (3_921, Some("below_margin_floor"))] {
+        case.facts.state(
+            "customer.cost_to_serve",
+            Value::Number(serving.into()),
+            Source::Profile,
+            now(),
+        );
+        assert_eq!(case.half().as_deref(), code);
+    }
+}
+
+#[test]
+fn what_billing_cannot_take_is_not_presented() {
+    let mut case = Case::new(Some("price"));
+    case.subscription.cancel_at_period_end = true;
+    let decision = case.decide();
+    assert_eq!(decision.offers, keys(&["talk"]));
+    assert_eq!(
+        decision
+            .left_out
+            .iter()
+            .map(|l| l.code.as_ref())
+            .collect::<Vec<_>>(),
+        ["cancel_scheduled"; 2]
+    );
+}
+
+#[test]
+fn a_trace_names_fact_source_and_age_and_survives_storage() {
+    let mut case = Case::new(Some("other"));
+    let yesterday = now() - jiff::SignedDuration::from_hours(24);
+    case.facts.state(
+        "customer.industry",
+        Value::Text("bank".into()),
+        Source::Profile,
+        yesterday,
+    );
+    let trace = explain(&case.flow, &case.input());
+    let json = serde_json::to_value(&trace).unwrap();
+    let travel = &json["segments"][1]["condition"];
+    assert_eq!(travel["result"], "false");
+    assert_eq!(travel["operator"], "eq");
+    assert_eq!(travel["constant"], "travel");
+    assert_eq!(travel["fact"]["source"], "profile");
+    assert_eq!(travel["fact"]["age_seconds"], 86_400);
+    assert_eq!(json["rules"][1]["why"], "it is not for the reason `other`");
+    assert_eq!(serde_json::from_value::<Trace>(json).unwrap(), trace);
+}

@@ -88,7 +88,7 @@ pub enum ConditionTrace {
         constant: serde_json::Value,
         /// The fact, if there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        fact: Option<FactTrace>,
+        fact: Option<Box<FactTrace>>,
         /// How it came out.
         result: Outcome,
     },
@@ -206,17 +206,14 @@ fn trace(condition: &Condition, input: &Input<'_>) -> ConditionTrace {
                 part: Box::new(part),
             }
         }
-        Condition::Compare(Comparison { attribute, test }) => {
+        Condition::Compare(comparison) => {
+            let Comparison { attribute, test } = comparison;
             let fact = input.facts.get(attribute);
-            let comparison = Comparison {
-                attribute: attribute.clone(),
-                test: test.clone(),
-            };
             ConditionTrace::Comparison {
                 attribute: attribute.clone(),
                 operator: test.word().into(),
                 constant: test.constant(),
-                fact: fact.map(|fact| fact_trace(attribute, fact, input.now)),
+                fact: fact.map(|fact| Box::new(fact_trace(attribute, fact, input.now))),
                 result: comparison.outcome(fact.map(|fact| &fact.value), input.now),
             }
         }

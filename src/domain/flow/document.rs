@@ -43,22 +43,29 @@ pub struct FlowDocument {
 
 /// The survey's question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = FlowSurvey)]
 pub struct Survey {
     /// The question by language; nobody has to answer it.
+    #[schema(value_type = super::schema::LocalizedText)]
     pub question: Texts,
 }
 
 /// Why the subscriber leaves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = FlowReason)]
 pub struct Reason {
     /// Its key; unique in the flow.
     pub key: Key,
     /// The label by language.
+    #[schema(value_type = super::schema::LocalizedText)]
     pub label: Texts,
     /// The reason in Stripe's words.
     pub stripe_feedback: StripeFeedback,
     /// A question to ask when it is chosen, by language.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<super::schema::LocalizedText>)]
     pub follow_up: Option<Texts>,
 }
 
@@ -87,32 +94,39 @@ pub struct Rule {
 /// Whom a rule is for: in any of the segments, and for any of the reasons. A list that is left out asks nothing, and
 /// at least one is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = FlowWhen)]
 pub struct When {
     /// Segments of which at least one must hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, min_items = 1, max_items = 500)]
     pub segments: Vec<Key>,
     /// Reasons of which one must have been given. Before the survey is answered such a rule does not match.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, min_items = 1, max_items = 500)]
     pub reasons: Vec<Key>,
 }
 
 /// Guard rails on how often, how much, how deep.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = FlowPolicy)]
 pub struct Policy {
     /// Offers presented at a time, 1 to 5; 2 unless said otherwise.
-    #[schema(minimum = 1, maximum = 5, default = 2)]
+    #[schema(required = false, minimum = 1, maximum = 5, default = 2)]
     pub max_offers: u8,
     /// Days that must pass after an accepted offer before one of the same type is presented again.
+    #[schema(required = false, value_type = super::schema::CooldownDays)]
     pub cooldown_days: BTreeMap<OfferType, u16>,
     /// What may be given away.
-    #[schema(max_items = 20)]
+    #[schema(required = false, max_items = 20)]
     pub budgets: Vec<Budget>,
     /// What must be left of the discounted price after the cost to serve, in percent of it. Asked of discounts to
     /// customers whose `customer.cost_to_serve` is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub margin_floor_percent: Option<Percent>,
     /// Whether subscribers may end at once, besides with the paid period; not unless said otherwise.
-    #[schema(default = false)]
+    #[schema(required = false, default = false)]
     pub cancel_now: bool,
 }
 
@@ -130,14 +144,16 @@ impl Default for Policy {
 
 /// What may be given away in offers of some types to subscriptions in one currency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = FlowBudget)]
 pub struct Budget {
     /// The types, at least one.
-    #[schema(min_items = 1)]
+    #[schema(min_items = 1, max_items = 7)]
     pub offer_types: Vec<OfferType>,
     /// How often it is filled up.
     pub per: BudgetPeriod,
     /// Minor units.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 1000000000000i64)]
     pub amount: i64,
     /// The currency. Subscriptions in another are not held by this budget.
     pub currency: Currency,

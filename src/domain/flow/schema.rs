@@ -1,9 +1,309 @@
-//! The JSON Schema of a flow document, for editors and for the API's description.
+//! The JSON Schema of a flow document, for editors and for the API's description. Its bounds are those that parsing
+//! enforces; what only parsing knows (references, types of attributes, variables) it leaves to parsing.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json, json};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Ref, Schema, SchemaType, Type,
+};
+use utoipa::{PartialSchema, ToSchema};
 
-/// placeholder
+use super::document::{FlowDocument, OfferDefinition, Policy, Reason, Rule, Survey, When};
+use super::limits::{
+    MAX_ATTRIBUTES, MAX_LABEL_CHARS, MAX_LOCALES, MAX_OFFERS, MAX_PRESENT, MAX_REASONS, MAX_RULES,
+    MAX_SEGMENTS,
+};
+use crate::domain::condition::Condition;
+use crate::domain::copy::CopyTemplate;
+use crate::domain::facts::AttributeType;
+use crate::domain::offer::{
+    ContactTerms, CustomTerms, DiscountWire, FreeFeaturesTerms, Key, OfferType, PauseTerms, RedirectTerms,
+    TrialExtensionTerms,
+};
+use crate::domain::span::Span;
+
+const LOCALE: &str = "^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$";
+
+/// A text by language.
+#[derive(Debug)]
+pub(super) struct LocalizedText;
+
+/// Days by offer type.
+#[derive(Debug)]
+pub(super) struct CooldownDays;
+
+/// The JSON Schema (2020-12) of a flow document, as one document of its own.
 #[must_use]
 pub fn json_schema() -> Json {
-    Json::Null
+    let mut found = Vec::new();
+    FlowDocument::schemas(&mut found);
+    let plain = |schema: &RefOr<Schema>| own_references(serde_json::to_value(schema).unwrap_or_default());
+    let definitions: Map<String, Json> = found
+        .iter()
+        .map(|(name, schema)| (name.clone(), plain(schema)))
+        .collect();
+    let mut root = plain(&FlowDocument::schema());
+    if let Some(root) = root.as_object_mut() {
+        root.insert(
+            "$schema".into(),
+            json!("https://json-schema.org/draft/2020-12/schema"),
+        );
+        root.insert("title".into(), json!("Counteroffer flow document"));
+        root.insert("$defs".into(), Json::Object(definitions));
+    }
+    root
+}
+
+/// References of the API's description turned into those of a document of its own.
+fn own_references(schema: Json) -> Json {
+    match schema {
+        Json::String(text) => match text.strip_prefix("#/components/schemas/") {
+            Some(name) => Json::String(format!("#/$defs/{name}")),
+            None => Json::String(text),
+        },
+        Json::Array(items) => Json::Array(items.into_iter().map(own_references).collect()),
+        Json::Object(members) => Json::Object(
+            members
+                .into_iter()
+                .map(|(name, value)| (name, own_references(value)))
+                .collect(),
+        ),
+        other => other,
+    }
+}
+
+fn reference<T: ToSchema>() -> RefOr<Schema> {
+    RefOr::Ref(Ref::from_schema_name(T::name()))
+}
+
+/// Adds a type that is referred to, with all that it refers to itself.
+fn register<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+    schemas.push((T::name().into_owned(), T::schema()));
+    T::schemas(schemas);
+}
+
+/// A map with names of a kind.
+fn map(names: RefOr<Schema>, values: RefOr<Schema>, least: usize, most: usize, doc: &str) -> Object {
+    let mut object = ObjectBuilder::new()
+        .property_names(Some(names))
+        .additional_properties(Some(AdditionalProperties::RefOr(values)))
+        .description(Some(doc))
+        .build();
+    object.min_properties = (least > 0).then_some(least);
+    object.max_properties = Some(most);
+    object
+}
+
+fn text(pattern: &str) -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(pattern))
+        .into()
+}
+
+fn list<T: ToSchema>(least: usize, most: usize, doc: &str) -> RefOr<Schema> {
+    ArrayBuilder::new()
+        .items(reference::<T>())
+        .min_items(Some(least))
+        .max_items(Some(most))
+        .description(Some(doc))
+        .into()
+}
+
+fn closed(object: ObjectBuilder, doc: &str) -> RefOr<Schema> {
+    object
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+        .description(Some(doc))
+        .into()
+}
+
+impl PartialSchema for LocalizedText {
+    fn schema() -> RefOr<Schema> {
+        let value = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(MAX_LABEL_CHARS));
+        let doc =
+            "The text by language (BCP 47). The subscriber's language is tried first, then `en`, then any.";
+        map(text(LOCALE), value.into(), 1, MAX_LOCALES, doc).into()
+    }
+}
+impl ToSchema for LocalizedText {}
+
+impl PartialSchema for CooldownDays {
+    fn schema() -> RefOr<Schema> {
+        let days = || {
+            ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(0))
+                .maximum(Some(3_650))
+        };
+        let all = OfferType::ALL.iter().fold(ObjectBuilder::new(), |object, of| {
+            object.property(of.as_str(), days())
+        });
+        closed(
+            all,
+            "Days by offer type; a type that is left out has no cooldown.",
+        )
+    }
+}
+impl ToSchema for CooldownDays {}
+
+impl PartialSchema for FlowDocument {
+    fn schema() -> RefOr<Schema> {
+        let rules = list::<Rule>(1, MAX_RULES, "Who gets what; the first rule that matches counts.");
+        let reasons = list::<Reason>(
+            0,
+            MAX_REASONS,
+            "Why somebody may leave, in the order in which they are shown.",
+        );
+        let attribute = text("^customer\\.[a-z0-9_]([a-z0-9_.]{0,62}[a-z0-9_])?$");
+        let doc = "Types of your own attributes. Undeclared ones are typed by how conditions use them.";
+        let attributes = map(attribute, reference::<AttributeType>(), 0, MAX_ATTRIBUTES, doc);
+        let segments = map(
+            Key::schema(),
+            reference::<Condition>(),
+            0,
+            MAX_SEGMENTS,
+            "Named conditions.",
+        );
+        let offers = map(
+            Key::schema(),
+            reference::<OfferDefinition>(),
+            0,
+            MAX_OFFERS,
+            "What may be given.",
+        );
+        let object = ObjectBuilder::new()
+            .property("key", reference::<Key>())
+            .required("key")
+            .property("survey", reference::<Survey>())
+            .property("reasons", reasons)
+            .property("attributes", attributes)
+            .property("segments", segments)
+            .property("offers", offers)
+            .property("rules", rules)
+            .required("rules")
+            .property("policy", reference::<Policy>());
+        closed(
+            object,
+            "What happens when somebody cancels: reasons, segments, offers, rules, policy.",
+        )
+    }
+}
+impl ToSchema for FlowDocument {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        register::<Key>(schemas);
+        register::<Survey>(schemas);
+        register::<Reason>(schemas);
+        register::<AttributeType>(schemas);
+        register::<Condition>(schemas);
+        register::<OfferDefinition>(schemas);
+        register::<Rule>(schemas);
+        register::<Policy>(schemas);
+    }
+}
+
+impl PartialSchema for OfferDefinition {
+    fn schema() -> RefOr<Schema> {
+        let of = |offer_type: OfferType, terms: RefOr<Schema>| {
+            let word = ObjectBuilder::new()
+                .schema_type(SchemaType::new(Type::String))
+                .enum_values(Some([offer_type.as_str()]));
+            let copy = map(
+                text(LOCALE),
+                reference::<CopyTemplate>(),
+                0,
+                MAX_LOCALES,
+                "The texts by language.",
+            );
+            let object = ObjectBuilder::new()
+                .property("type", word)
+                .required("type")
+                .property("terms", terms)
+                .property("copy", copy)
+                .property("expires_after", reference::<Span>());
+            // A custom offer may hand on nothing but its key.
+            let object = if offer_type == OfferType::Custom {
+                object
+            } else {
+                object.required("terms")
+            };
+            closed(
+                object,
+                "An offer with its terms, its texts, and how long it stays open once presented (at most 90 days; a day unless said otherwise).",
+            )
+        };
+        let all = OfferType::ALL
+            .iter()
+            .fold(OneOfBuilder::new(), |all, offer_type| {
+                all.item(of(*offer_type, terms(*offer_type)))
+            });
+        all.description(Some("What may be given.")).into()
+    }
+}
+impl ToSchema for OfferDefinition {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "FlowOffer".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        register::<DiscountWire>(schemas);
+        register::<PauseTerms>(schemas);
+        register::<TrialExtensionTerms>(schemas);
+        register::<FreeFeaturesTerms>(schemas);
+        register::<ContactTerms>(schemas);
+        register::<RedirectTerms>(schemas);
+        register::<CustomTerms>(schemas);
+        register::<CopyTemplate>(schemas);
+        register::<Span>(schemas);
+    }
+}
+
+fn terms(offer_type: OfferType) -> RefOr<Schema> {
+    match offer_type {
+        OfferType::Discount => reference::<DiscountWire>(),
+        OfferType::Pause => reference::<PauseTerms>(),
+        OfferType::TrialExtension => reference::<TrialExtensionTerms>(),
+        OfferType::FreeFeatures => reference::<FreeFeaturesTerms>(),
+        OfferType::Contact => reference::<ContactTerms>(),
+        OfferType::Redirect => reference::<RedirectTerms>(),
+        OfferType::Custom => reference::<CustomTerms>(),
+    }
+}
+
+impl PartialSchema for Rule {
+    fn schema() -> RefOr<Schema> {
+        let present = || list::<Key>(0, MAX_PRESENT, "The offers by rank; empty to let go without one.");
+        let always = ObjectBuilder::new()
+            .schema_type(Type::Boolean)
+            .enum_values(Some([true]));
+        let when = ObjectBuilder::new()
+            .property("when", reference::<When>())
+            .required("when");
+        let otherwise = ObjectBuilder::new()
+            .property("otherwise", always)
+            .required("otherwise");
+        let with = |object: ObjectBuilder, doc: &str| {
+            closed(object.property("present", present()).required("present"), doc)
+        };
+        OneOfBuilder::new()
+            .item(with(when, "For some."))
+            .item(with(
+                otherwise,
+                "For everybody whom no rule before is for; the last rule.",
+            ))
+            .description(Some("For these segments and reasons, present these offers."))
+            .into()
+    }
+}
+impl ToSchema for Rule {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "FlowRule".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        register::<When>(schemas);
+        register::<Key>(schemas);
+    }
 }

@@ -136,7 +136,7 @@ fn many(
         possible.has(Number) && matches!(items.first().map(|item| &item.kind), Some(Kind::Number(_)));
     let texts = TypeSet::of(&[Text, TextList]).and(possible);
     if numbers {
-        let numbers = collect(&places, |at, problems| exact(at, problems), problems)?;
+        let numbers = collect(&places, exact, problems)?;
         let order = if inside {
             Order::In(numbers)
         } else {
@@ -145,7 +145,7 @@ fn many(
         return Some((Test::Number(order), TypeSet::of(&[Number])));
     }
     if !texts.is_empty() {
-        let found = collect(&places, |at, problems| text(at, problems), problems)?;
+        let found = collect(&places, text, problems)?;
         for (at, text) in places.iter().zip(&found) {
             known_value(at, name, text, problems);
         }
@@ -157,7 +157,7 @@ fn many(
         return Some((Test::Text(test), texts));
     }
     if possible.has(Instant) {
-        let instants = collect(&places, |at, problems| instant(at, problems), problems)?;
+        let instants = collect(&places, instant, problems)?;
         let order = if inside {
             Order::In(instants)
         } else {
