@@ -90,7 +90,7 @@ impl Config {
 
     fn check_outside(&self, problems: &mut Problems) {
         let url = self.database.url.expose_secret();
-        let known = ["sqlite://", "postgres://", "postgresql://"]
+        let known = ["sqlite:", "postgres://", "postgresql://"]
             .iter()
             .any(|scheme| url.starts_with(scheme));
         problems.unless(known, "database.url", "give `sqlite://PATH` or `postgres://…`");

@@ -5,7 +5,7 @@ use std::path::Path;
 use config::{ConfigError as SourceError, File, FileFormat, Value, ValueKind};
 use serde::de::DeserializeOwned;
 
-use super::{ConfigError, DEFAULT, KeyProblem};
+use super::{ConfigError, DEFAULT, KeyProblem, reference};
 
 const PREFIX: &str = "COUNTEROFFER_";
 const FILE_VARIABLE: &str = "COUNTEROFFER_CONFIG";
@@ -181,22 +181,24 @@ fn typed(text: &str, like: &ValueKind) -> Result<ValueKind, &'static str> {
     }
 }
 
-/// The error of the `config` crate without the value, which may be a secret.
+/// The error of the `config` crate, in the words of the reference and without the value, which may be a secret.
 fn describe(error: &SourceError) -> ConfigError {
     match error {
-        SourceError::Type { expected, key, .. } => {
-            ConfigError::one(key.clone().unwrap_or_default(), format!("must be {expected}"))
-        }
-        SourceError::At { error, key, .. } => {
-            let inner = describe(error);
-            let detail = inner
-                .0
-                .first()
-                .map(|problem| problem.detail.clone())
-                .unwrap_or_default();
-            ConfigError::one(key.clone().unwrap_or_default(), detail)
-        }
-        SourceError::NotFound(key) => ConfigError::one(key, "is missing"),
+        SourceError::Type {
+            expected,
+            key: Some(key),
+            ..
+        } => about(key, &format!("must be {expected}")),
+        SourceError::At { key: Some(key), .. } => about(key, "is not allowed"),
+        SourceError::NotFound(key) => about(key, "is missing"),
         other => ConfigError::one("configuration", other.to_string()),
     }
+}
+
+fn about(key: &str, what: &str) -> ConfigError {
+    // An entry of a list is documented with the list.
+    let documented = key.split('[').next().unwrap_or(key);
+    let entry = reference().into_iter().find(|entry| entry.key == documented);
+    let doc = entry.map(|entry| format!(": {}", entry.doc)).unwrap_or_default();
+    ConfigError::one(key, format!("{what}{doc}"))
 }

@@ -49,8 +49,8 @@ pub(super) fn of_serde(mut pointer: String, message: &str) -> FieldError {
     .into_iter()
     .find_map(|(start, code)| detail.starts_with(start).then_some(code))
     .unwrap_or("invalid_value");
-    // A field that is not there was never entered, so the path ends above it.
-    if code == "missing_field"
+    // Such a field was never entered, so the path ends above it.
+    if matches!(code, "missing_field" | "duplicate_field")
         && let Some(name) = detail.split('`').nth(1)
     {
         push(&mut pointer, name);

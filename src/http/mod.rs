@@ -88,7 +88,9 @@ pub fn document() -> utoipa::openapi::OpenApi {
         .into_utoipa_app()
         .openapi(openapi::Frame::openapi())
         .configure(routes::register);
-    app.split_for_parts().1
+    let mut document = app.split_for_parts().1;
+    openapi::complete(&mut document);
+    document
 }
 
 /// The document as it is served and checked in: indented JSON with a newline at its end.

@@ -1,12 +1,11 @@
-//! The OpenAPI document: what the routes do not say themselves, and responses they share.
-
-use std::collections::BTreeMap;
+//! The OpenAPI document: what comes before the routes, and what the shell adds to each of them.
 
 use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
-use utoipa::{IntoResponses, Modify, OpenApi};
+use utoipa::openapi::{Content, OpenApi as OpenApiDocument, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{Modify, OpenApi};
 
 use super::problem::{Details, MEDIA_TYPE};
 
@@ -37,7 +36,7 @@ pub const API_KEY: &str = "apiKey";
 struct Security;
 
 impl Modify for Security {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+    fn modify(&self, document: &mut OpenApiDocument) {
         let components = document.components.get_or_insert_default();
         let token = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
@@ -53,134 +52,153 @@ impl Modify for Security {
     }
 }
 
-/// A response that carries a problem, with `X-Request-Id` and further headers.
-fn problem(description: &str, headers: &[(&str, &str, Type)]) -> RefOr<Response> {
-    let content = Content::new(Some(Ref::from_schema_name("Problem")));
-    let mut response = ResponseBuilder::new()
-        .description(description)
-        .content(MEDIA_TYPE, content);
-    let id = ("X-Request-Id", "Names the request in the logs", Type::String);
-    for (name, meaning, kind) in std::iter::once(&id).chain(headers) {
-        let schema = ObjectBuilder::new().schema_type(kind.clone());
-        let header = HeaderBuilder::new()
-            .schema(Some(schema))
-            .description(Some(*meaning))
-            .build();
-        response = response.header(*name, header);
-    }
-    RefOr::T(response.build())
-}
+type HeaderDoc = (&'static str, &'static str, Type);
 
-const RETRY_AFTER: (&str, &str, Type) = ("Retry-After", "Seconds to wait", Type::Integer);
-const LIMIT: (&str, &str, Type) = (
+const REQUEST_ID: HeaderDoc = ("X-Request-Id", "Names the request in the logs", Type::String);
+const RETRY_AFTER: HeaderDoc = ("Retry-After", "Seconds to wait", Type::Integer);
+const AUTHENTICATE: HeaderDoc = ("WWW-Authenticate", "The scheme to use", Type::String);
+const LIMIT: HeaderDoc = (
     "RateLimit",
     "What is left, as `\"default\";r=99;t=1`",
     Type::String,
 );
-const POLICY: (&str, &str, Type) = (
+const POLICY: HeaderDoc = (
     "RateLimit-Policy",
     "The quota, as `\"default\";q=100;w=5`",
     Type::String,
 );
 
-type Responses = BTreeMap<String, RefOr<Response>>;
+const BAD_PARAMETER: &str = "A parameter is wrong; `errors` names it.";
+const BAD_BODY: &str = "The body is not JSON, or a field or parameter is wrong; `errors` names it.";
 
-fn responses<const N: usize>(list: [(&str, RefOr<Response>); N]) -> Responses {
-    list.into_iter()
-        .map(|(status, response)| (status.to_owned(), response))
-        .collect()
-}
+/// The path whose caller is Stripe: no credentials, no quota, no Idempotency-Key.
+const WEBHOOKS: &str = "/v1/stripe/webhooks";
 
-/// What any path may answer: 500.
-pub struct Common;
-
-impl IntoResponses for Common {
-    fn responses() -> Responses {
-        responses([("500", problem("Something went wrong here.", &[]))])
+/// Adds to every operation what the shell around its handler answers and reads, unless the handler documents it.
+pub(super) fn complete(document: &mut OpenApiDocument) {
+    for (path, item) in &mut document.paths.paths {
+        let limited = path.starts_with("/v1/") && path != WEBHOOKS;
+        let operations = [
+            (&mut item.get, false),
+            (&mut item.post, true),
+            (&mut item.put, false),
+            (&mut item.delete, false),
+        ];
+        for (operation, post) in operations {
+            let Some(operation) = operation else { continue };
+            if limited && post {
+                operation
+                    .parameters
+                    .get_or_insert_default()
+                    .push(RefOr::T(idempotency_key()));
+            }
+            for (status, description, headers) in refusals(operation, limited, limited && post) {
+                let missing = || problem(description, &headers);
+                operation
+                    .responses
+                    .responses
+                    .entry(status.to_owned())
+                    .or_insert_with(missing);
+            }
+            for response in operation.responses.responses.values_mut() {
+                let RefOr::T(response) = response else { continue };
+                add_headers(response, &[REQUEST_ID]);
+                if limited {
+                    add_headers(response, &[LIMIT, POLICY]);
+                }
+            }
+        }
     }
 }
 
-/// What any operation under `/v1` may answer besides: 401, 403, 429, 500, 503.
-pub struct Guarded;
-
-impl IntoResponses for Guarded {
-    fn responses() -> Responses {
-        let mut all = Common::responses();
-        let scheme = ("WWW-Authenticate", "The scheme to use", Type::String);
-        all.extend(responses([
-            ("401", problem("No valid credentials.", &[scheme])),
-            ("403", problem("Valid credentials without the permission.", &[])),
-            (
-                "429",
-                problem("Too many requests.", &[RETRY_AFTER, LIMIT, POLICY]),
-            ),
-            (
-                "503",
-                problem("Too busy, or took too long; repeat it later.", &[RETRY_AFTER]),
-            ),
-        ]));
-        all
+fn refusals(
+    operation: &Operation,
+    limited: bool,
+    keyed: bool,
+) -> Vec<(&'static str, &'static str, Vec<HeaderDoc>)> {
+    let has = |place: &ParameterIn| {
+        operation
+            .parameters
+            .iter()
+            .flatten()
+            .any(|parameter| matches!(parameter, RefOr::T(known) if known.parameter_in == *place))
+    };
+    let mut found = vec![
+        ("408", "The body did not arrive in time.", vec![]),
+        ("413", "The body is too large.", vec![]),
+        ("500", "Something went wrong here.", vec![]),
+        (
+            "503",
+            "Too busy, or took too long; repeat it later.",
+            vec![RETRY_AFTER],
+        ),
+    ];
+    if operation.request_body.is_some() {
+        found.push(("400", BAD_BODY, vec![]));
+        found.push((
+            "415",
+            "The body is not of the media type that is asked for.",
+            vec![],
+        ));
+        found.push(("422", "The content cannot be used; `errors` says why.", vec![]));
+    } else if has(&ParameterIn::Query) || keyed {
+        found.push(("400", BAD_PARAMETER, vec![]));
     }
-}
-
-/// What an operation with parameters in path or query may answer: 400.
-pub struct BadParameters;
-
-impl IntoResponses for BadParameters {
-    fn responses() -> Responses {
-        responses([("400", problem("A parameter is wrong; `errors` names it.", &[]))])
-    }
-}
-
-/// What an operation about one thing may answer: 404.
-pub struct Missing;
-
-impl IntoResponses for Missing {
-    fn responses() -> Responses {
-        responses([(
+    if has(&ParameterIn::Path) {
+        found.push((
             "404",
-            problem(
-                "There is no such thing, or none that the caller may know of.",
-                &[],
-            ),
-        )])
+            "There is no such thing, or none that the caller may know of.",
+            vec![],
+        ));
     }
-}
-
-/// What an operation with a JSON body may answer: 400, 408, 413, 415, 422.
-pub struct BadBody;
-
-impl IntoResponses for BadBody {
-    fn responses() -> Responses {
-        responses([
-            (
-                "400",
-                problem(
-                    "The body is not JSON, or a field is wrong; `errors` names it.",
-                    &[],
-                ),
-            ),
-            ("408", problem("The body did not arrive in time.", &[])),
-            ("413", problem("The body is too large.", &[])),
-            ("415", problem("The body is not `application/json`.", &[])),
-            (
-                "422",
-                problem(
-                    "The content cannot be used, or the Idempotency-Key belongs to another request.",
-                    &[],
-                ),
-            ),
-        ])
+    if limited {
+        found.push(("401", "No valid credentials.", vec![AUTHENTICATE]));
+        found.push(("403", "Valid credentials without the permission.", vec![]));
+        found.push(("429", "Too many requests.", vec![RETRY_AFTER]));
     }
-}
-
-/// What an operation that changes state may answer: 409.
-pub struct StateConflict;
-
-impl IntoResponses for StateConflict {
-    fn responses() -> Responses {
-        let description =
+    if keyed {
+        let conflict =
             "The present state does not allow it, or the first request with this Idempotency-Key runs.";
-        responses([("409", problem(description, &[]))])
+        found.push(("409", conflict, vec![]));
+        found.push(("422", "The Idempotency-Key belongs to another request.", vec![]));
     }
+    found
+}
+
+fn problem(description: &str, headers: &[HeaderDoc]) -> RefOr<Response> {
+    let content = Content::new(Some(Ref::from_schema_name("Problem")));
+    let mut response = ResponseBuilder::new()
+        .description(description)
+        .content(MEDIA_TYPE, content)
+        .build();
+    add_headers(&mut response, headers);
+    RefOr::T(response)
+}
+
+fn add_headers(response: &mut Response, headers: &[HeaderDoc]) {
+    for (name, meaning, kind) in headers {
+        let schema = ObjectBuilder::new().schema_type(kind.clone());
+        let header = HeaderBuilder::new()
+            .schema(Some(schema))
+            .description(Some(*meaning))
+            .build();
+        response
+            .headers
+            .entry((*name).to_owned())
+            .or_insert(RefOr::T(header));
+    }
+}
+
+fn idempotency_key() -> Parameter {
+    let schema = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^[!-~]{1,255}$"));
+    let meaning =
+        "Makes the request safe to repeat: the same key with the same request gives the saved answer.";
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .description(Some(meaning))
+        .schema(Some(schema))
+        .build()
 }

@@ -7,4 +7,5 @@
     reason = "clippy's own exemption for tests reaches test functions, not the helpers beside them"
 )]
 mod billing;
+mod http_shell;
 mod sandbox;

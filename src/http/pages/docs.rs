@@ -6,14 +6,12 @@ use actix_web::{HttpResponse, get};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::http::Shell;
-use crate::http::openapi::Common;
 
 /// This document
 ///
 /// The OpenAPI 3.1 description of the service that answers.
 #[utoipa::path(tag = "service", operation_id = "openapi", security(()),
-    responses((status = 200, description = "The document.", body = serde_json::Value, content_type = "application/json"),
-        Common))]
+    responses((status = 200, description = "The document.", body = serde_json::Value, content_type = "application/json")))]
 #[get("/openapi.json")]
 pub(crate) async fn openapi(shell: Data<Shell>) -> HttpResponse {
     HttpResponse::Ok()

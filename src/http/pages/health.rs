@@ -11,7 +11,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::Shell;
-use crate::http::openapi::Common;
 use crate::http::problem::{Details, Problem};
 use crate::services::error::Cause;
 
@@ -55,7 +54,7 @@ pub struct Health {
 ///
 /// Answers 200 as long as the process can answer at all; asks nobody else.
 #[utoipa::path(tag = "service", operation_id = "health", security(()),
-    responses((status = 200, description = "The process lives.", body = Health), Common))]
+    responses((status = 200, description = "The process lives.", body = Health)))]
 #[get("/healthz")]
 pub(crate) async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(Health {
@@ -70,8 +69,7 @@ pub(crate) async fn healthz() -> HttpResponse {
 #[utoipa::path(tag = "service", operation_id = "readiness", security(()),
     responses(
         (status = 200, description = "Ready.", body = Health),
-        (status = 503, description = "Not ready.", body = Health),
-        Common))]
+        (status = 503, description = "Not ready.", body = Health)))]
 #[get("/readyz")]
 pub(crate) async fn readyz(shell: Data<Shell>) -> HttpResponse {
     let mut checks = BTreeMap::new();
@@ -102,8 +100,7 @@ pub(crate) async fn readyz(shell: Data<Shell>) -> HttpResponse {
         (status = 200, description = "The metrics.", body = String,
             content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"),
         (status = 404, description = "Metrics are turned off.", body = Details,
-            content_type = "application/problem+json"),
-        Common))]
+            content_type = "application/problem+json")))]
 #[get("/metrics")]
 pub(crate) async fn metrics(shell: Data<Shell>) -> Result<HttpResponse, Problem> {
     if !shell.config.metrics.enabled {
