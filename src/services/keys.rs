@@ -6,12 +6,16 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::domain::ids::ApiKeyId;
+use crate::store::{ApiKeyRecord, Store};
+
+use super::error::Cause;
 
 /// What every key starts with.
 const PREFIX: &str = "co_";
@@ -123,6 +127,49 @@ pub fn hash(text: &SecretString) -> Option<KeyHash> {
     let body = text.strip_prefix(PREFIX)?;
     let (random, check) = body.split_at_checked(RANDOM * 2)?;
     (check == checksum(random)).then(|| digest(text))
+}
+
+/// Makes a key, stores its hash, and gives the key to show once.
+///
+/// # Errors
+/// When the store cannot keep it.
+pub async fn create(
+    store: &Store,
+    name: String,
+    role: Role,
+    now: Timestamp,
+) -> Result<(ApiKeyId, SecretString), Cause> {
+    let (key, hash) = generate();
+    let id = ApiKeyId::generate(now);
+    let shown = PREFIX.len() + 6;
+    let record = ApiKeyRecord {
+        id,
+        name,
+        role: role.as_str().to_owned(),
+        hash: hash.0,
+        prefix: key.expose_secret().chars().take(shown).collect(),
+        created_at: now,
+        last_used_at: None,
+        revoked_at: None,
+    };
+    store.insert_api_key(record).await.map_err(Cause::new)?;
+    Ok((id, key))
+}
+
+/// The key with this hash, unless it is unknown or revoked.
+///
+/// # Errors
+/// When the store cannot be asked, or holds a role that is none.
+pub async fn find(store: &Store, hash: KeyHash) -> Result<Option<KnownKey>, Cause> {
+    let record = store.api_key_by_hash(hash.0).await.map_err(Cause::new)?;
+    let Some(record) = record.filter(|record| record.revoked_at.is_none()) else {
+        return Ok(None);
+    };
+    let role = record
+        .role
+        .parse()
+        .map_err(|error: InvalidRole| Cause::new(error))?;
+    Ok(Some(KnownKey { id: record.id, role }))
 }
 
 fn digest(text: &str) -> KeyHash {
