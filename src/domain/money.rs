@@ -131,7 +131,7 @@ impl fmt::Display for Percent {
 }
 impl Serialize for Percent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.hundredths % 100 == 0 {
+        if self.hundredths.is_multiple_of(100) {
             return serializer.serialize_u16(self.hundredths / 100);
         }
         serializer.serialize_f64(f64::from(self.hundredths) / 100.0)

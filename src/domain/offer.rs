@@ -181,7 +181,7 @@ pub struct DiscountWire {
     percent_off: Option<Percent>,
     /// Minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 99_999_999)]
     amount_off: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     currency: Option<Currency>,
