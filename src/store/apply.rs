@@ -134,7 +134,7 @@ fn update_operations(connection: &mut Link, runs: &mut [Run<'_>]) -> Result<(), 
 
 fn refuse(run: &mut Run<'_>, answer: Changed, writes: bool) -> Result<(), Stop> {
     if writes {
-        return Err(Stop::Refused(answer));
+        return Err(Stop::Refused(Box::new(answer)));
     }
     run.refused = Some(answer);
     Ok(())
@@ -147,7 +147,7 @@ fn take_budgets(connection: &mut Link, runs: &[Run<'_>]) -> Result<(), Stop> {
         // Alone, this is the answer; together, nobody knows yet whose it is.
         Some(spent) => {
             let index = takes.iter().position(|take| take.budget == spent);
-            Err(Stop::Refused(Changed::BudgetSpent(index.unwrap_or(0))))
+            Err(Stop::Refused(Box::new(Changed::BudgetSpent(index.unwrap_or(0)))))
         }
     }
 }

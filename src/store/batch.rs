@@ -60,7 +60,7 @@ pub(super) fn write(reader: &mut Reader, batch: Batch) {
     }
     for (change, waiter) in batch.changes.into_iter().zip(batch.change_waiters) {
         let one = match alone(reader, |c| one_of(apply::execute(c, &[&change])?)) {
-            Err(Stop::Refused(changed)) => Ok(changed),
+            Err(Stop::Refused(changed)) => Ok(*changed),
             other => other.map_err(Stop::error),
         };
         waiter.send(one).ok();
@@ -140,7 +140,7 @@ fn transaction<T>(reader: &mut Reader, work: impl Fn(&mut Link) -> Result<T, Sto
 /// Why a transaction is rolled back.
 pub(super) enum Stop {
     /// One command is refused after it has begun to write; in a transaction of its own this is its answer.
-    Refused(Changed),
+    Refused(Box<Changed>),
     /// Something failed.
     Failed(Failure),
     /// There is no connection to be had.

@@ -103,7 +103,7 @@ fn sessions_of(connection: &mut Link, filter: &SessionFilter, summary: &mut Summ
     let rows: Vec<(Option<String>, String, i64)> = dsl::sessions
         .filter(filter.on_sessions())
         .group_by((dsl::reason, dsl::status))
-        .order((dsl::reason, dsl::status))
+        .order((dsl::status, dsl::reason))
         .select((dsl::reason, dsl::status, count_star()))
         .load(connection)?;
     for (reason, word, number) in rows {
@@ -115,6 +115,10 @@ fn sessions_of(connection: &mut Link, filter: &SessionFilter, summary: &mut Summ
         let reason = reason.map(|reason| key(&reason)).transpose()?;
         summary.by_reason.push((reason, status, number));
     }
+    // The databases put no reason at different ends.
+    summary
+        .by_reason
+        .sort_by(|a, b| (&a.0, a.1.as_str()).cmp(&(&b.0, b.1.as_str())));
     let rows: Vec<(String, Option<String>, i64)> = dsl::sessions
         .filter(filter.on_sessions())
         .filter(dsl::mrr.is_not_null())

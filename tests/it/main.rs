@@ -9,3 +9,5 @@
 mod billing;
 mod http_shell;
 mod sandbox;
+mod store;
+mod support;

@@ -1,0 +1,11 @@
+//! The store on every database there is.
+
+mod begin;
+mod change;
+mod erase;
+mod fixtures;
+mod flows;
+mod operations;
+mod queue;
+mod reading;
+mod schema;
