@@ -52,6 +52,13 @@ pub(super) struct Shared {
     write_threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
+impl Shared {
+    fn take_write_threads(&self) -> Vec<JoinHandle<()>> {
+        let mut threads = self.write_threads.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *threads)
+    }
+}
+
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store")
@@ -115,13 +122,7 @@ impl Store {
             writer.stop().await;
         }
         let mut threads = self.shared.readers.close();
-        let mut writing = self
-            .shared
-            .write_threads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        threads.append(&mut writing);
-        drop(writing);
+        threads.append(&mut self.shared.take_write_threads());
         let joining = move || threads.into_iter().for_each(|thread| drop(thread.join()));
         tokio::task::spawn_blocking(joining).await.ok();
     }
