@@ -18,7 +18,7 @@ use crate::domain::span::Span;
 /// A text in several languages, by BCP 47 tag (`en`, `pt-BR`).
 pub type Texts = BTreeMap<String, String>;
 
-/// What happens when somebody cancels: reasons, segments, offers, rules, policy. Made by [`super::parse`] alone, so
+/// What happens when somebody cancels: reasons, segments, offers, rules, policy. Made by [`super::parse()`] alone, so
 /// that whoever holds one holds a sound one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FlowDocument {
@@ -233,7 +233,7 @@ impl FlowDocument {
     /// Canonical JSON: what is kept, compared and published.
     ///
     /// # Errors
-    /// None for a document made by [`super::parse`].
+    /// None for a document made by [`super::parse()`].
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
     }

@@ -1,6 +1,6 @@
 //! The flow document: what happens when somebody cancels, as data.
 //!
-//! [`parse`] reads YAML or JSON into a plain tree with places, and that into a [`FlowDocument`], reporting every
+//! [`parse()`] reads YAML or JSON into a plain tree with places, and that into a [`FlowDocument`], reporting every
 //! problem at once; [`CompiledFlow`] makes it ready for [`super::decide`]. Whatever cannot be promised to a subscriber
 //! is refused here, so that a published flow never fails while somebody waits. Nothing here decides, and nothing here
 //! knows how documents are kept.
@@ -52,11 +52,11 @@ pub fn parse(text: &str, format: Format) -> Result<FlowDocument, Vec<Problem>> {
     parse_stored(text, format)
 }
 
-/// Reads a document that has passed [`parse`] before, of whatever size: the canonical JSON of a flow may be larger
+/// Reads a document that has passed [`parse()`] before, of whatever size: the canonical JSON of a flow may be larger
 /// than the text it came from.
 ///
 /// # Errors
-/// As [`parse`]; none for the canonical JSON of a document by the same version of this program.
+/// As [`parse()`]; none for the canonical JSON of a document by the same version of this program.
 pub fn parse_stored(text: &str, format: Format) -> Result<FlowDocument, Vec<Problem>> {
     let root = match format {
         Format::Yaml => yaml::read(text),
