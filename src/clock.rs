@@ -29,7 +29,8 @@ impl Clock {
     )]
     pub fn now(&self) -> Timestamp {
         match self {
-            Self::System => Timestamp::now(),
+            // Milliseconds, so that an instant reads the same before and after it was stored.
+            Self::System => whole_milliseconds(Timestamp::now()),
             Self::Manual(at) => {
                 Timestamp::from_microsecond(at.load(Ordering::SeqCst)).unwrap_or(Timestamp::MAX)
             }
@@ -43,4 +44,8 @@ impl Clock {
             at.fetch_add(micros, Ordering::SeqCst);
         }
     }
+}
+
+fn whole_milliseconds(instant: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(instant.as_millisecond()).unwrap_or(instant)
 }

@@ -14,6 +14,7 @@
 //! domain     pure: flow, condition, decide, session, money, time, ids
 //! ```
 pub mod billing;
+pub mod boot;
 pub mod clock;
 pub mod config;
 pub mod domain;

@@ -93,7 +93,7 @@ impl Config {
         let known = ["sqlite:", "postgres://", "postgresql://"]
             .iter()
             .any(|scheme| url.starts_with(scheme));
-        problems.unless(known, "database.url", "give `sqlite://PATH` or `postgres://…`");
+        problems.unless(known, "database.url", "give `sqlite:PATH` or `postgres://…`");
         problems.range("database.writers", &self.database.writers, 1..=16);
         problems.range("database.readers", &self.database.readers, 1..=128);
         problems.range("database.queue", &self.database.queue, 16..=100_000);
@@ -149,6 +149,7 @@ impl Config {
             &self.sessions.snapshot_max_age_seconds,
             0..=86_400,
         );
+        problems.range("sessions.snapshot_deadline_ms", &self.sessions.snapshot_deadline_ms, 50..=10_000);
         problems.range(
             "sessions.accept_deadline_ms",
             &self.sessions.accept_deadline_ms,

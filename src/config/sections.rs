@@ -38,7 +38,7 @@ pub struct Server {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
-    /// `sqlite://PATH` or `postgres://…`, which may hold a password.
+    /// `sqlite:PATH` or `postgres://…`, which may hold a password.
     pub url: SecretString,
     /// Writing connections on PostgreSQL, 1 to 16.
     pub writers: usize,
@@ -108,6 +108,8 @@ pub struct Sessions {
     pub ttl_hours: u32,
     /// Seconds for which a snapshot counts as fresh, 0 to 86400.
     pub snapshot_max_age_seconds: u32,
+    /// Milliseconds a session waits for Stripe's picture of the subscription, 50 to 10000.
+    pub snapshot_deadline_ms: u64,
     /// Milliseconds an accept waits for Stripe, 0 to 10000.
     pub accept_deadline_ms: u64,
     /// The flow that sessions follow.

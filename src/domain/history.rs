@@ -1,6 +1,7 @@
 //! What earlier sessions of a customer came to.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::offer::{Key, OfferType};
 
@@ -8,7 +9,7 @@ use super::offer::{Key, OfferType};
 pub const MAX_REMEMBERED_OFFERS: usize = 100;
 
 /// What earlier sessions of a customer came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
     /// Sessions begun.
     pub sessions: u32,

@@ -346,10 +346,11 @@ pub struct RedirectTerms {
 pub struct CustomTerms(pub serde_json::Map<String, serde_json::Value>);
 
 /// An offer's type with its terms.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", content = "terms", rename_all = "snake_case")]
 pub enum Terms {
     /// A coupon on the subscription.
+    #[schema(value_type = DiscountWire)]
     Discount(DiscountTerms),
     /// Collection paused for a while.
     Pause(PauseTerms),

@@ -12,6 +12,7 @@ pub mod idempotency;
 pub mod metrics;
 pub mod openapi;
 pub mod pages;
+mod path;
 pub mod problem;
 pub mod query;
 mod routes;

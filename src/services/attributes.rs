@@ -58,6 +58,32 @@ pub fn parse(
     }
 }
 
+/// Reads facts as [`parse`] does, under full names such as `plan.interval`.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_qualified(facts: &Map<String, Json>, prefix: &str) -> Result<BTreeMap<String, Value>, Vec<FieldError>> {
+    let mut values = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (name, json) in facts.iter().take(MAX_ATTRIBUTES) {
+        let pointer = format!("{prefix}/{}", name.replace('~', "~0").replace('/', "~1"));
+        let (group, rest) = name.split_once('.').unwrap_or_default();
+        match value(json) {
+            _ if !is_name(group) || !is_name(rest) => {
+                problems.push(problem(&pointer, "invalid_name", "name an attribute such as `plan.interval`"));
+            }
+            Ok(value) => {
+                values.insert(name.clone(), value);
+            }
+            Err(detail) => problems.push(problem(&pointer, "invalid_value", detail)),
+        }
+    }
+    if facts.len() > MAX_ATTRIBUTES {
+        problems.push(problem(prefix, "too_many", format!("give at most {MAX_ATTRIBUTES} facts")));
+    }
+    if problems.is_empty() { Ok(values) } else { Err(problems) }
+}
+
 fn is_name(name: &str) -> bool {
     name.len() <= MAX_NAME
         && name.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -25,6 +25,14 @@ pub struct CustomerCaller {
     pub expires_at: Timestamp,
 }
 
+impl CustomerCaller {
+    /// A digest of the token's own id by which the session that it began is found again.
+    #[must_use]
+    pub fn session_token_id(&self) -> String {
+        hex::encode(Sha256::digest(&self.token_id))
+    }
+}
+
 /// What a verified API key says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyCaller {
@@ -48,11 +56,13 @@ impl Caller {
     #[must_use]
     pub fn pseudonym(&self) -> String {
         match self {
-            Self::Customer(caller) => {
-                let digest: [u8; 32] = Sha256::digest(caller.customer.as_str()).into();
-                format!("customer:{}", hex::encode(digest))
-            }
+            Self::Customer(caller) => pseudonym(&caller.customer),
             Self::Key(caller) => caller.id.to_string(),
         }
     }
+}
+
+/// A text that tells customers apart and gives away none.
+pub(super) fn pseudonym(customer: &CustomerId) -> String {
+    format!("customer:{}", hex::encode(Sha256::digest(customer.as_str())))
 }

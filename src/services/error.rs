@@ -6,6 +6,9 @@ use std::fmt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::flow::Problem;
+use crate::store::StoreError;
+
 /// One thing wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
@@ -54,6 +57,59 @@ pub enum ServiceError {
     BillingUnavailable(Cause),
     /// Our fault.
     Internal(Cause),
+}
+
+impl fmt::Display for ServiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound(what) => write!(f, "there is no such {what}"),
+            Self::Conflict { detail, .. } => f.write_str(detail),
+            Self::Invalid(errors) => {
+                let words: Vec<String> = errors.iter().map(|e| format!("{}: {}", e.pointer, e.detail)).collect();
+                f.write_str(&words.join("; "))
+            }
+            Self::KeyReused => f.write_str("the idempotency key was used with another request"),
+            Self::KeyRunning => f.write_str("the first request with this idempotency key still runs"),
+            Self::Busy { .. } => f.write_str("too much to do; try again"),
+            Self::BillingUnavailable(cause) | Self::Internal(cause) => fmt::Display::fmt(cause, f),
+        }
+    }
+}
+
+impl std::error::Error for ServiceError {}
+
+impl ServiceError {
+    /// One thing wrong with the request.
+    pub(crate) fn invalid(pointer: &str, code: &str, detail: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError {
+            pointer: pointer.to_owned(),
+            code: code.to_owned(),
+            detail: detail.into(),
+            line: None,
+            column: None,
+        }])
+    }
+}
+
+impl From<StoreError> for ServiceError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy => Self::Busy { retry_after: 1 },
+            other => Self::Internal(Cause::new(other)),
+        }
+    }
+}
+
+impl From<Problem> for FieldError {
+    fn from(problem: Problem) -> Self {
+        Self {
+            pointer: problem.pointer,
+            code: problem.code.to_owned(),
+            detail: problem.detail,
+            line: problem.line,
+            column: problem.column,
+        }
+    }
 }
 
 /// The cause of an error, for the log only.

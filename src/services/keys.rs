@@ -12,10 +12,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use super::error::{Cause, ServiceError};
 use crate::domain::ids::ApiKeyId;
-use crate::store::{ApiKeyRecord, Store};
-
-use super::error::Cause;
+use crate::store::{ApiKeyRecord, Store, StoreError};
 
 /// What every key starts with.
 const PREFIX: &str = "co_";
@@ -23,6 +22,8 @@ const PREFIX: &str = "co_";
 const RANDOM: usize = 20;
 /// Bytes of checksum in a key, so that a mistyped one is refused without asking the database.
 const CHECK: usize = 4;
+/// Characters of a key that are kept in clear, to tell keys apart.
+const SHOWN: usize = 4;
 
 /// What an API key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -110,6 +111,86 @@ pub struct KnownKey {
     pub role: Role,
 }
 
+/// A key as it is listed: never the key itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedKey {
+    /// Its id.
+    pub id: ApiKeyId,
+    /// What it is for.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// Makes and stores a key. The text is known only now.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn create(
+    store: &Store,
+    name: &str,
+    role: Role,
+    now: Timestamp,
+) -> Result<(ApiKeyId, SecretString), StoreError> {
+    let (key, hash) = generate();
+    let id = ApiKeyId::generate(now);
+    let prefix = key.expose_secret().chars().take(PREFIX.len() + SHOWN).collect();
+    let record = ApiKeyRecord {
+        id,
+        name: name.to_owned(),
+        role: role.as_str().to_owned(),
+        hash: hash.0,
+        prefix,
+        created_at: now,
+        last_used_at: None,
+        revoked_at: None,
+    };
+    store.insert_api_key(record).await?;
+    Ok((id, key))
+}
+
+/// Every key, the oldest first.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn list(store: &Store) -> Result<Vec<ListedKey>, ServiceError> {
+    store.api_keys().await?.into_iter().map(listed).collect()
+}
+
+/// Revokes a key; every process refuses it within a few seconds. Says whether there was such a key in force.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn revoke(store: &Store, id: ApiKeyId, now: Timestamp) -> Result<bool, StoreError> {
+    store.revoke_api_key(id, now).await
+}
+
+/// The key with this hash, if it is in force.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn find(store: &Store, hash: KeyHash) -> Result<Option<KnownKey>, Cause> {
+    let record = store.api_key_by_hash(hash.0).await.map_err(Cause::new)?;
+    let Some(record) = record.filter(|record| record.revoked_at.is_none()) else { return Ok(None) };
+    let role = record.role.parse().map_err(|error: InvalidRole| Cause::new(error))?;
+    Ok(Some(KnownKey { id: record.id, role }))
+}
+
+fn listed(record: ApiKeyRecord) -> Result<ListedKey, ServiceError> {
+    let role = record.role.parse().map_err(|error: InvalidRole| ServiceError::Internal(Cause::new(error)))?;
+    Ok(ListedKey {
+        id: record.id,
+        name: record.name,
+        role,
+        created_at: record.created_at,
+        revoked_at: record.revoked_at,
+    })
+}
+
 /// Makes a key: the text to show once, and the hash to store.
 #[must_use]
 pub fn generate() -> (SecretString, KeyHash) {
@@ -127,49 +208,6 @@ pub fn hash(text: &SecretString) -> Option<KeyHash> {
     let body = text.strip_prefix(PREFIX)?;
     let (random, check) = body.split_at_checked(RANDOM * 2)?;
     (check == checksum(random)).then(|| digest(text))
-}
-
-/// Makes a key, stores its hash, and gives the key to show once.
-///
-/// # Errors
-/// When the store cannot keep it.
-pub async fn create(
-    store: &Store,
-    name: String,
-    role: Role,
-    now: Timestamp,
-) -> Result<(ApiKeyId, SecretString), Cause> {
-    let (key, hash) = generate();
-    let id = ApiKeyId::generate(now);
-    let shown = PREFIX.len() + 6;
-    let record = ApiKeyRecord {
-        id,
-        name,
-        role: role.as_str().to_owned(),
-        hash: hash.0,
-        prefix: key.expose_secret().chars().take(shown).collect(),
-        created_at: now,
-        last_used_at: None,
-        revoked_at: None,
-    };
-    store.insert_api_key(record).await.map_err(Cause::new)?;
-    Ok((id, key))
-}
-
-/// The key with this hash, unless it is unknown or revoked.
-///
-/// # Errors
-/// When the store cannot be asked, or holds a role that is none.
-pub async fn find(store: &Store, hash: KeyHash) -> Result<Option<KnownKey>, Cause> {
-    let record = store.api_key_by_hash(hash.0).await.map_err(Cause::new)?;
-    let Some(record) = record.filter(|record| record.revoked_at.is_none()) else {
-        return Ok(None);
-    };
-    let role = record
-        .role
-        .parse()
-        .map_err(|error: InvalidRole| Cause::new(error))?;
-    Ok(Some(KnownKey { id: record.id, role }))
 }
 
 fn digest(text: &str) -> KeyHash {

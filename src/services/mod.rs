@@ -3,8 +3,33 @@
 //! A use case loads what it needs, lets the domain decide, writes once, and says what happened. No HTTP type and no
 //! SQL belongs here.
 
+pub mod accept;
+pub mod answer;
+mod app;
 pub mod attributes;
+pub mod begin;
 pub mod caller;
+pub mod cancel;
+pub mod customers;
+mod decide;
+pub mod decline;
+mod deliver;
 pub mod error;
+pub mod flows;
 pub mod idempotency;
 pub mod keys;
+mod metrics;
+pub mod operations;
+pub mod preview;
+pub mod publish;
+pub mod read;
+mod snapshots;
+pub mod summary;
+mod transition;
+pub mod view;
+pub mod webhook;
+pub mod worker;
+
+pub use app::{App, Settings};
+pub use metrics::Metrics;
+pub use transition::Access;

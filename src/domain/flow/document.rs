@@ -216,6 +216,21 @@ fn when_or_otherwise<S: serde::Serializer>(when: &Option<When>, serializer: S) -
 }
 
 impl FlowDocument {
+    /// A flow that offers nothing: the way out, and no more.
+    #[must_use]
+    pub fn without_offers(key: Key) -> Self {
+        Self {
+            key,
+            survey: None,
+            reasons: Vec::new(),
+            attributes: BTreeMap::new(),
+            segments: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            rules: Vec::new(),
+            policy: Policy::default(),
+        }
+    }
+
     /// The reason of that key.
     #[must_use]
     pub fn reason(&self, key: &Key) -> Option<&Reason> {

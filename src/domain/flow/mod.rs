@@ -25,14 +25,41 @@ pub use problem::Problem;
 pub use schema::json_schema;
 
 use problem::Problems;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// How a document is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     /// YAML 1.2, without anchors, aliases and tags.
     Yaml,
     /// JSON.
     Json,
+}
+
+impl Format {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Yaml => "yaml",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// A text that names no format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a format: expected `yaml` or `json`")]
+pub struct InvalidFormat;
+
+impl std::str::FromStr for Format {
+    type Err = InvalidFormat;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFormat> {
+        [Self::Yaml, Self::Json].into_iter().find(|format| format.as_str() == text).ok_or(InvalidFormat)
+    }
 }
 
 /// Reads and checks a document of at most [`limits::MAX_BYTES`].

@@ -11,7 +11,7 @@ use crate::services::caller::CustomerCaller;
 use super::token::Refusal;
 
 /// The audience of every customer token.
-const AUDIENCE: &str = "counteroffer";
+pub(super) const AUDIENCE: &str = "counteroffer";
 /// The longest `jti`, in bytes.
 const MAX_TOKEN_ID: usize = 255;
 

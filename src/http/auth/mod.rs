@@ -5,6 +5,7 @@
 
 mod api_keys;
 mod claims;
+mod mint;
 pub mod permission;
 mod token;
 
@@ -17,6 +18,7 @@ use crate::services::caller::Caller;
 use super::Shell;
 
 pub use api_keys::{ApiKeys, FindKey};
+pub use mint::{MintError, mint};
 pub use token::Verifier;
 
 /// The longest credential looked at, in bytes.

@@ -1,6 +1,15 @@
 //! The routes, one file per resource, and the one list that both the server and the OpenAPI document are made of.
 //!
-//! A handler extracts, calls one use case and turns what it says into an answer. No decision is made here.
+//! A handler names the permission it needs, reads a typed request, calls one use case and answers; it decides nothing.
+
+mod analytics;
+mod customers;
+mod flows;
+mod operations;
+mod paging;
+mod session_actions;
+mod sessions;
+mod webhooks;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -9,6 +18,29 @@ use super::pages::{docs, health};
 /// Registers every documented route.
 pub(super) fn register(config: &mut ServiceConfig<'_>) {
     config
+        .service(sessions::begin)
+        .service(sessions::list)
+        .service(sessions::read)
+        .service(sessions::explanation)
+        .service(session_actions::answer)
+        .service(session_actions::accept)
+        .service(session_actions::decline)
+        .service(session_actions::cancel)
+        .service(session_actions::keep)
+        .service(flows::get)
+        .service(flows::put)
+        .service(flows::validate)
+        .service(flows::publish)
+        .service(flows::versions)
+        .service(flows::rollback)
+        .service(flows::preview)
+        .service(customers::put)
+        .service(customers::get)
+        .service(customers::delete)
+        .service(operations::list)
+        .service(operations::retry)
+        .service(analytics::summary)
+        .service(webhooks::stripe)
         .service(health::healthz)
         .service(health::readyz)
         .service(health::metrics)

@@ -1,0 +1,197 @@
+//! Puts the floors together: from a configuration to a running service.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::rt::task::JoinHandle;
+use actix_web::web::Data;
+use futures_util::future::BoxFuture;
+use jiff::SignedDuration;
+use secrecy::ExposeSecret;
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+use crate::billing::{Gateway, StripeOptions};
+use crate::clock::Clock;
+use crate::config::{Config, Log, LogFormat};
+use crate::domain::ids::SessionId;
+use crate::http::metrics::Metrics;
+use crate::http::pages::health::Readiness;
+use crate::http::{Server, Shell, server};
+use crate::services::error::Cause;
+use crate::services::flows::Flows;
+use crate::services::{self, App, Settings, keys, worker};
+use crate::store::{DatabaseUrl, Store, StoreOptions};
+
+/// What keeps the service from starting; for the command line and the log.
+pub type BootError = Box<dyn std::error::Error>;
+
+/// Begins to log as configured.
+///
+/// # Errors
+/// When the filter cannot be read, or something logs already.
+pub fn log(settings: &Log) -> Result<(), BootError> {
+    let logs = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(&settings.filter)?);
+    let begun = match settings.format {
+        LogFormat::Json => logs.json().try_init(),
+        LogFormat::Text => logs.with_writer(std::io::stderr).try_init(),
+    };
+    Ok(begun.map_err(|error| error.to_string())?)
+}
+
+/// The configured database.
+///
+/// # Errors
+/// When the address is neither SQLite's nor PostgreSQL's.
+pub fn database_url(config: &Config) -> Result<DatabaseUrl, BootError> {
+    Ok(config.database.url.expose_secret().parse()?)
+}
+
+/// Opens the database.
+///
+/// # Errors
+/// When it cannot be reached, another process holds it, or its schema is not this program's.
+pub async fn store(config: &Config) -> Result<Store, BootError> {
+    let settings = &config.database;
+    let mut options = StoreOptions::new(database_url(config)?);
+    options.writers = settings.writers;
+    options.readers = settings.readers;
+    options.queue_capacity = settings.queue;
+    Ok(Store::open(options).await?)
+}
+
+/// Puts together what every use case works with.
+///
+/// # Errors
+/// When the database cannot be used, or the Stripe key is missing.
+pub async fn app(config: &Config, clock: Clock) -> Result<App, BootError> {
+    let store = store(config).await?;
+    let flows = Flows::default();
+    flows.refresh(&store).await.map_err(|error| format!("the published flows cannot be read: {error}"))?;
+    Ok(App {
+        gateway: gateway(config)?,
+        store,
+        flows,
+        owner: SessionId::generate(clock.now()).to_string(),
+        clock,
+        metrics: services::Metrics::default(),
+        settings: settings(config),
+    })
+}
+
+fn gateway(config: &Config) -> Result<Gateway, BootError> {
+    let stripe = &config.stripe;
+    let missing = "STRIPE_SECRET_KEY is not set; without it only `counteroffer demo` starts";
+    let key = stripe.secret_key.clone().ok_or(missing)?;
+    let mut options = StripeOptions::new(stripe.api_base.clone(), key);
+    options.attempt_timeout = Duration::from_millis(stripe.attempt_timeout_ms);
+    options.total_deadline = Duration::from_millis(stripe.deadline_ms);
+    Ok(Gateway::new(&options)?)
+}
+
+fn settings(config: &Config) -> Settings {
+    let sessions = &config.sessions;
+    let ttl = SignedDuration::from_hours(i64::from(sessions.ttl_hours));
+    Settings {
+        flow: sessions.flow.clone(),
+        session_ttl: ttl,
+        snapshot_max_age: SignedDuration::from_secs(i64::from(sessions.snapshot_max_age_seconds)),
+        snapshot_deadline: Duration::from_millis(sessions.snapshot_deadline_ms),
+        apply_deadline: Duration::from_millis(sessions.accept_deadline_ms),
+        lease: SignedDuration::from_secs(i64::from(config.worker.lease_seconds)),
+        worker_concurrency: config.worker.concurrency,
+    }
+}
+
+/// A running service.
+pub struct Running {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<std::io::Result<()>>,
+    worker: Option<JoinHandle<()>>,
+    app: App,
+}
+
+/// Serves the API and runs the worker.
+///
+/// # Errors
+/// When the address cannot be listened on, or the keys for customer tokens cannot be used.
+pub fn start(app: App, config: &Config) -> Result<Running, BootError> {
+    let mut running = listen(app, config)?;
+    let poll = Duration::from_millis(config.worker.poll_ms);
+    let work = worker::work(running.app.clone(), poll, running.stop.subscribe());
+    running.worker = Some(actix_web::rt::spawn(work));
+    Ok(running)
+}
+
+/// Serves the API only; nobody works off what is due.
+///
+/// # Errors
+/// When the address cannot be listened on, or the keys for customer tokens cannot be used.
+pub fn listen(app: App, config: &Config) -> Result<Running, BootError> {
+    let server = bind(&app, config)?;
+    let address = server.address();
+    let (stop, mut stopped) = watch::channel(false);
+    let until = async move {
+        // The sender going away means the same as its word.
+        let _gone = stopped.wait_for(|stopping| *stopping).await;
+    };
+    let server = actix_web::rt::spawn(server.run_until(until));
+    Ok(Running { address, stop, server, worker: None, app })
+}
+
+fn bind(app: &App, config: &Config) -> Result<Server, BootError> {
+    let (keys_store, store) = (app.store.clone(), app.store.clone());
+    let find_key = Box::new(move |hash| {
+        let store = keys_store.clone();
+        Box::pin(async move { keys::find(&store, hash).await }) as BoxFuture<'static, _>
+    });
+    let ping = Box::new(move || {
+        let store = store.clone();
+        Box::pin(async move { store.ping().await.map_err(Cause::new) }) as BoxFuture<'static, _>
+    });
+    let ready = Readiness::default().with("store", ping);
+    let metrics = Metrics::new(|registry| app.metrics.register(registry));
+    let shell = Shell::new(Arc::new(config.clone()), app.clock.clone(), metrics, find_key, ready)?;
+    let data = Data::new(app.clone());
+    Ok(server(shell, move |service| {
+        service.app_data(data.clone());
+    })?)
+}
+
+impl Running {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops: accepts nothing more, finishes running requests, lets the worker finish its step, writes what is queued.
+    ///
+    /// # Errors
+    /// When the listener failed.
+    pub async fn stop(self) -> Result<(), BootError> {
+        // Nobody listening any more means that it has stopped already.
+        let _stopped = self.stop.send(true);
+        self.server.await??;
+        if let Some(worker) = self.worker {
+            worker.await?;
+        }
+        self.app.store.close().await;
+        Ok(())
+    }
+
+    /// Serves until the process is told to end (SIGINT, SIGTERM), then stops.
+    ///
+    /// # Errors
+    /// When the listener failed, or signals cannot be waited for.
+    pub async fn until_signal(self) -> Result<(), BootError> {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
+            _ = terminate.recv() => {}
+        }
+        self.stop().await
+    }
+}

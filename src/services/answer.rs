@@ -1,0 +1,71 @@
+//! Take the survey's answers; a reason may change what is offered.
+
+use std::collections::BTreeMap;
+
+use super::app::App;
+use super::begin;
+use super::decide::{Known, budgets_left, decide};
+use super::error::ServiceError;
+use super::idempotency::{IdempotencyKey, Reply};
+use super::snapshots;
+use super::transition::{Access, Effects, load, refused, transition};
+use crate::domain::facts::Value;
+use crate::domain::ids::SessionId;
+use crate::domain::offer::Key;
+use crate::domain::session::Answers;
+
+/// What the subscriber says.
+#[derive(Clone, Debug, Default)]
+pub struct Said {
+    /// The reason's key.
+    pub reason: Option<Key>,
+    /// The answer to the reason's follow-up question.
+    pub follow_up: Option<String>,
+    /// Anything else.
+    pub comment: Option<String>,
+}
+
+/// Records answers; with a new reason, decides again what to offer.
+///
+/// # Errors
+/// When the session is not known to `access`, the state does not allow it, or the reason is not the flow's; nothing is
+/// written then.
+pub async fn answer(
+    app: &App,
+    access: &Access,
+    id: SessionId,
+    said: Said,
+    token: BTreeMap<String, Value>,
+    key: Option<&IdempotencyKey>,
+) -> Result<Reply, ServiceError> {
+    let session = load(app, access, id).await?.session;
+    let flow = app.flows.version(&app.store, &session.flow).await?;
+    let given = Answers {
+        follow_up: said.follow_up,
+        comment: said.comment,
+        ..begin::answers(flow.document(), said.reason.as_ref())?
+    };
+    let snapshot = match snapshots::current(app, &session.subscription).await? {
+        snapshots::Known::Subscription(subscription, fetched_at) => Some((*subscription, fetched_at)),
+        snapshots::Known::Missing | snapshots::Known::Nothing(_) => {
+            session.snapshot.map(|snapshot| (snapshot, session.created_at))
+        }
+    };
+    let (profile, history) =
+        tokio::try_join!(app.store.customer(&session.customer), app.store.history(&session.customer))?;
+    let known = Known { profile, history, snapshot, token };
+    let left = budgets_left(app, &flow, app.clock.now()).await?;
+    let ordinal = i32::try_from(app.store.decisions(id).await?.len()).unwrap_or(i32::MAX);
+    let done = transition(app, access, id, key, "answer", |session, now| {
+        session.answer(given.clone(), now).map_err(|why| refused(session, &why))?;
+        let mut effects = Effects { status: 200, ..Effects::default() };
+        if given.reason.is_some() {
+            let decided = decide(&flow, session, &known, left.clone(), ordinal, now)?;
+            effects.decision = Some(decided.record);
+            effects.costs = decided.costs;
+        }
+        Ok(effects)
+    })
+    .await?;
+    Ok(done.reply)
+}

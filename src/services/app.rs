@@ -1,0 +1,50 @@
+//! What every use case works with.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::flows::Flows;
+use super::metrics::Metrics;
+use crate::billing::Gateway;
+use crate::clock::Clock;
+use crate::domain::offer::Key;
+use crate::store::Store;
+
+/// What every use case works with; shared by all requests and the worker.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The database.
+    pub store: Store,
+    /// Stripe.
+    pub gateway: Gateway,
+    /// The published flows.
+    pub flows: Flows,
+    /// Time.
+    pub clock: Clock,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// What the configuration says about sessions and the worker.
+    pub settings: Settings,
+    /// This process, as the holder of leases.
+    pub owner: String,
+}
+
+/// What the configuration says about sessions and the worker.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The flow that sessions run.
+    pub flow: Key,
+    /// How long a session may stay open.
+    pub session_ttl: SignedDuration,
+    /// The age from which a snapshot is fetched again before deciding.
+    pub snapshot_max_age: SignedDuration,
+    /// How long a request waits for Stripe's picture of a subscription before it goes on with what is known.
+    pub snapshot_deadline: Duration,
+    /// How long an accept or a cancel waits for billing before it answers 202.
+    pub apply_deadline: Duration,
+    /// How long a process holds an operation without renewing; longer than Stripe calls may take in all.
+    pub lease: SignedDuration,
+    /// How many operations one process applies side by side.
+    pub worker_concurrency: usize,
+}

@@ -1,0 +1,202 @@
+//! Begin a session: what is known is gathered first, the domain decides, and one write makes it durable.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::app::App;
+use super::decide::{Known, budgets_left, decide};
+use super::error::ServiceError;
+use super::idempotency::{IdempotencyKey, Reply, matching, saved_reply};
+use super::snapshots;
+use super::transition::{Access, load, render};
+use crate::domain::facts::Value;
+use crate::domain::ids::{CustomerId, SessionId, SubscriptionId};
+use crate::domain::offer::Key;
+use crate::domain::session::{Answers, FlowRef, Session, State};
+use crate::domain::subscription::Subscription;
+use crate::store::{Begin, Begun, Change, CustomerProfile, Stored};
+
+/// Who begins a session, and what the one who vouches for them says.
+#[derive(Clone, Debug)]
+pub struct Beginner {
+    /// The app's customer.
+    pub customer: CustomerId,
+    /// The subscription that the token names, if it names one.
+    pub subscription: Option<SubscriptionId>,
+    /// Attributes in the token.
+    pub attributes: BTreeMap<String, Value>,
+    /// A digest of the token's `jti`, by which the same token finds the same session again.
+    pub token_id: Option<String>,
+    /// Whether a server with its own key begins on the customer's behalf and vouches for the subscription.
+    pub vouched: bool,
+}
+
+/// What the caller asks for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The subscription to cancel.
+    pub subscription: SubscriptionId,
+    /// The reason, where the app has asked already.
+    pub reason: Option<Key>,
+    /// The language of the texts, a BCP 47 tag.
+    pub locale: String,
+    /// What the app wants to find again in the session; never used to decide.
+    pub context: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// How often to begin again when an open session turned out to be over.
+const MAX_TRIES: usize = 3;
+
+/// Begins a session, or finds the open one of the subscription, or the one this token began.
+///
+/// # Errors
+/// When the subscription is not the customer's or has ended, or the reason is not the flow's; nothing is written then.
+pub async fn begin(
+    app: &App,
+    by: &Beginner,
+    wanted: Wanted,
+    key: Option<&IdempotencyKey>,
+) -> Result<Reply, ServiceError> {
+    if let Some(reply) = saved_reply(app, key).await? {
+        return Ok(reply);
+    }
+    let (profile, history, snapshot) = tokio::join!(
+        app.store.customer(&by.customer),
+        app.store.history(&by.customer),
+        snapshots::current(app, &wanted.subscription),
+    );
+    let profile = profile?;
+    let snapshot = own(by, &wanted, profile.as_ref(), snapshot?)?;
+    let known = Known { profile, history: history?, snapshot, token: by.attributes.clone() };
+    for _ in 0..MAX_TRIES {
+        let now = app.clock.now();
+        let flow = app.flows.active(&app.settings.flow);
+        let answers = answers(flow.document(), wanted.reason.as_ref())?;
+        let mut session = new_session(app, by, &wanted, &known, &flow.reference(), now);
+        session.cancel_now_allowed = flow.document().policy.cancel_now;
+        session.answers = answers;
+        let left = budgets_left(app, &flow, now).await?;
+        let decided = decide(&flow, &mut session, &known, left, 0, now)?;
+        let body = render(app, &session).await?;
+        let saved = key.map(|key| key.save(201, body.clone(), now));
+        let presented = u64::try_from(decided.costs.len()).unwrap_or(0);
+        let begin = Begin {
+            session,
+            segments: decided.segments,
+            costs: decided.costs,
+            decision: decided.record,
+            token_id: by.token_id.clone(),
+            saved,
+            patient: false,
+        };
+        match app.store.begin(begin).await? {
+            Begun::Created => {
+                app.metrics.sessions_begun.inc();
+                app.metrics.offers_presented.inc_by(presented);
+                return Ok(Reply { status: 201, body, replayed: false });
+            }
+            Begun::Replayed(answer) => return matching(key, answer),
+            Begun::SameToken(id) => return found(app, by, id).await,
+            Begun::Open(id) if !abandoned(app, id, now).await? => return found(app, by, id).await,
+            Begun::Open(_) => {}
+        }
+    }
+    Err(ServiceError::Busy { retry_after: 1 })
+}
+
+/// The subscription's picture, once it is clear that the subscription is the customer's and can still be canceled.
+fn own(
+    by: &Beginner,
+    wanted: &Wanted,
+    profile: Option<&CustomerProfile>,
+    known: snapshots::Known,
+) -> Result<Option<(Subscription, Timestamp)>, ServiceError> {
+    let named = by.subscription.as_ref().is_none_or(|named| *named == wanted.subscription);
+    let vouched = by.vouched || by.subscription.as_ref() == Some(&wanted.subscription);
+    let linked = profile.and_then(|profile| profile.stripe_customer.clone()).or_else(|| by.customer.as_stripe());
+    match known {
+        snapshots::Known::Subscription(subscription, fetched_at) => {
+            // A link to a Stripe customer outweighs what a token says of the subscription.
+            let owns = linked.map_or(vouched, |linked| linked == subscription.customer);
+            if !named || !owns {
+                return Err(ServiceError::NotFound("subscription"));
+            }
+            cancelable(&subscription)?;
+            Ok(Some((*subscription, fetched_at)))
+        }
+        snapshots::Known::Missing => Err(ServiceError::NotFound("subscription")),
+        snapshots::Known::Nothing(_) if named && vouched => Ok(None),
+        snapshots::Known::Nothing(cause) => Err(ServiceError::BillingUnavailable(cause)),
+    }
+}
+
+fn cancelable(subscription: &Subscription) -> Result<(), ServiceError> {
+    let (code, detail) = if subscription.status.is_ended() {
+        ("subscription_ended", "the subscription has ended; there is nothing to cancel")
+    } else if subscription.is_canceling() {
+        ("cancel_scheduled", "the subscription is set to end already; there is nothing to cancel")
+    } else {
+        return Ok(());
+    };
+    let state = Some(subscription.status.as_str().to_owned());
+    Err(ServiceError::Conflict { code, detail: detail.to_owned(), state })
+}
+
+/// The survey's answers for a reason given up front.
+pub(super) fn answers(
+    flow: &crate::domain::flow::FlowDocument,
+    reason: Option<&Key>,
+) -> Result<Answers, ServiceError> {
+    let Some(key) = reason else { return Ok(Answers::default()) };
+    let reason = flow.reason(key).ok_or_else(|| {
+        ServiceError::invalid("/reason", "unknown_reason", "send one of the keys in the session's `survey.reasons`")
+    })?;
+    Ok(Answers { reason: Some(key.clone()), feedback: Some(reason.stripe_feedback), ..Answers::default() })
+}
+
+fn new_session(
+    app: &App,
+    by: &Beginner,
+    wanted: &Wanted,
+    known: &Known,
+    flow: &FlowRef,
+    now: Timestamp,
+) -> Session {
+    let snapshot = known.snapshot.as_ref().map(|(snapshot, _)| snapshot.clone());
+    Session {
+        id: SessionId::generate(now),
+        customer: by.customer.clone(),
+        subscription: wanted.subscription.clone(),
+        livemode: snapshot.as_ref().map_or_else(|| app.gateway.livemode(), |known| known.livemode),
+        snapshot,
+        flow: flow.clone(),
+        locale: wanted.locale.clone(),
+        context: wanted.context.clone(),
+        cancel_now_allowed: false,
+        state: State::Deciding,
+        answers: Answers::default(),
+        offers: Vec::new(),
+        needs_attention: false,
+        created_at: now,
+        updated_at: now,
+        expires_at: now.checked_add(app.settings.session_ttl).unwrap_or(Timestamp::MAX),
+        closed_at: None,
+    }
+}
+
+async fn found(app: &App, by: &Beginner, id: SessionId) -> Result<Reply, ServiceError> {
+    let access = if by.vouched { Access::Staff } else { Access::Customer(by.customer.clone()) };
+    let session = load(app, &access, id).await?.session;
+    Ok(Reply { status: 200, body: render(app, &session).await?, replayed: false })
+}
+
+/// Whether the open session's time was over, in which case it is abandoned now rather than at the next sweep.
+async fn abandoned(app: &App, id: SessionId, now: Timestamp) -> Result<bool, ServiceError> {
+    let Some(Stored { mut session, version }) = app.store.session(id).await? else { return Ok(true) };
+    if !session.expire(now) {
+        return Ok(session.closed_at.is_some());
+    }
+    app.store.change(Change { session: Some((session, version)), ..Change::new(now) }).await?;
+    Ok(true)
+}

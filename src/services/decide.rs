@@ -1,0 +1,174 @@
+//! Ask the domain what to offer, and make offers of the answer: with ids, texts and previews, frozen in the session.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::app::App;
+use super::error::{Cause, ServiceError};
+use super::flows::Published;
+use crate::domain::copy::{self, Variables};
+use crate::domain::cost::cost;
+use crate::domain::decide::{self, Decision, Input};
+use crate::domain::facts::{Facts, Value};
+use crate::domain::flow::Budget;
+use crate::domain::gather::{Given, gather};
+use crate::domain::history::History;
+use crate::domain::ids::OfferId;
+use crate::domain::offer::{Key, OfferState, PresentedOffer};
+use crate::domain::preview::preview;
+use crate::domain::session::Session;
+use crate::domain::subscription::Subscription;
+use crate::store::{CustomerProfile, DecisionRecord};
+
+/// What is known when a decision is made.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    /// What the app pushed.
+    pub(super) profile: Option<CustomerProfile>,
+    /// What happened before.
+    pub(super) history: History,
+    /// How billing shows the subscription, and since when.
+    pub(super) snapshot: Option<(Subscription, Timestamp)>,
+    /// Attributes in the token.
+    pub(super) token: BTreeMap<String, Value>,
+}
+
+/// A decision as it is kept: with everything it was made from, so that it can be explained at any later time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub(super) at: Timestamp,
+    pub(super) reason: Option<Key>,
+    pub(super) answered: Vec<Key>,
+    pub(super) facts: Facts,
+    pub(super) history: History,
+    pub(super) budgets_left: BTreeMap<String, i64>,
+    /// Without a snapshot nothing is decided and nothing offered.
+    pub(super) snapshot: Option<Subscription>,
+    pub(super) decision: Option<Decision>,
+}
+
+impl Kept {
+    /// The decision's input, as it was.
+    pub(super) fn input(&self) -> Option<Input<'_>> {
+        Some(Input {
+            facts: &self.facts,
+            subscription: self.snapshot.as_ref()?,
+            history: &self.history,
+            reason: self.reason.as_ref(),
+            answered: &self.answered,
+            budgets_left: &self.budgets_left,
+            now: self.at,
+        })
+    }
+}
+
+/// What a decision brings to the write.
+pub(super) struct Decided {
+    /// The decision, to be kept.
+    pub(super) record: DecisionRecord,
+    /// The segments that hold.
+    pub(super) segments: Vec<Key>,
+    /// What each presented offer costs at most, in minor units.
+    pub(super) costs: Vec<(OfferId, i64)>,
+}
+
+/// What is left of each of the flow's budgets in its present period, by the budget's key.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub(super) async fn budgets_left(
+    app: &App,
+    flow: &Published,
+    now: Timestamp,
+) -> Result<BTreeMap<String, i64>, ServiceError> {
+    let budgets = &flow.document().policy.budgets;
+    if budgets.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let name = |budget: &Budget| budget_name(&flow.document().key, budget, now);
+    let spent = app.store.budget_spent(budgets.iter().map(name).collect()).await?;
+    let left = |budget: &Budget| budget.amount - spent.get(&name(budget)).copied().unwrap_or(0);
+    Ok(budgets.iter().map(|budget| (budget.key(), left(budget))).collect())
+}
+
+/// Names a budget of a flow in the period that `now` is in, for the books.
+pub(super) fn budget_name(flow: &Key, budget: &Budget, now: Timestamp) -> String {
+    format!("{flow}/{}/{}", budget.key(), budget.period(now))
+}
+
+/// Decides, and presents the offers in the session.
+///
+/// # Errors
+/// When the decision cannot be written as JSON, or the session takes no offers.
+pub(super) fn decide(
+    flow: &Published,
+    session: &mut Session,
+    known: &Known,
+    budgets_left: BTreeMap<String, i64>,
+    ordinal: i32,
+    now: Timestamp,
+) -> Result<Decided, ServiceError> {
+    let mut kept = Kept {
+        at: now,
+        reason: session.answers.reason.clone(),
+        answered: answered(session),
+        facts: facts(known, now),
+        history: known.history.clone(),
+        budgets_left,
+        snapshot: known.snapshot.as_ref().map(|(snapshot, _)| snapshot.clone()),
+        decision: None,
+    };
+    let decision = kept.input().map(|input| decide::decide(&flow.compiled, &input));
+    kept.decision = decision.clone();
+    let (offers, segments) = decision.map(|decision| (decision.offers, decision.segments)).unwrap_or_default();
+    let snapshot = kept.snapshot.as_ref();
+    let offers: Vec<PresentedOffer> =
+        offers.iter().filter_map(|key| frozen(flow, session, snapshot?, key, now)).collect();
+    let costs = offers.iter().filter_map(|offer| Some((offer.id, cost(&offer.terms, snapshot?, None, now)))).collect();
+    if session.present(offers, now).is_err() {
+        return Err(ServiceError::Internal(Cause::new("offers were decided for a session that takes none")));
+    }
+    let body = serde_json::to_string(&kept).map_err(|error| ServiceError::Internal(Cause::new(error)))?;
+    Ok(Decided { record: DecisionRecord { ordinal, at: now, body }, segments, costs })
+}
+
+fn facts(known: &Known, now: Timestamp) -> Facts {
+    let Some((snapshot, snapshot_at)) = &known.snapshot else { return Facts::default() };
+    let profile = known.profile.as_ref();
+    let profile = profile.map(|profile| Given { attributes: &profile.attributes, as_of: profile.updated_at });
+    let token = Given { attributes: &known.token, as_of: now };
+    gather(snapshot, *snapshot_at, profile, Some(token), &known.history, now)
+}
+
+/// The keys of the offers that the subscriber has answered, which are not presented again.
+fn answered(session: &Session) -> Vec<Key> {
+    let answered = session.offers.iter().filter(|offer| offer.state != OfferState::Presented);
+    answered.map(|offer| offer.key.clone()).collect()
+}
+
+fn frozen(
+    flow: &Published,
+    session: &Session,
+    snapshot: &Subscription,
+    key: &Key,
+    now: Timestamp,
+) -> Option<PresentedOffer> {
+    let offer = flow.document().offers.get(key)?;
+    // An offer still on the page keeps its id, so that a click on it is not lost to a new decision.
+    let standing = session.offers.iter().find(|old| old.key == *key && old.state == OfferState::Presented);
+    let variables = Variables::new(&offer.terms, snapshot, now);
+    Some(PresentedOffer {
+        id: standing.map_or_else(|| OfferId::generate(now), |old| old.id),
+        key: key.clone(),
+        terms: offer.terms.clone(),
+        state: OfferState::Presented,
+        copy: copy::render(&offer.copy, offer.terms.offer_type(), &variables, &session.locale),
+        preview: preview(&offer.terms, snapshot, now),
+        presented_at: standing.map_or(now, |old| old.presented_at),
+        expires_at: offer.expires_after.after(now).min(session.expires_at),
+        decided_at: None,
+        choice: None,
+    })
+}

@@ -1,0 +1,204 @@
+//! Carry out billing operations: step by step in Stripe, each step recorded before the next.
+//!
+//! Whoever runs an operation holds its lease. A process that dies leaves the lease to run out; the next one resumes
+//! behind the last recorded step, and a step that acted without being recorded is found again by its idempotency key
+//! or by looking first.
+
+use jiff::Timestamp;
+use tracing::{info, warn};
+
+use super::app::App;
+use super::error::ServiceError;
+use super::metrics::Settled;
+use super::idempotency::{IdempotencyKey, Reply};
+use super::transition::{Access, Done, load, render};
+use crate::billing::{self, Progress};
+use crate::domain::ids::{OperationId, SessionId};
+use crate::domain::operation::{BudgetHold, Effect, Operation, OperationProblem, OperationState};
+use crate::domain::session::Status;
+use crate::domain::subscription::Subscription;
+use crate::store::{Change, Changed, Lease, OperationUpdate};
+
+/// How often an outcome is written again when the session moved meanwhile.
+const MAX_RACES: usize = 8;
+
+/// Tries the operation that a request has just made, within the configured deadline, and answers with the session as
+/// it is then. What is not settled by then goes on in the background, and failing that, in the worker.
+pub(super) async fn at_once(
+    app: &App,
+    access: &Access,
+    id: SessionId,
+    key: Option<&IdempotencyKey>,
+    done: Done,
+) -> Result<Reply, ServiceError> {
+    let Some(operation) = done.operation else { return Ok(done.reply) };
+    let runner = app.clone();
+    // A task of its own: the client going away, or the deadline, must not stop it between two steps.
+    let work = tokio::spawn(async move { claim_and_run(&runner, operation).await });
+    if tokio::time::timeout(app.settings.apply_deadline, work).await.is_err() {
+        return Ok(done.reply);
+    }
+    let session = load(app, access, id).await?.session;
+    let waiting = session.status() == Status::InProgress && session.awaited_operation().is_some();
+    let reply =
+        Reply { status: if waiting { 202 } else { 200 }, body: render(app, &session).await?, replayed: false };
+    if let Some(key) = key {
+        let now = app.clock.now();
+        let saved = key.save(reply.status, reply.body.clone(), now);
+        app.store.change(Change { update_saved: Some(saved), ..Change::new(now) }).await?;
+    }
+    Ok(reply)
+}
+
+/// Runs an operation if it is its turn: an earlier one on the same subscription goes first.
+pub(super) async fn claim_and_run(app: &App, id: OperationId) {
+    let now = app.clock.now();
+    let until = now.checked_add(app.settings.lease).unwrap_or(Timestamp::MAX);
+    match app.store.claim_operation(id, &app.owner, now, until).await {
+        Ok(Some(operation)) => run(app, operation).await,
+        Ok(None) => {}
+        Err(error) => warn!(operation = %id, %error, "operation left to the worker"),
+    }
+}
+
+/// Runs a leased operation as far as it goes now. What goes wrong is written to the operation, or, where even that
+/// fails, left to the lease.
+pub(super) async fn run(app: &App, operation: Operation) {
+    let id = operation.id;
+    if let Err(error) = steps(app, operation).await {
+        warn!(operation = %id, ?error, "operation left to its lease");
+    }
+}
+
+async fn steps(app: &App, mut operation: Operation) -> Result<(), ServiceError> {
+    operation.state = OperationState::Applying;
+    operation.attempts = operation.attempts.saturating_add(1);
+    loop {
+        let now = app.clock.now();
+        match app.gateway.advance(&operation, now).await {
+            Progress::Step(record) => {
+                operation.steps.push(record);
+                if !renew(app, &mut operation).await? {
+                    return Ok(());
+                }
+            }
+            Progress::Applied { subscription, last } => {
+                operation.steps.extend(last);
+                operation.problem = None;
+                return settle(app, operation, OperationState::Applied, Some(&subscription)).await;
+            }
+            Progress::Rejected(problem) => {
+                // A cancellation is never dropped: what Stripe refuses, a person must carry out.
+                let outcome = match operation.effect {
+                    Effect::Cancel { .. } => OperationState::NeedsAttention,
+                    _ => OperationState::Rejected,
+                };
+                operation.problem = Some(problem);
+                return settle(app, operation, outcome, None).await;
+            }
+            Progress::NeedsAttention(problem) => {
+                operation.problem = Some(problem);
+                return settle(app, operation, OperationState::NeedsAttention, None).await;
+            }
+            Progress::Unknown { problem, retry_after } => {
+                return later(app, operation, problem, retry_after).await;
+            }
+        }
+    }
+}
+
+/// Records the steps so far and renews the lease. Says whether it was still ours.
+async fn renew(app: &App, operation: &mut Operation) -> Result<bool, ServiceError> {
+    let now = app.clock.now();
+    operation.updated_at = now;
+    let until = now.checked_add(app.settings.lease).unwrap_or(Timestamp::MAX);
+    let lease = Lease { owner: app.owner.clone(), until };
+    let update = OperationUpdate { operation: operation.clone(), owner: app.owner.clone(), lease: Some(lease) };
+    let change = Change { operation: Some(update), patient: true, ..Change::new(now) };
+    Ok(app.store.change(change).await? == Changed::Done)
+}
+
+/// Puts an operation whose outcome is unknown back for a later try with the same keys.
+async fn later(
+    app: &App,
+    mut operation: Operation,
+    problem: OperationProblem,
+    retry_after: Option<std::time::Duration>,
+) -> Result<(), ServiceError> {
+    app.metrics.operation_retries.inc();
+    info!(operation = %operation.id, code = %problem.code, attempts = operation.attempts, "operation will be retried");
+    operation.problem = Some(problem);
+    if operation.attempts >= billing::MAX_ATTEMPTS {
+        return settle(app, operation, OperationState::NeedsAttention, None).await;
+    }
+    let now = app.clock.now();
+    let wait = billing::backoff(operation.attempts).max(retry_after.unwrap_or_default());
+    operation.due_at = now.checked_add(wait).unwrap_or(Timestamp::MAX);
+    operation.updated_at = now;
+    let update = OperationUpdate { operation, owner: app.owner.clone(), lease: None };
+    app.store.change(Change { operation: Some(update), patient: true, ..Change::new(now) }).await?;
+    Ok(())
+}
+
+/// Writes an outcome: the operation, what it means to the session, what follows from it, and what it gives back.
+async fn settle(
+    app: &App,
+    mut operation: Operation,
+    outcome: OperationState,
+    after: Option<&Subscription>,
+) -> Result<(), ServiceError> {
+    operation.state = outcome;
+    for _ in 0..MAX_RACES {
+        let now = app.clock.now();
+        operation.updated_at = now;
+        let stored = app.store.session(operation.session).await?;
+        let session = stored.and_then(|mut stored| {
+            let moved = stored.session.settle(operation.id, outcome, after, now);
+            moved.then_some((stored.session, stored.version))
+        });
+        let update = OperationUpdate { operation: operation.clone(), owner: app.owner.clone(), lease: None };
+        let change = Change {
+            session,
+            new_operations: follow_up(&operation, outcome, now).into_iter().map(|next| (next, None)).collect(),
+            operation: Some(update),
+            budget_return: given_back(&operation, outcome),
+            snapshot: after.map(|subscription| (subscription.clone(), now)),
+            patient: true,
+            ..Change::new(now)
+        };
+        if app.store.change(change).await? == Changed::Done {
+            let effect = operation.effect.as_str();
+            app.metrics.operations_settled.get_or_create(&Settled { effect, outcome: outcome.as_str() }).inc();
+            info!(operation = %operation.id, outcome = outcome.as_str(), attempts = operation.attempts, "operation settled");
+            return Ok(());
+        }
+        let ours = app.store.operation(operation.id).await?;
+        if ours.is_none_or(|current| current.state.is_settled()) {
+            return Ok(());
+        }
+    }
+    Err(ServiceError::Busy { retry_after: 1 })
+}
+
+/// Free features are taken away again when their time is over.
+fn follow_up(operation: &Operation, outcome: OperationState, now: Timestamp) -> Option<Operation> {
+    match (&operation.effect, outcome) {
+        (Effect::AttachFeatures { price, until }, OperationState::Applied) => Some(Operation {
+            id: OperationId::generate(now),
+            effect: Effect::DetachFeatures { price: price.clone() },
+            state: OperationState::Pending,
+            steps: Vec::new(),
+            holds: Vec::new(),
+            attempts: 0,
+            due_at: *until,
+            created_at: now,
+            updated_at: now,
+            ..operation.clone()
+        }),
+        _ => None,
+    }
+}
+
+fn given_back(operation: &Operation, outcome: OperationState) -> Vec<BudgetHold> {
+    if outcome == OperationState::Rejected { operation.holds.clone() } else { Vec::new() }
+}

@@ -1,0 +1,111 @@
+//! Preview what a flow would offer for given facts; writes nothing.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+use utoipa::ToSchema;
+use validator::Validate;
+
+use super::app::App;
+use super::attributes;
+use super::decide::budgets_left;
+use super::error::ServiceError;
+use super::flows::Published;
+use super::publish;
+use super::snapshots::{self, Known};
+use crate::domain::decide::{Input, Trace, explain};
+use crate::domain::facts::{Facts, Source};
+use crate::domain::flow::{CompiledFlow, Format};
+use crate::domain::gather::{Given, gather};
+use crate::domain::history::History;
+use crate::domain::ids::{CustomerId, SubscriptionId};
+use crate::domain::offer::Key;
+
+/// What to preview. Facts are taken from the subscription and the customer; what is given in `facts` goes before.
+#[derive(Debug, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "subscription": "sub_1Q2w3E4r5T", "reason": "too_expensive", "facts": {"subscription.tenure_days": 400}
+}))]
+pub struct PreviewBody {
+    /// The subscription; what it can take is checked against it.
+    pub subscription: SubscriptionId,
+    /// The customer whose profile and history count; nobody's where it is left out.
+    #[serde(default)]
+    pub customer: Option<CustomerId>,
+    /// The reason's key.
+    #[serde(default)]
+    pub reason: Option<Key>,
+    /// Facts by attribute, at most 100: text, number, boolean or list of texts.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub facts: Map<String, Json>,
+    /// A published version; the draft where it is left out.
+    #[serde(default)]
+    #[validate(range(min = 1))]
+    #[schema(minimum = 1)]
+    pub version: Option<i32>,
+}
+
+/// What would be offered, and why.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Preview)]
+pub struct PreviewView {
+    /// The offers' keys, in order.
+    pub offers: Vec<Key>,
+    /// The trace.
+    pub trace: Trace,
+}
+
+/// Decides for the given facts and explains.
+///
+/// # Errors
+/// When there is no such draft, version or subscription, a fact has no usable type, or the draft has problems.
+pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewView, ServiceError> {
+    let given = attributes::parse_qualified(&body.facts, "/facts").map_err(ServiceError::Invalid)?;
+    let flow = flow(app, key, body.version).await?;
+    let now = app.clock.now();
+    let (subscription, snapshot_at) = match snapshots::current(app, &body.subscription).await? {
+        Known::Subscription(subscription, at) => (*subscription, at),
+        Known::Missing => return Err(ServiceError::NotFound("subscription")),
+        Known::Nothing(cause) => return Err(ServiceError::BillingUnavailable(cause)),
+    };
+    let (profile, history) = match &body.customer {
+        Some(customer) => tokio::try_join!(app.store.customer(customer), app.store.history(customer))?,
+        None => (None, History::default()),
+    };
+    let profile = profile.as_ref();
+    let profile = profile.map(|profile| Given { attributes: &profile.attributes, as_of: profile.updated_at });
+    let mut facts: Facts = gather(&subscription, snapshot_at, profile, None, &history, now);
+    for (attribute, value) in given {
+        facts.state(attribute, value, Source::Profile, now);
+    }
+    let budgets_left: BTreeMap<String, i64> = budgets_left(app, &flow, now).await?;
+    let input = Input {
+        facts: &facts,
+        subscription: &subscription,
+        history: &history,
+        reason: body.reason.as_ref(),
+        answered: &[],
+        budgets_left: &budgets_left,
+        now,
+    };
+    let trace = explain(&flow.compiled, &input);
+    Ok(PreviewView { offers: trace.decision.offers.clone(), trace })
+}
+
+async fn flow(app: &App, key: &Key, version: Option<i32>) -> Result<Published, ServiceError> {
+    let (source, format, version) = match version {
+        Some(version) => {
+            let found = app.store.flow_version(key, version).await?;
+            (found.ok_or(ServiceError::NotFound("flow version"))?.document, Format::Json, version)
+        }
+        None => {
+            let draft = app.store.draft(key).await?.ok_or(ServiceError::NotFound("draft"))?;
+            (draft.document, publish::format(&draft.format)?, 0)
+        }
+    };
+    let document = publish::validate(key, &source, format)?;
+    Ok(Published { version, compiled: CompiledFlow::compile(document) })
+}

@@ -1,0 +1,199 @@
+//! Draft, validate, publish, compare and roll back flows.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::app::App;
+use super::error::{Cause, FieldError, ServiceError};
+use super::flows::Flows;
+use crate::domain::flow::{self, Change as FlowChange, FlowDocument, Format, InvalidFormat, diff};
+use crate::domain::offer::Key;
+use crate::store::{Draft, FlowVersion, NewVersion, Store};
+
+/// A flow as operations see it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct FlowView {
+    /// Its key.
+    pub key: Key,
+    /// The version that decides now; absent until one is published.
+    pub active_version: Option<i32>,
+    /// The draft; absent until one is written.
+    pub draft: Option<DraftView>,
+}
+
+/// A flow's draft.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct DraftView {
+    /// The document as it was written.
+    pub source: String,
+    /// How it was written.
+    pub format: Format,
+    /// When it was written.
+    pub updated_at: Timestamp,
+    /// What stands in the way of publishing it; empty when nothing does.
+    pub problems: Vec<FieldError>,
+}
+
+/// A published version.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct VersionView {
+    /// The version, from 1.
+    pub version: i32,
+    /// The document.
+    #[schema(value_type = Object)]
+    pub document: FlowDocument,
+    /// When it was published.
+    pub published_at: Timestamp,
+    /// Who published it.
+    pub published_by: String,
+    /// What it changed against the version before.
+    pub changes: Vec<FlowChange>,
+}
+
+/// Reads a document and says everything that is wrong with it.
+///
+/// # Errors
+/// All of the document's problems.
+pub fn validate(key: &Key, source: &str, format: Format) -> Result<FlowDocument, ServiceError> {
+    let document = flow::parse(source, format)
+        .map_err(|problems| ServiceError::Invalid(problems.into_iter().map(FieldError::from).collect()))?;
+    if document.key != *key {
+        let detail = format!("the document's key is `{}`, the path's is `{key}`; make them the same", document.key);
+        return Err(ServiceError::invalid("/key", "key_mismatch", detail));
+    }
+    Ok(document)
+}
+
+/// The flow with its draft.
+///
+/// # Errors
+/// When there is no such flow.
+pub async fn get(app: &App, key: &Key) -> Result<FlowView, ServiceError> {
+    let draft = app.store.draft(key).await?;
+    let active = app.store.active_flows().await?.into_iter().find(|(known, _)| known == key);
+    if draft.is_none() && active.is_none() {
+        return Err(ServiceError::NotFound("flow"));
+    }
+    let draft = draft.map(|draft| draft_view(key, draft)).transpose()?;
+    Ok(FlowView { key: key.clone(), active_version: active.map(|(_, version)| version), draft })
+}
+
+/// Keeps a draft, whatever is wrong with it, and says what is.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn put_draft(app: &App, key: &Key, source: String, format: Format) -> Result<FlowView, ServiceError> {
+    app.store.put_draft(key, source, format.as_str(), app.clock.now()).await?;
+    get(app, key).await
+}
+
+fn draft_view(key: &Key, draft: Draft) -> Result<DraftView, ServiceError> {
+    let format = format(&draft.format)?;
+    let problems = problems(key, &draft.document, format);
+    Ok(DraftView { source: draft.document, format, updated_at: draft.updated_at, problems })
+}
+
+/// The format that a document was kept in.
+pub(super) fn format(word: &str) -> Result<Format, ServiceError> {
+    word.parse().map_err(|error: InvalidFormat| ServiceError::Internal(Cause::new(error)))
+}
+
+fn problems(key: &Key, source: &str, format: Format) -> Vec<FieldError> {
+    match validate(key, source, format) {
+        Err(ServiceError::Invalid(problems)) => problems,
+        _ => Vec::new(),
+    }
+}
+
+/// Publishes the draft as a new version.
+///
+/// # Errors
+/// All problems of the draft; that there is none.
+pub async fn publish_draft(app: &App, key: &Key, actor: &str) -> Result<VersionView, ServiceError> {
+    let draft = app.store.draft(key).await?.ok_or(ServiceError::NotFound("draft"))?;
+    let format = format(&draft.format)?;
+    publish(&app.store, &app.flows, key, &draft.document, format, actor, app.clock.now()).await
+}
+
+/// Publishes a document as a new version, which decides in this process at once and in every other within two seconds.
+///
+/// # Errors
+/// All problems of the document.
+pub async fn publish(
+    store: &Store,
+    flows: &Flows,
+    key: &Key,
+    source: &str,
+    format: Format,
+    actor: &str,
+    now: Timestamp,
+) -> Result<VersionView, ServiceError> {
+    let document = validate(key, source, format)?;
+    let text = serde_json::to_string(&document).map_err(|error| ServiceError::Internal(Cause::new(error)))?;
+    // Publishing what decides already changes nothing, which makes a repeated request safe.
+    if let Some((_, version)) = store.active_flows().await?.into_iter().find(|(known, _)| known == key)
+        && store.flow_version(key, version).await?.is_some_and(|active| active.document == text)
+    {
+        flows.refresh(store).await?;
+        return one(store, key, version).await;
+    }
+    let new = NewVersion {
+        key: key.clone(),
+        document: text,
+        source: source.to_owned(),
+        format: format.as_str().to_owned(),
+        note: None,
+        actor: actor.to_owned(),
+    };
+    let version = store.publish(new, now).await?;
+    flows.refresh(store).await?;
+    one(store, key, version).await
+}
+
+/// Makes an older version decide again, by publishing its document as a new version.
+///
+/// # Errors
+/// When there is no such version, or it is not valid any more.
+pub async fn roll_back(app: &App, key: &Key, version: i32, actor: &str) -> Result<VersionView, ServiceError> {
+    let old = app.store.flow_version(key, version).await?.ok_or(ServiceError::NotFound("flow version"))?;
+    publish(&app.store, &app.flows, key, &old.document, Format::Json, actor, app.clock.now()).await
+}
+
+/// Every published version, newest first.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn versions(app: &App, key: &Key) -> Result<Vec<VersionView>, ServiceError> {
+    let versions = app.store.flow_versions(key).await?;
+    let olders = versions.iter().skip(1).map(Some).chain([None]);
+    versions.iter().zip(olders).map(|(version, older)| view(version, older)).collect()
+}
+
+async fn one(store: &Store, key: &Key, version: i32) -> Result<VersionView, ServiceError> {
+    let found = store.flow_version(key, version).await?.ok_or(ServiceError::NotFound("flow version"))?;
+    let older = store.flow_version(key, version - 1).await?;
+    view(&found, older.as_ref())
+}
+
+fn view(version: &FlowVersion, older: Option<&FlowVersion>) -> Result<VersionView, ServiceError> {
+    let document = read(version)?;
+    let changes = match older {
+        Some(older) => diff(&read(older)?, &document),
+        None => Vec::new(),
+    };
+    Ok(VersionView {
+        version: version.version,
+        document,
+        published_at: version.published_at,
+        published_by: version.actor.clone(),
+        changes,
+    })
+}
+
+fn read(version: &FlowVersion) -> Result<FlowDocument, ServiceError> {
+    flow::parse_stored(&version.document, Format::Json).map_err(|problems| {
+        let text = format!("published version {} has {} problems", version.version, problems.len());
+        ServiceError::Internal(Cause::new(text))
+    })
+}

@@ -1,0 +1,150 @@
+//! Read sessions: one as its subscriber sees it, and many as operations see them.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::app::App;
+use super::decide::Kept;
+use super::error::{Cause, ServiceError};
+use super::idempotency::Reply;
+use super::transition::{Access, load, render};
+use crate::domain::decide::{Trace, explain};
+use crate::domain::ids::{CustomerId, SessionId, SubscriptionId};
+use crate::domain::money::Money;
+use crate::domain::offer::{Key, OfferState, OfferType};
+use crate::domain::session::{FlowRef, Session, Status};
+use crate::domain::subscription::Subscription;
+use crate::store::{SessionFilter, Stored};
+
+/// A session as its subscriber sees it.
+///
+/// # Errors
+/// When `access` may not know of it.
+pub async fn session(app: &App, access: &Access, id: SessionId) -> Result<Reply, ServiceError> {
+    let session = load(app, access, id).await?.session;
+    Ok(Reply { status: 200, body: render(app, &session).await?, replayed: false })
+}
+
+/// A session in a list for operations; without free text, which only the session's own record holds.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SessionRow {
+    /// Its id.
+    pub id: SessionId,
+    /// In progress, or the outcome.
+    pub status: Status,
+    /// Live or test mode.
+    pub livemode: bool,
+    /// The app's customer.
+    pub customer: CustomerId,
+    /// Stripe's subscription.
+    pub subscription: SubscriptionId,
+    /// The flow it ran.
+    pub flow: FlowRef,
+    /// The reason given.
+    pub reason: Option<Key>,
+    /// The offers presented.
+    pub offers: Vec<OfferRow>,
+    /// Monthly recurring revenue when it began.
+    pub mrr: Option<Money>,
+    /// Whether billing needs a person.
+    pub needs_attention: bool,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it got its outcome.
+    pub closed_at: Option<Timestamp>,
+}
+
+/// An offer in a list for operations.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct OfferRow {
+    /// Its key in the flow.
+    pub key: Key,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub offer_type: OfferType,
+    /// What has happened to it.
+    pub state: OfferState,
+}
+
+/// Part of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The rows.
+    pub data: Vec<T>,
+    /// What to give as cursor for the next part; none on the last.
+    pub next: Option<String>,
+}
+
+/// Sessions, newest first.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn sessions(
+    app: &App,
+    filter: SessionFilter,
+    cursor: Option<SessionId>,
+    limit: u32,
+) -> Result<Page<SessionRow>, ServiceError> {
+    let page = app.store.sessions(filter, cursor, limit).await?;
+    let data = page.sessions.iter().map(|Stored { session, .. }| row(session)).collect();
+    Ok(Page { data, next: page.next.map(|next| next.to_string()) })
+}
+
+fn row(session: &Session) -> SessionRow {
+    let offer = |offer: &crate::domain::offer::PresentedOffer| OfferRow {
+        key: offer.key.clone(),
+        offer_type: offer.terms.offer_type(),
+        state: offer.state,
+    };
+    SessionRow {
+        id: session.id,
+        status: session.status(),
+        livemode: session.livemode,
+        customer: session.customer.clone(),
+        subscription: session.subscription.clone(),
+        flow: session.flow.clone(),
+        reason: session.answers.reason.clone(),
+        offers: session.offers.iter().map(offer).collect(),
+        mrr: session.snapshot.as_ref().map(Subscription::mrr),
+        needs_attention: session.needs_attention,
+        created_at: session.created_at,
+        closed_at: session.closed_at,
+    }
+}
+
+/// Why a session was offered what it was offered.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Explanation {
+    /// The session.
+    pub session: SessionId,
+    /// The flow that decided.
+    pub flow: FlowRef,
+    /// Every decision made in it, in order: the first when it began, then one for each new reason.
+    pub decisions: Vec<ExplainedDecision>,
+}
+
+/// One decision, explained.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ExplainedDecision {
+    /// When it was made.
+    pub at: Timestamp,
+    /// The trace; null where billing could not be asked and nothing was known, so that nothing was decided.
+    pub trace: Option<Trace>,
+}
+
+/// Explains every decision of a session from what it was made from.
+///
+/// # Errors
+/// When there is no such session.
+pub async fn explanation(app: &App, id: SessionId) -> Result<Explanation, ServiceError> {
+    let session = load(app, &Access::Staff, id).await?.session;
+    let flow = app.flows.version(&app.store, &session.flow).await?;
+    let mut decisions = Vec::new();
+    for record in app.store.decisions(id).await? {
+        let kept: Kept =
+            serde_json::from_str(&record.body).map_err(|error| ServiceError::Internal(Cause::new(error)))?;
+        decisions.push(ExplainedDecision { at: kept.at, trace: kept.input().map(|input| explain(&flow.compiled, &input)) });
+    }
+    Ok(Explanation { session: id, flow: session.flow, decisions })
+}

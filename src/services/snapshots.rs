@@ -1,0 +1,49 @@
+//! The picture of a subscription: from the database while it is fresh, from Stripe when it is not, and stale rather
+//! than not at all.
+
+use jiff::{SignedDuration, Timestamp};
+use tracing::info;
+
+use super::app::App;
+use super::error::{Cause, ServiceError};
+use crate::domain::ids::SubscriptionId;
+use crate::domain::subscription::Subscription;
+
+/// What is known of a subscription.
+pub(super) enum Known {
+    /// Its state, and when Stripe showed it.
+    Subscription(Box<Subscription>, Timestamp),
+    /// Stripe has no such subscription.
+    Missing,
+    /// Stripe could not be asked, and nothing is known.
+    Nothing(Cause),
+}
+
+/// The subscription as it is known now.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub(super) async fn current(app: &App, id: &SubscriptionId) -> Result<Known, ServiceError> {
+    let now = app.clock.now();
+    let stored = app.store.snapshot(id).await?;
+    if let Some((subscription, fetched_at)) = &stored
+        && now.duration_since(*fetched_at) < app.settings.snapshot_max_age
+        && now.duration_since(*fetched_at) >= SignedDuration::ZERO
+    {
+        return Ok(Known::Subscription(Box::new(subscription.clone()), *fetched_at));
+    }
+    let asked = tokio::time::timeout(app.settings.snapshot_deadline, app.gateway.subscription(id)).await;
+    let cause = match asked {
+        Ok(Ok(Some(subscription))) => {
+            app.store.put_snapshot(&subscription, now).await?;
+            return Ok(Known::Subscription(Box::new(subscription), now));
+        }
+        Ok(Ok(None)) => return Ok(Known::Missing),
+        Ok(Err(error)) => Cause::new(error),
+        Err(elapsed) => Cause::new(elapsed),
+    };
+    info!(%cause, stale = stored.is_some(), "Stripe could not be asked; going on with what is known");
+    Ok(stored.map_or(Known::Nothing(cause), |(subscription, fetched_at)| {
+        Known::Subscription(Box::new(subscription), fetched_at)
+    }))
+}

@@ -1,0 +1,155 @@
+//! One step of a session: load it, let the domain change it, write everything at once, answer.
+//!
+//! The write is guarded by the session's version. Whoever loses a race loads again and asks the domain again, so that
+//! the loser's answer speaks of the state as the winner left it.
+
+use jiff::Timestamp;
+
+use super::app::App;
+use super::error::{Cause, ServiceError};
+use super::idempotency::{IdempotencyKey, Reply, matching, saved_reply};
+use super::view::session_view;
+use crate::domain::ids::{CustomerId, OfferId, OperationId, SessionId};
+use crate::domain::operation::Operation;
+use crate::domain::session::{Refused, Session};
+use crate::store::{AuditLine, BudgetTake, Change, Changed, DecisionRecord, SavedAnswer, Stored};
+
+/// How often a lost race is run again before giving up; each loss means that another request got through.
+const MAX_RACES: usize = 8;
+
+/// Who asks for a session.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// A customer, who reaches only their own.
+    Customer(CustomerId),
+    /// Somebody with a role that reaches all.
+    Staff,
+}
+
+impl Access {
+    /// Whether this session may be known to the one who asks.
+    #[must_use]
+    pub fn allows(&self, session: &Session) -> bool {
+        match self {
+            Self::Customer(customer) => *customer == session.customer,
+            Self::Staff => true,
+        }
+    }
+}
+
+/// What one step writes besides the session.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    /// A new operation.
+    pub(super) operation: Option<Operation>,
+    /// A new decision.
+    pub(super) decision: Option<DecisionRecord>,
+    /// What offers cost at most, in minor units.
+    pub(super) costs: Vec<(OfferId, i64)>,
+    /// Amounts taken from budgets.
+    pub(super) budget: Vec<BudgetTake>,
+    /// Whether the write waits in a full queue rather than being refused.
+    pub(super) patient: bool,
+    /// The status of the answer.
+    pub(super) status: u16,
+}
+
+/// What one step did.
+pub(super) struct Done {
+    pub(super) reply: Reply,
+    pub(super) operation: Option<OperationId>,
+}
+
+/// Loads a session that `access` may know of.
+pub(super) async fn load(app: &App, access: &Access, id: SessionId) -> Result<Stored, ServiceError> {
+    let stored = app.store.session(id).await?;
+    stored.filter(|stored| access.allows(&stored.session)).ok_or(ServiceError::NotFound("session"))
+}
+
+/// Takes one step of a session.
+pub(super) async fn transition(
+    app: &App,
+    access: &Access,
+    id: SessionId,
+    key: Option<&IdempotencyKey>,
+    action: &'static str,
+    mut step: impl FnMut(&mut Session, Timestamp) -> Result<Effects, ServiceError>,
+) -> Result<Done, ServiceError> {
+    if let Some(reply) = saved_reply(app, key).await? {
+        return Ok(Done { reply, operation: None });
+    }
+    for _ in 0..MAX_RACES {
+        let Stored { mut session, version } = load(app, access, id).await?;
+        let now = app.clock.now();
+        let effects = step(&mut session, now)?;
+        let body = render(app, &session).await?;
+        let saved = key.map(|key| key.save(effects.status, body.clone(), now));
+        let change = change((session, version), &effects, saved, action, now);
+        match app.store.change(change).await? {
+            Changed::Done => {
+                let reply = Reply { status: effects.status, body, replayed: false };
+                return Ok(Done { reply, operation: effects.operation.map(|operation| operation.id) });
+            }
+            Changed::Replayed(answer) => {
+                return matching(key, answer).map(|reply| Done { reply, operation: None });
+            }
+            Changed::BudgetSpent(_) => return Err(budget_spent()),
+            Changed::Stale | Changed::DuplicateEvent => {}
+        }
+    }
+    Err(ServiceError::Busy { retry_after: 1 })
+}
+
+/// The session as JSON, as the front end sees it.
+pub(super) async fn render(app: &App, session: &Session) -> Result<String, ServiceError> {
+    let flow = app.flows.version(&app.store, &session.flow).await?;
+    serde_json::to_string(&session_view(session, flow.document())).map_err(|e| ServiceError::Internal(Cause::new(e)))
+}
+
+/// The conflict that answers an action the state does not allow.
+pub(super) fn refused(session: &Session, why: &Refused) -> ServiceError {
+    let code = match why {
+        Refused::Closed(_) => "session_closed",
+        Refused::Applying => "offer_applying",
+        Refused::Canceling => "cancel_accepted",
+        Refused::NoSuchOffer => return ServiceError::NotFound("offer"),
+        Refused::OfferDecided(_) => "offer_decided",
+        Refused::OfferExpired => "offer_expired",
+        Refused::BillingUnknown => "billing_unknown",
+        Refused::Choice(detail) => return ServiceError::invalid("/choice", "invalid_choice", *detail),
+        Refused::NowNotAllowed => "cancel_now_not_allowed",
+    };
+    let state = match session.step() {
+        crate::domain::session::Step::Done => session.status().as_str(),
+        step => step.as_str(),
+    };
+    ServiceError::Conflict { code, detail: why.to_string(), state: Some(state.to_owned()) }
+}
+
+fn budget_spent() -> ServiceError {
+    ServiceError::Conflict {
+        code: "budget_spent",
+        detail: "this offer is no longer available; read the session for what is possible".to_owned(),
+        state: None,
+    }
+}
+
+fn change(
+    session: (Session, i64),
+    effects: &Effects,
+    saved: Option<SavedAnswer>,
+    action: &'static str,
+    now: Timestamp,
+) -> Change {
+    Change {
+        audit: Some(AuditLine { actor: "customer".to_owned(), action: action.to_owned(), detail: session.0.id.to_string() }),
+        session: Some(session),
+        decision: effects.decision.clone(),
+        costs: effects.costs.clone(),
+        new_operations: effects.operation.iter().map(|new| (new.clone(), None)).collect(),
+        budget: effects.budget.clone(),
+        saved,
+        patient: effects.patient,
+        ..Change::new(now)
+    }
+}

@@ -1,0 +1,343 @@
+//! A session as the front end sees it: no more than it needs, and nothing about segments or rules.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::copy::localized;
+use crate::domain::flow::FlowDocument;
+use crate::domain::ids::{OfferId, OperationId, SessionId, SubscriptionId};
+use crate::domain::money::Currency;
+use crate::domain::offer::{Choice, Copy, Key, OfferState, PresentedOffer, Terms};
+use crate::domain::operation::CancelWhen;
+use crate::domain::preview::Preview;
+use crate::domain::session::{Session, State, Status, Step};
+use crate::domain::span::Interval;
+use crate::domain::subscription::{Subscription, SubscriptionStatus};
+
+/// A session.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Session)]
+pub struct SessionView {
+    /// Its id.
+    pub id: SessionId,
+    /// In progress, or the outcome.
+    pub status: Status,
+    /// Whether it is about a live-mode subscription.
+    pub livemode: bool,
+    /// What to show next.
+    pub step: Step,
+    /// What may be done now; anything else is answered 409.
+    pub actions: Vec<Action>,
+    /// The subscription.
+    pub subscription: SubscriptionView,
+    /// The survey; never a condition of cancelling.
+    pub survey: SurveyView,
+    /// Every offer presented, in order.
+    pub offers: Vec<OfferView>,
+    /// The way out; present as long as the session is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<ExitView>,
+    /// What the law asks of the page.
+    pub compliance: ComplianceView,
+    /// What billing has made of it.
+    pub billing: BillingView,
+    /// When the subscription ends or ended; for canceled sessions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_at: Option<Timestamp>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it becomes abandoned if left open.
+    pub expires_at: Timestamp,
+    /// When it got its outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<Timestamp>,
+}
+
+/// Something the state allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// `POST …/answers`.
+    Answer,
+    /// `POST …/offers/{offer}/accept`, for offers in the state `presented`.
+    Accept,
+    /// `POST …/offers/{offer}/decline`, for offers in the state `presented`.
+    Decline,
+    /// `POST …/keep`.
+    Keep,
+    /// `POST …/cancel`.
+    Cancel,
+}
+
+/// The subscription a session is about.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SubscriptionView {
+    /// Stripe's id.
+    pub id: SubscriptionId,
+    /// Its status when the session began; absent when billing could not be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<SubscriptionStatus>,
+    /// The plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanView>,
+    /// The end of the period that is paid for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_period_end: Option<Timestamp>,
+}
+
+/// A plan in few words.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PlanView {
+    /// The product's name.
+    pub name: String,
+    /// Minor units per interval, quantity included; absent for tiered prices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<i64>,
+    /// The currency.
+    pub currency: Currency,
+    /// How often it is billed.
+    pub interval: Interval,
+    /// Every so many intervals.
+    pub interval_count: u16,
+}
+
+/// The survey.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SurveyView {
+    /// Always false: nobody has to say why.
+    pub required: bool,
+    /// The question.
+    pub question: String,
+    /// The reasons to choose from.
+    pub reasons: Vec<ReasonView>,
+    /// The reason that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Key>,
+}
+
+/// A reason to choose.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReasonView {
+    /// What to send.
+    pub key: Key,
+    /// What to show.
+    pub label: String,
+    /// A question to ask when it is chosen.
+    pub follow_up: Option<String>,
+}
+
+/// An offer.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Offer)]
+pub struct OfferView {
+    /// Its id in this session.
+    pub id: OfferId,
+    /// Its key in the flow.
+    pub key: Key,
+    /// Type and terms.
+    #[serde(flatten)]
+    pub terms: Terms,
+    /// What has happened to it.
+    pub state: OfferState,
+    /// The texts; plain text, never markup.
+    pub copy: Copy,
+    /// What the next invoice or dates would become.
+    pub preview: Preview,
+    /// Until when it may be accepted.
+    pub expires_at: Timestamp,
+    /// What was picked of the terms' `choices`, counted from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<Choice>,
+}
+
+/// The way out.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ExitView {
+    /// Where to post a cancellation.
+    #[schema(example = "/v1/sessions/ses_01JAF5XT9Z4M2K7Q8W3E6R5T1Y/cancel")]
+    pub cancel_url: String,
+    /// What `when` may be.
+    pub when: Vec<CancelWhen>,
+    /// When the subscription would end with `period_end`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_at: Option<Timestamp>,
+}
+
+/// What the law asks of the page.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ComplianceView {
+    /// The policy that governs this session.
+    pub policy: String,
+    /// Whether the way out must stay in sight beside every offer.
+    pub exit_visible: bool,
+}
+
+/// What billing has made of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BillingState {
+    /// Nothing asked of billing.
+    None,
+    /// On its way.
+    Applying,
+    /// Done, seen in Stripe.
+    Applied,
+    /// Refused for good; nothing was changed.
+    Rejected,
+    /// A person looks after it.
+    NeedsAttention,
+}
+
+/// What billing has made of a session.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BillingView {
+    /// Where it stands.
+    pub state: BillingState,
+    /// The operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<OperationId>,
+    /// Where to ask again while it is on its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll_url: Option<String>,
+    /// What to tell the subscriber.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// Renders a session.
+#[must_use]
+pub fn session_view(session: &Session, flow: &FlowDocument) -> SessionView {
+    SessionView {
+        id: session.id,
+        status: session.status(),
+        livemode: session.livemode,
+        step: session.step(),
+        actions: actions(session),
+        subscription: subscription(session),
+        survey: survey(session, flow),
+        offers: session.offers.iter().map(offer).collect(),
+        exit: (session.status() == Status::InProgress).then(|| exit(session)),
+        compliance: ComplianceView { policy: "default".to_owned(), exit_visible: true },
+        billing: billing(session),
+        effective_at: match &session.state {
+            State::Canceled { effective_at } => *effective_at,
+            _ => None,
+        },
+        created_at: session.created_at,
+        expires_at: session.expires_at,
+        closed_at: session.closed_at,
+    }
+}
+
+fn actions(session: &Session) -> Vec<Action> {
+    match (&session.state, session.step()) {
+        (State::Deciding, Step::Offer) => {
+            vec![Action::Answer, Action::Accept, Action::Decline, Action::Keep, Action::Cancel]
+        }
+        (State::Deciding, _) => vec![Action::Answer, Action::Keep, Action::Cancel],
+        (State::Applying { .. }, _) => vec![Action::Cancel],
+        _ => Vec::new(),
+    }
+}
+
+fn subscription(session: &Session) -> SubscriptionView {
+    let snapshot = session.snapshot.as_ref();
+    SubscriptionView {
+        id: session.subscription.clone(),
+        status: snapshot.map(|known| known.status),
+        plan: snapshot.and_then(plan),
+        current_period_end: snapshot.and_then(Subscription::current_period_end),
+    }
+}
+
+fn plan(subscription: &Subscription) -> Option<PlanView> {
+    let item = subscription.main_item()?;
+    Some(PlanView {
+        name: item.name.clone(),
+        amount: item.unit_amount.and_then(|unit| unit.checked_mul(item.quantity)),
+        currency: subscription.currency,
+        interval: item.every.interval,
+        interval_count: item.every.count,
+    })
+}
+
+/// The question where the flow does not word its own.
+const QUESTION: &str = "Why do you want to cancel?";
+
+fn survey(session: &Session, flow: &FlowDocument) -> SurveyView {
+    let text = |texts| localized::<String>(texts, &session.locale).cloned().unwrap_or_default();
+    let own = flow.survey.as_ref().map(|survey| text(&survey.question));
+    SurveyView {
+        required: false,
+        question: own.unwrap_or_else(|| QUESTION.to_owned()),
+        reasons: flow
+            .reasons
+            .iter()
+            .map(|reason| ReasonView {
+                key: reason.key.clone(),
+                label: text(&reason.label),
+                follow_up: reason.follow_up.as_ref().map(text),
+            })
+            .collect(),
+        answer: session.answers.reason.clone(),
+    }
+}
+
+fn offer(offer: &PresentedOffer) -> OfferView {
+    OfferView {
+        id: offer.id,
+        key: offer.key.clone(),
+        terms: offer.terms.clone(),
+        state: offer.state,
+        copy: offer.copy.clone(),
+        preview: offer.preview.clone(),
+        expires_at: offer.expires_at,
+        choice: offer.choice,
+    }
+}
+
+fn exit(session: &Session) -> ExitView {
+    let mut when = vec![CancelWhen::PeriodEnd];
+    if session.cancel_now_allowed {
+        when.push(CancelWhen::Now);
+    }
+    ExitView {
+        cancel_url: format!("/v1/sessions/{}/cancel", session.id),
+        when,
+        effective_at: session.snapshot.as_ref().and_then(Subscription::current_period_end),
+    }
+}
+
+fn billing(session: &Session) -> BillingView {
+    let refused = session.offers.iter().any(|offer| offer.state == OfferState::Rejected);
+    let (state, detail) = match &session.state {
+        State::Applying { .. } if session.needs_attention => {
+            (BillingState::NeedsAttention, Some("We have received your choice and will confirm it."))
+        }
+        State::Canceling { .. } if session.needs_attention => {
+            (BillingState::NeedsAttention, Some("We have received your cancellation and will confirm it."))
+        }
+        State::Applying { .. } => (BillingState::Applying, Some("Your choice is being applied.")),
+        State::Canceling { .. } => (BillingState::Applying, Some("We have received your cancellation.")),
+        State::Saved { offer: Some(id) } if changes_billing(session, *id) => (BillingState::Applied, None),
+        State::Canceled { .. } => (BillingState::Applied, None),
+        State::Deciding if refused => (
+            BillingState::Rejected,
+            Some("This offer could not be applied and nothing was changed. You can still cancel."),
+        ),
+        _ => (BillingState::None, None),
+    };
+    let waiting = session.awaited_operation();
+    BillingView {
+        state,
+        operation: waiting,
+        poll_url: waiting.map(|_| format!("/v1/sessions/{}", session.id)),
+        detail: detail.map(str::to_owned),
+    }
+}
+
+fn changes_billing(session: &Session, id: OfferId) -> bool {
+    let hands_on = |terms: &Terms| matches!(terms, Terms::Contact(_) | Terms::Redirect(_) | Terms::Custom(_));
+    session.offers.iter().any(|offer| offer.id == id && !hands_on(&offer.terms))
+}

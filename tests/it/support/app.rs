@@ -1,0 +1,297 @@
+//! The real server over HTTP on a free port, with a database of its own, the sandbox as Stripe, a clock moved by hand,
+//! and a worker that runs only when told to.
+
+use std::future::Future;
+
+use counteroffer::boot::{self, Running};
+use counteroffer::clock::Clock;
+use counteroffer::config::Config;
+use counteroffer::domain::flow::Format;
+use counteroffer::sandbox::{Sandbox, SandboxClock, SandboxConfig};
+use counteroffer::services::keys::{self, Role};
+use counteroffer::services::{App, publish, worker};
+use counteroffer::store::{self, OperationFilter};
+use jiff::{SignedDuration, Timestamp};
+use reqwest::{Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::database::{Database, databases};
+
+pub const TOKEN_SECRET: &str = "a-test-secret-of-at-least-32-bytes";
+pub const SECRET_KEY: &str = "sk_test_counteroffer";
+pub const WEBHOOK_SECRET: &str = "whsec_counteroffer";
+
+/// A flow with one offer of each type that changes billing, each for a reason of its own.
+pub const FLOW: &str = r#"
+key: default
+reasons:
+  - {key: too_expensive, label: {en: It costs too much, de: Zu teuer}, stripe_feedback: too_expensive}
+  - {key: missing_feature, label: {en: Something is missing}, stripe_feedback: missing_features, follow_up: {en: What is missing?}}
+  - {key: no_time, label: {en: No time}, stripe_feedback: unused}
+  - {key: too_hard, label: {en: Too hard}, stripe_feedback: too_complex}
+  - {key: other, label: {en: Other}, stripe_feedback: other}
+segments:
+  monthly: {all: [{attribute: plan.interval, eq: month}]}
+offers:
+  half-off: {type: discount, terms: {percent_off: 50, duration: repeating, duration_in_months: 3}, copy: {en: {headline: "Half price until {{ discount_ends }}"}}}
+  breather: {type: pause, terms: {choices: [{interval: month, count: 1}, {interval: month, count: 3}]}}
+  more-time: {type: trial_extension, terms: {days: 14}}
+  add-ons: {type: free_features, terms: {price: FREE_PRICE, features: [Export], lasts: {interval: month, count: 2}}}
+  talk: {type: contact, terms: {url: "https://example.com/call"}}
+  tour: {type: redirect, terms: {url: "https://example.com/tour"}}
+  gift: {type: custom, terms: {gift: mug}}
+rules:
+  - {when: {segments: [monthly], reasons: [too_expensive]}, present: [half-off, breather]}
+  - {when: {reasons: [no_time]}, present: [breather, more-time]}
+  - {when: {reasons: [missing_feature]}, present: [add-ons, talk]}
+  - {when: {reasons: [too_hard]}, present: [tour, gift]}
+  - {otherwise: true, present: [breather]}
+policy:
+  max_offers: 2
+  cancel_now: true
+"#;
+
+/// A test's own server and everything around it.
+pub struct TestApp {
+    pub app: App,
+    pub sandbox: Sandbox,
+    pub clock: Clock,
+    pub base: String,
+    pub database: Database,
+    pub config: Config,
+    pub free_price: String,
+    running: Option<Running>,
+    client: reqwest::Client,
+    finished: bool,
+}
+
+/// A customer with a subscription in the sandbox.
+#[derive(Clone)]
+pub struct Subscriber {
+    pub customer: String,
+    pub subscription: String,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+    pub body: Value,
+}
+
+impl Answer {
+    /// The text at a JSON pointer.
+    pub fn text_at(&self, pointer: &str) -> &str {
+        self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no text at {pointer} in {}", self.text))
+    }
+
+    /// Checks the status.
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self
+    }
+
+    /// The id of the offer with this key.
+    pub fn offer(&self, key: &str) -> String {
+        let offers = self.body["offers"].as_array().unwrap_or_else(|| panic!("no offers in {}", self.text));
+        let found = offers.iter().find(|offer| offer["key"] == key);
+        found.unwrap_or_else(|| panic!("no offer {key} in {}", self.text))["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The keys of the offers presented and not answered.
+    pub fn presented(&self) -> Vec<&str> {
+        let offers = self.body["offers"].as_array().unwrap();
+        offers.iter().filter(|offer| offer["state"] == "presented").map(|o| o["key"].as_str().unwrap()).collect()
+    }
+}
+
+/// Runs a scenario on every database, each time with a server of its own.
+pub async fn on_every_database<F: Future<Output = TestApp>>(scenario: impl Fn(TestApp) -> F) {
+    for database in databases() {
+        let app = scenario(TestApp::start(database).await).await;
+        app.finish().await;
+    }
+}
+
+impl TestApp {
+    pub async fn start(database: Database) -> Self {
+        Self::start_with(database, &[]).await
+    }
+
+    /// Starts with configuration of its own, as environment variables.
+    pub async fn start_with(database: Database, variables: &[(&str, &str)]) -> Self {
+        let start: Timestamp = "2027-03-01T12:00:00Z".parse().unwrap();
+        let sandbox = Sandbox::start(SandboxConfig {
+            addr: "127.0.0.1:0".parse().unwrap(),
+            secret_key: SecretString::from(SECRET_KEY),
+            webhook_secret: SecretString::from(WEBHOOK_SECRET),
+            webhook_url: None,
+            clock: SandboxClock::Fixed(start),
+        })
+        .await
+        .unwrap();
+        let mut all = vec![
+            ("COUNTEROFFER_SERVER__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
+            ("COUNTEROFFER_SERVER__WORKERS".to_owned(), "1".to_owned()),
+            ("DATABASE_URL".to_owned(), database.url().to_owned()),
+            ("STRIPE_SECRET_KEY".to_owned(), SECRET_KEY.to_owned()),
+            ("STRIPE_WEBHOOK_SECRET".to_owned(), WEBHOOK_SECRET.to_owned()),
+            ("COUNTEROFFER_STRIPE__API_BASE".to_owned(), sandbox.url().to_string()),
+            ("COUNTEROFFER_STRIPE__ATTEMPT_TIMEOUT_MS".to_owned(), "500".to_owned()),
+            ("COUNTEROFFER_STRIPE__DEADLINE_MS".to_owned(), "1500".to_owned()),
+            ("COUNTEROFFER_AUTH__ISSUER".to_owned(), "test".to_owned()),
+            ("COUNTEROFFER_AUTH__HS256_SECRET".to_owned(), TOKEN_SECRET.to_owned()),
+            ("COUNTEROFFER_RATE_LIMIT__PER_SECOND".to_owned(), "100000".to_owned()),
+            ("COUNTEROFFER_RATE_LIMIT__BURST".to_owned(), "100000".to_owned()),
+        ];
+        all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let config = Config::load(None, all).unwrap();
+        store::migrate(&boot::database_url(&config).unwrap()).await.unwrap();
+        let clock = Clock::manual(start);
+        let app = boot::app(&config, clock.clone()).await.unwrap();
+        let free_price = sandbox.seed_price("Add-ons", 0, "usd", "month").unwrap();
+        let running = boot::listen(app.clone(), &config).unwrap();
+        let base = format!("http://{}", running.address());
+        sandbox.set_webhook_url(Some(format!("{base}/v1/stripe/webhooks").parse().unwrap()));
+        let test = Self {
+            app,
+            sandbox,
+            clock,
+            base,
+            database,
+            config,
+            free_price,
+            running: Some(running),
+            client: reqwest::Client::new(),
+            finished: false,
+        };
+        test.publish(FLOW).await;
+        test
+    }
+
+    /// Publishes a flow; `FREE_PRICE` stands for the sandbox's zero price.
+    pub async fn publish(&self, flow: &str) {
+        let source = flow.replace("FREE_PRICE", &self.free_price);
+        let key = "default".parse().unwrap();
+        publish::publish(&self.app.store, &self.app.flows, &key, &source, Format::Yaml, "test", self.clock.now())
+            .await
+            .unwrap();
+    }
+
+    /// A customer with a subscription of 49.00 USD a month.
+    pub fn subscriber(&self) -> Subscriber {
+        self.subscriber_of("Pro", 4900, "usd", "month")
+    }
+
+    pub fn subscriber_of(&self, name: &str, amount: i64, currency: &str, interval: &str) -> Subscriber {
+        let price = self.sandbox.seed_price(name, amount, currency, interval).unwrap();
+        let customer = self.sandbox.seed_customer("subscriber@example.com").unwrap();
+        let subscription = self.sandbox.seed_subscription(&customer, &price).unwrap();
+        Subscriber { customer, subscription }
+    }
+
+    /// A customer token as the app's back end would mint it.
+    pub fn token(&self, who: &Subscriber) -> String {
+        let customer = who.customer.parse().unwrap();
+        let subscription = who.subscription.parse().unwrap();
+        counteroffer::http::auth::mint(&self.config.auth, &customer, Some(&subscription), 600, self.clock.now()).unwrap()
+    }
+
+    /// An API key of this role.
+    pub async fn key(&self, role: Role) -> String {
+        let (_, key) = keys::create(&self.app.store, "test", role, self.clock.now()).await.unwrap();
+        key.expose_secret().to_owned()
+    }
+
+    pub async fn send(&self, method: Method, path: &str, token: &str, body: Option<Value>, headers: &[(&str, &str)]) -> Answer {
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.unwrap();
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let text = answer.text().await.unwrap();
+        Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text }
+    }
+
+    pub async fn get(&self, path: &str, token: &str) -> Answer {
+        self.send(Method::GET, path, token, None, &[]).await
+    }
+
+    pub async fn post(&self, path: &str, token: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, token, Some(body), &[]).await
+    }
+
+    /// Begins a session, with a reason if one is given.
+    pub async fn begin(&self, who: &Subscriber, reason: Option<&str>) -> Answer {
+        let mut body = json!({"subscription": who.subscription});
+        if let Some(reason) = reason {
+            body["reason"] = json!(reason);
+        }
+        self.post("/v1/sessions", &self.token(who), body).await
+    }
+
+    /// Posts to a path below a session.
+    pub async fn act(&self, who: &Subscriber, session: &Answer, action: &str, body: Value) -> Answer {
+        self.post(&format!("/v1/sessions/{}/{action}", session.text_at("/id")), &self.token(who), body).await
+    }
+
+    /// Accepts the offer with this key.
+    pub async fn accept(&self, who: &Subscriber, session: &Answer, key: &str) -> Answer {
+        self.act(who, session, &format!("offers/{}/accept", session.offer(key)), json!({})).await
+    }
+
+    pub async fn read(&self, who: &Subscriber, session: &Answer) -> Answer {
+        self.get(&format!("/v1/sessions/{}", session.text_at("/id")), &self.token(who)).await
+    }
+
+    /// The subscription as Stripe has it.
+    pub fn in_stripe(&self, who: &Subscriber) -> Value {
+        self.sandbox.object(&who.subscription).unwrap()
+    }
+
+    /// Moves our clock and Stripe's.
+    pub fn advance(&self, by: SignedDuration) {
+        self.clock.advance(by);
+        self.sandbox.advance(by.as_secs());
+    }
+
+    /// Lets the worker do what is due.
+    pub async fn work(&self) -> usize {
+        worker::drain(&self.app).await.unwrap()
+    }
+
+    /// Delivers every event that waits and says how each was answered.
+    pub async fn deliver_webhooks(&self) {
+        self.sandbox.deliver_all().await;
+    }
+
+    /// Ends the test: everything that is due must have been done.
+    pub async fn finish(mut self) {
+        self.finished = true;
+        let page = self.app.store.operations(OperationFilter::default(), None, 200).await.unwrap();
+        let now = self.clock.now();
+        let left: Vec<_> =
+            page.data.iter().filter(|o| !o.state.is_settled() && o.due_at <= now).map(|o| (o.id, o.state)).collect();
+        assert!(left.is_empty(), "unfinished operations: {left:?}");
+        if let Some(running) = self.running.take() {
+            running.stop().await.unwrap();
+        }
+        self.sandbox.stop().await;
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        assert!(self.finished || std::thread::panicking(), "a test application must end with `finish`");
+    }
+}
