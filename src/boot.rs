@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::rt::task::JoinHandle;
 use actix_web::web::Data;
-use futures_util::future::BoxFuture;
+use futures_util::FutureExt;
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
@@ -145,11 +145,11 @@ fn bind(app: &App, config: &Config) -> Result<Server, BootError> {
     let (keys_store, store) = (app.store.clone(), app.store.clone());
     let find_key = Box::new(move |hash| {
         let store = keys_store.clone();
-        Box::pin(async move { keys::find(&store, hash).await }) as BoxFuture<'static, _>
+        async move { keys::find(&store, hash).await }.boxed()
     });
     let ping = Box::new(move || {
         let store = store.clone();
-        Box::pin(async move { store.ping().await.map_err(Cause::new) }) as BoxFuture<'static, _>
+        async move { store.ping().await.map_err(Cause::new) }.boxed()
     });
     let ready = Readiness::default().with("store", ping);
     let metrics = Metrics::new(|registry| app.metrics.register(registry));

@@ -23,10 +23,7 @@ impl Clock {
 
     /// The present instant.
     #[must_use]
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "this is the one place that reads the machine's clock"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
     pub fn now(&self) -> Timestamp {
         match self {
             // Milliseconds, so that an instant reads the same before and after it was stored.

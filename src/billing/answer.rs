@@ -56,32 +56,19 @@ struct Refusal {
 
 /// A request that got no answer: it may have been done, unless it never left.
 pub(super) fn unreached(error: reqwest::Error) -> Failure {
-    let code = if error.is_timeout() {
-        "timeout"
-    } else {
-        "connection_failed"
-    };
+    let code = if error.is_timeout() { "timeout" } else { "connection_failed" };
     let retriable = !error.is_builder();
-    Failure {
-        error: StripeError::unknown(code, error.without_url()),
-        retriable,
-    }
+    Failure { error: StripeError::unknown(code, error.without_url()), retriable }
 }
 
 /// What an answer means.
 pub(super) fn read(status: u16, headers: &HeaderMap, body: Bytes) -> Result<Answer, Failure> {
     let request_id = text(headers, "request-id").map(str::to_owned);
     if (200..300).contains(&status) {
-        return Ok(Answer {
-            status,
-            body,
-            request_id,
-        });
+        return Ok(Answer { status, body, request_id });
     }
     // A proxy in between answers in HTML; its status is what there is to know.
-    let refusal = serde_json::from_slice(&body)
-        .map(|Envelope { error }| error)
-        .unwrap_or_default();
+    let refusal = serde_json::from_slice(&body).map(|Envelope { error }| error).unwrap_or_default();
     let replayed = text(headers, "idempotent-replayed") == Some("true");
     let kind_word = refusal.kind.unwrap_or_default();
     let reused = kind_word == "idempotency_error" && status != 409;
@@ -100,19 +87,12 @@ pub(super) fn read(status: u16, headers: &HeaderMap, body: Bytes) -> Result<Answ
         kind,
         status: Some(status),
         code,
-        message: refusal
-            .message
-            .unwrap_or_else(|| format!("Stripe answered with status {status}")),
+        message: refusal.message.unwrap_or_else(|| format!("Stripe answered with status {status}")),
         request_id,
-        retry_after: text(headers, "retry-after")
-            .and_then(|wait| wait.parse().ok())
-            .map(Duration::from_secs),
+        retry_after: text(headers, "retry-after").and_then(|wait| wait.parse().ok()).map(Duration::from_secs),
         key_spent,
     };
-    Err(Failure {
-        error,
-        retriable: told.unwrap_or(transient) && !key_spent,
-    })
+    Err(Failure { error, retriable: told.unwrap_or(transient) && !key_spent })
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

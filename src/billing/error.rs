@@ -64,11 +64,7 @@ impl StripeError {
 
 impl From<StripeError> for OperationProblem {
     fn from(error: StripeError) -> Self {
-        Self {
-            code: error.code,
-            message: error.message,
-            request_id: error.request_id,
-        }
+        Self { code: error.code, message: error.message, request_id: error.request_id }
     }
 }
 

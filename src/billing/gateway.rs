@@ -27,9 +27,7 @@ impl Gateway {
     /// # Errors
     /// When the options make no sense, or TLS cannot be set up.
     pub fn new(options: &StripeOptions) -> Result<Self, InvalidOptions> {
-        Ok(Self {
-            transport: Transport::new(options)?,
-        })
+        Ok(Self { transport: Transport::new(options)? })
     }
 
     /// Whether the key is one for live mode.
@@ -63,11 +61,7 @@ impl Gateway {
         let ids: Vec<wire::Named> = ids.await?;
         let ids: Vec<SubscriptionId> = ids.iter().filter_map(|named| named.id.parse().ok()).collect();
         let subscriptions = try_join_all(ids.iter().map(|id| self.subscription(id))).await?;
-        Ok(subscriptions
-            .into_iter()
-            .flatten()
-            .filter(|found| !found.status.is_ended())
-            .collect())
+        Ok(subscriptions.into_iter().flatten().filter(|found| !found.status.is_ended()).collect())
     }
 
     /// Whether Stripe answers, takes the key, and speaks the version that the crate was made for.
@@ -80,9 +74,7 @@ impl Gateway {
 
     /// The subscription with what plans need of it.
     pub(super) async fn look(&self, id: &SubscriptionId) -> Result<Option<Seen>, StripeError> {
-        let request = RetrieveSubscription::new(id.as_str())
-            .expand(wire::EXPAND.map(str::to_owned))
-            .build();
+        let request = RetrieveSubscription::new(id.as_str()).expand(wire::EXPAND.map(str::to_owned)).build();
         let answer = match self.transport.exchange(request, None).await {
             Ok(answer) => answer,
             Err(error) if error.is_missing() => return Ok(None),
@@ -93,15 +85,13 @@ impl Gateway {
             subscription.items.data = self.items(id).await?;
         }
         let seen = subscription.into_seen(answer.request_id);
-        seen.map(Some)
-            .map_err(|why| StripeError::unknown("unreadable_answer", why))
+        seen.map(Some).map_err(|why| StripeError::unknown("unreadable_answer", why))
     }
 
     /// All items of a subscription that has more than come with it.
     async fn items(&self, id: &SubscriptionId) -> Result<Vec<wire::Item>, StripeError> {
-        let first = ListSubscriptionItem::new(id.as_str())
-            .limit(100)
-            .expand(wire::EXPAND_ITEMS.map(str::to_owned));
+        let first =
+            ListSubscriptionItem::new(id.as_str()).limit(100).expand(wire::EXPAND_ITEMS.map(str::to_owned));
         let request = |after: Option<String>| match after {
             Some(after) => first.clone().starting_after(after).build(),
             None => first.build(),

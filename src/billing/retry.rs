@@ -32,21 +32,11 @@ mod tests {
 
     #[test]
     fn grows_and_stays_within_an_hour() {
-        for (attempts, least) in [
-            (0, 5),
-            (1, 5),
-            (2, 10),
-            (5, 80),
-            (10, 2560),
-            (11, 3600),
-            (u32::MAX, 3600),
-        ] {
+        for (attempts, least) in [(0, 5), (1, 5), (2, 10), (5, 80), (10, 2560), (11, 3600), (u32::MAX, 3600)]
+        {
             let delay = backoff(attempts);
             let most = Duration::from_secs(2 * least).min(LONGEST);
-            assert!(
-                (Duration::from_secs(least)..=most).contains(&delay),
-                "{attempts}: {delay:?}"
-            );
+            assert!((Duration::from_secs(least)..=most).contains(&delay), "{attempts}: {delay:?}");
         }
     }
 

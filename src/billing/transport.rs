@@ -116,10 +116,7 @@ impl Transport {
         let headers = HeaderMap::from_iter([
             (AUTHORIZATION, bearer),
             // The version whose types the crate was generated from.
-            (
-                STRIPE_VERSION,
-                HeaderValue::try_from(VERSION.as_str()).map_err(|_| InvalidOptions::Key)?,
-            ),
+            (STRIPE_VERSION, HeaderValue::try_from(VERSION.as_str()).map_err(|_| InvalidOptions::Key)?),
         ]);
         let client = Client::builder()
             .default_headers(headers)
@@ -160,12 +157,7 @@ impl Transport {
     }
 
     fn call(&self, request: RequestBuilder, key: Option<String>) -> Call {
-        let RequestBuilder {
-            query,
-            body,
-            path,
-            method,
-        } = request;
+        let RequestBuilder { query, body, path, method } = request;
         let (method, query, body) = match method {
             StripeMethod::Get => (Method::GET, query, None),
             StripeMethod::Post => (Method::POST, query, body),
@@ -181,16 +173,7 @@ impl Transport {
         let once = method == Method::POST && key.is_none();
         let max_attempts = if once { 1 } else { self.max_attempts };
         let attempt_timeout = self.attempt_timeout;
-        Call {
-            method,
-            path,
-            url,
-            body,
-            key,
-            account: None,
-            attempt_timeout,
-            max_attempts,
-        }
+        Call { method, path, url, body, key, account: None, attempt_timeout, max_attempts }
     }
 
     async fn send(&self, call: &Call) -> Result<Answer, StripeError> {
@@ -199,9 +182,7 @@ impl Transport {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let timeout = call
-                .attempt_timeout
-                .min(deadline.saturating_duration_since(Instant::now()));
+            let timeout = call.attempt_timeout.min(deadline.saturating_duration_since(Instant::now()));
             let failure = match self.attempt(call, attempt, timeout).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
@@ -222,11 +203,9 @@ impl Transport {
         let outcome = self.round_trip(call, timeout).await;
         let (status, code, request_id) = match &outcome {
             Ok(answer) => (Some(answer.status), None, answer.request_id.as_deref()),
-            Err(Failure { error, .. }) => (
-                error.status,
-                Some(error.code.as_str()),
-                error.request_id.as_deref(),
-            ),
+            Err(Failure { error, .. }) => {
+                (error.status, Some(error.code.as_str()), error.request_id.as_deref())
+            }
         };
         let elapsed_ms = started.elapsed().as_millis();
         let Call { method, path, .. } = call;
@@ -239,15 +218,10 @@ impl Transport {
     }
 
     async fn round_trip(&self, call: &Call, timeout: Duration) -> Result<Answer, Failure> {
-        let mut request = self
-            .client
-            .request(call.method.clone(), &call.url)
-            .timeout(timeout);
+        let mut request = self.client.request(call.method.clone(), &call.url).timeout(timeout);
         if let Some(body) = &call.body {
             let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-            request = request
-                .header(reqwest::header::CONTENT_TYPE, form)
-                .body(body.clone());
+            request = request.header(reqwest::header::CONTENT_TYPE, form).body(body.clone());
         } else if call.method == Method::POST {
             // Some servers answer 411 to a POST that does not say how long it is.
             request = request.body("");
@@ -272,10 +246,7 @@ impl StripeClient for Transport {
     async fn execute(&self, request: CustomizedStripeRequest) -> Result<Bytes, StripeError> {
         let (request, overrides) = request.into_pieces();
         let strategy = overrides.request_strategy;
-        let key = strategy
-            .as_ref()
-            .and_then(RequestStrategy::get_key)
-            .map(|key| key.as_str().to_owned());
+        let key = strategy.as_ref().and_then(RequestStrategy::get_key).map(|key| key.as_str().to_owned());
         let mut call = self.call(request, key);
         call.account = overrides.account_id.map(|id| id.as_str().to_owned());
         call.attempt_timeout = overrides.timeout.unwrap_or(call.attempt_timeout);

@@ -67,10 +67,7 @@ pub fn verify(
     if !secrets.iter().any(matches) {
         return Err(WebhookError::BadSignature);
     }
-    let at = signed_at
-        .parse()
-        .ok()
-        .and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let at = signed_at.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     let at = at.ok_or(WebhookError::Malformed)?;
     if now.duration_since(at).abs() > TOLERANCE {
         return Err(WebhookError::Stale);
@@ -90,22 +87,16 @@ fn read_header(header: &str) -> Option<(&str, Vec<Vec<u8>>)> {
             _ => {}
         }
     }
-    time.filter(|_| !signatures.is_empty())
-        .map(|time| (time, signatures))
+    time.filter(|_| !signatures.is_empty()).map(|time| (time, signatures))
 }
 
 fn matches_any(secret: &SecretString, signed_at: &str, signatures: &[Vec<u8>], payload: &[u8]) -> bool {
     let Ok(mac) = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()) else {
         return false;
     };
-    let mac = mac
-        .chain_update(signed_at.as_bytes())
-        .chain_update(b".")
-        .chain_update(payload);
+    let mac = mac.chain_update(signed_at.as_bytes()).chain_update(b".").chain_update(payload);
     // `verify_slice` takes the same time wherever the difference is.
-    signatures
-        .iter()
-        .any(|signature| mac.clone().verify_slice(signature).is_ok())
+    signatures.iter().any(|signature| mac.clone().verify_slice(signature).is_ok())
 }
 
 #[derive(Deserialize)]
@@ -127,9 +118,7 @@ fn read_event(payload: &[u8]) -> Option<Event> {
     let envelope: Envelope = serde_json::from_slice(payload).ok()?;
     let plain = |text: &str, more: char| {
         (1..=MAX_EXTERNAL_ID).contains(&text.len())
-            && text
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == more)
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == more)
     };
     if !plain(&envelope.id, '_') || !plain(&envelope.kind, '.') {
         return None;
@@ -144,11 +133,7 @@ fn read_event(payload: &[u8]) -> Option<Event> {
         let nested = object.pointer("/parent/subscription_details/subscription");
         reference(object.get("subscription")).or_else(|| reference(nested))
     };
-    let customer = if is("customer") {
-        own_id
-    } else {
-        reference(object.get("customer"))
-    };
+    let customer = if is("customer") { own_id } else { reference(object.get("customer")) };
     Some(Event {
         created: Timestamp::from_second(envelope.created).ok()?,
         livemode: envelope.livemode,
@@ -180,12 +165,7 @@ mod tests {
 
     fn check(secrets: &[&str], header: &str, payload: &str) -> Result<Event, WebhookError> {
         let secrets: Vec<SecretString> = secrets.iter().map(|s| SecretString::from(*s)).collect();
-        verify(
-            &secrets,
-            header,
-            payload.as_bytes(),
-            Timestamp::from_second(NOW).unwrap(),
-        )
+        verify(&secrets, header, payload.as_bytes(), Timestamp::from_second(NOW).unwrap())
     }
 
     fn event(object: &str) -> String {
@@ -203,15 +183,9 @@ mod tests {
         assert_eq!(event.id, "evt_1");
         assert_eq!(event.subscription, "sub_1".parse().ok());
         assert_eq!(event.customer, "cus_1".parse().ok());
-        assert_eq!(
-            check(&["whsec_other"], &header, &payload),
-            Err(WebhookError::BadSignature)
-        );
+        assert_eq!(check(&["whsec_other"], &header, &payload), Err(WebhookError::BadSignature));
         let changed = payload.replace("sub_1", "sub_2");
-        assert_eq!(
-            check(&["whsec_new"], &header, &changed),
-            Err(WebhookError::BadSignature)
-        );
+        assert_eq!(check(&["whsec_new"], &header, &changed), Err(WebhookError::BadSignature));
     }
 
     #[test]
@@ -249,14 +223,8 @@ mod tests {
                 r#"{"object":"invoice","id":"in_1","parent":{"subscription_details":{"subscription":"sub_9"}}}"#,
                 Some("sub_9"),
             ),
-            (
-                r#"{"object":"discount","id":"di_1","subscription":"sub_9"}"#,
-                Some("sub_9"),
-            ),
-            (
-                r#"{"object":"invoice","subscription":{"id":"sub_9"}}"#,
-                Some("sub_9"),
-            ),
+            (r#"{"object":"discount","id":"di_1","subscription":"sub_9"}"#, Some("sub_9")),
+            (r#"{"object":"invoice","subscription":{"id":"sub_9"}}"#, Some("sub_9")),
             (r#"{"object":"charge","id":"ch_1"}"#, None),
         ] {
             let payload = event(object);

@@ -92,7 +92,9 @@ fn seed(sandbox: &Sandbox) -> Result<(Vec<Subscriber>, String), Failure> {
     let team = sandbox.seed_price("Team", 58_800, "usd", "year")?;
     let free = sandbox.seed_price("Free add-ons", 0, "usd", "month")?;
     let mut subscribers = Vec::new();
-    for (email, price) in [("ada@example.com", &pro), ("grace@example.com", &pro), ("alan@example.com", &team)] {
+    for (email, price) in
+        [("ada@example.com", &pro), ("grace@example.com", &pro), ("alan@example.com", &team)]
+    {
         let customer = sandbox.seed_customer(email)?;
         let subscription = sandbox.seed_subscription(&customer, price)?;
         subscribers.push(Subscriber { customer: customer.parse()?, subscription: subscription.parse()? });

@@ -43,7 +43,8 @@ pub(crate) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
         }
         Command::List => {
             for key in keys::list(&store).await? {
-                let state = key.revoked_at.map_or_else(|| "in force".to_owned(), |at| format!("revoked {at}"));
+                let state =
+                    key.revoked_at.map_or_else(|| "in force".to_owned(), |at| format!("revoked {at}"));
                 say(&format!("{}  {:<8}  {}  {}", key.id, key.role.as_str(), state, key.name))?;
             }
         }

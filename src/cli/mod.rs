@@ -56,7 +56,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         say(counteroffer::http::json(&counteroffer::http::document()).trim_end())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let config = || -> Result<Config, Failure> { Ok(Config::load(arguments.config.as_deref(), std::env::vars())?) };
+    let config =
+        || -> Result<Config, Failure> { Ok(Config::load(arguments.config.as_deref(), std::env::vars())?) };
     match arguments.command {
         Command::Serve(options) => serve::run(config()?, options).await,
         Command::Demo(options) => demo::run(options).await,

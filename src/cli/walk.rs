@@ -56,7 +56,11 @@ impl Walk {
         let subscription = self.in_stripe(who)?;
         let discounts = subscription.pointer("/discounts").and_then(Value::as_array).map_or(0, Vec::len);
         say(&format!("{} discount on {}", discounts, who.subscription))?;
-        if discounts == 1 { Ok(()) } else { Err(format!("expected 1 discount in Stripe, found {discounts}").into()) }
+        if discounts == 1 {
+            Ok(())
+        } else {
+            Err(format!("expected 1 discount in Stripe, found {discounts}").into())
+        }
     }
 
     async fn leave(&self, who: &Subscriber) -> Result<(), Failure> {
@@ -105,7 +109,9 @@ impl Walk {
     }
 
     fn in_stripe(&self, who: &Subscriber) -> Result<Value, Failure> {
-        self.sandbox.object(who.subscription.as_str()).ok_or_else(|| "the sandbox lost the subscription".into())
+        self.sandbox
+            .object(who.subscription.as_str())
+            .ok_or_else(|| "the sandbox lost the subscription".into())
     }
 
     async fn call(
@@ -117,7 +123,8 @@ impl Walk {
         expected: u16,
     ) -> Result<Value, Failure> {
         say(&format!("\n> {method} {path}"))?;
-        let mut request = reqwest::Client::new().request(method, format!("{}{path}", self.base)).bearer_auth(token);
+        let mut request =
+            reqwest::Client::new().request(method, format!("{}{path}", self.base)).bearer_auth(token);
         if let Some(body) = body {
             say(&format!("> {body}"))?;
             request = request.json(&body);
@@ -129,7 +136,11 @@ impl Walk {
         for line in serde_json::to_string_pretty(&body)?.lines() {
             say(&format!("< {line}"))?;
         }
-        if status.as_u16() == expected { Ok(body) } else { Err(format!("expected {expected}, got {status}").into()) }
+        if status.as_u16() == expected {
+            Ok(body)
+        } else {
+            Err(format!("expected {expected}, got {status}").into())
+        }
     }
 }
 
@@ -140,7 +151,11 @@ fn text(document: &Value, pointer: &str) -> Result<String, Failure> {
 
 fn expect(document: &Value, pointer: &str, expected: &str) -> Result<(), Failure> {
     let found = text(document, pointer)?;
-    if found == expected { Ok(()) } else { Err(format!("expected {pointer} to be {expected}, got {found}").into()) }
+    if found == expected {
+        Ok(())
+    } else {
+        Err(format!("expected {pointer} to be {expected}, got {found}").into())
+    }
 }
 
 fn offer(session: &Value, wanted: &str) -> Result<String, Failure> {

@@ -15,19 +15,12 @@ struct Problems(Vec<KeyProblem>);
 impl Problems {
     fn unless(&mut self, good: bool, key: &str, detail: impl Into<String>) {
         if !good {
-            self.0.push(KeyProblem {
-                key: key.to_owned(),
-                detail: detail.into(),
-            });
+            self.0.push(KeyProblem { key: key.to_owned(), detail: detail.into() });
         }
     }
 
     fn range<T: PartialOrd + Display>(&mut self, key: &str, value: &T, allowed: RangeInclusive<T>) {
-        let detail = format!(
-            "{value} is not allowed; give {} to {}",
-            allowed.start(),
-            allowed.end()
-        );
+        let detail = format!("{value} is not allowed; give {} to {}", allowed.start(), allowed.end());
         self.unless(allowed.contains(value), key, detail);
     }
 }
@@ -40,36 +33,16 @@ impl Config {
         self.check_outside(&mut problems);
         self.check_auth(&mut problems);
         self.check_work(&mut problems);
-        if problems.0.is_empty() {
-            Ok(())
-        } else {
-            Err(ConfigError(problems.0))
-        }
+        if problems.0.is_empty() { Ok(()) } else { Err(ConfigError(problems.0)) }
     }
 
     fn check_server(&self, problems: &mut Problems) {
         let server = &self.server;
         problems.range("server.workers", &server.workers, 0..=256);
-        problems.range(
-            "server.body_limit_bytes",
-            &server.body_limit_bytes,
-            1024..=16_777_216,
-        );
-        problems.range(
-            "server.body_timeout_seconds",
-            &server.body_timeout_seconds,
-            1..=300,
-        );
-        problems.range(
-            "server.request_timeout_seconds",
-            &server.request_timeout_seconds,
-            1..=300,
-        );
-        problems.range(
-            "server.shutdown_grace_seconds",
-            &server.shutdown_grace_seconds,
-            0..=300,
-        );
+        problems.range("server.body_limit_bytes", &server.body_limit_bytes, 1024..=16_777_216);
+        problems.range("server.body_timeout_seconds", &server.body_timeout_seconds, 1..=300);
+        problems.range("server.request_timeout_seconds", &server.request_timeout_seconds, 1..=300);
+        problems.range("server.shutdown_grace_seconds", &server.shutdown_grace_seconds, 0..=300);
         problems.unless(
             is_web(&server.public_url),
             "server.public_url",
@@ -90,9 +63,7 @@ impl Config {
 
     fn check_outside(&self, problems: &mut Problems) {
         let url = self.database.url.expose_secret();
-        let known = ["sqlite:", "postgres://", "postgresql://"]
-            .iter()
-            .any(|scheme| url.starts_with(scheme));
+        let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
         problems.unless(known, "database.url", "give `sqlite:PATH` or `postgres://…`");
         problems.range("database.writers", &self.database.writers, 1..=16);
         problems.range("database.readers", &self.database.readers, 1..=128);
@@ -102,11 +73,7 @@ impl Config {
             "stripe.api_base",
             "give an http:// or https:// address",
         );
-        problems.range(
-            "stripe.attempt_timeout_ms",
-            &self.stripe.attempt_timeout_ms,
-            100..=60_000,
-        );
+        problems.range("stripe.attempt_timeout_ms", &self.stripe.attempt_timeout_ms, 100..=60_000);
         problems.range("stripe.deadline_ms", &self.stripe.deadline_ms, 100..=300_000);
     }
 
@@ -118,25 +85,11 @@ impl Config {
             "auth.algorithms",
             "give at least one of HS256, ES256, EdDSA, RS256",
         );
-        problems.range(
-            "auth.max_token_age_seconds",
-            &auth.max_token_age_seconds,
-            60..=900,
-        );
+        problems.range("auth.max_token_age_seconds", &auth.max_token_age_seconds, 60..=900);
         problems.range("auth.leeway_seconds", &auth.leeway_seconds, 0..=60);
-        let long = auth
-            .hs256_secret
-            .as_ref()
-            .is_none_or(|secret| secret.expose_secret().len() >= MIN_SECRET);
-        problems.unless(
-            long,
-            "auth.hs256_secret",
-            format!("is too short; give at least {MIN_SECRET} bytes"),
-        );
-        let asymmetric = auth
-            .algorithms
-            .iter()
-            .any(|algorithm| *algorithm != TokenAlgorithm::HS256);
+        let long = auth.hs256_secret.as_ref().is_none_or(|secret| secret.expose_secret().len() >= MIN_SECRET);
+        problems.unless(long, "auth.hs256_secret", format!("is too short; give at least {MIN_SECRET} bytes"));
+        let asymmetric = auth.algorithms.iter().any(|algorithm| *algorithm != TokenAlgorithm::HS256);
         let detail =
             "is needed for ES256, EdDSA and RS256; name a file, or leave them out of auth.algorithms";
         problems.unless(!asymmetric || auth.jwks_file.is_some(), "auth.jwks_file", detail);
@@ -150,11 +103,7 @@ impl Config {
             0..=86_400,
         );
         problems.range("sessions.snapshot_deadline_ms", &self.sessions.snapshot_deadline_ms, 50..=10_000);
-        problems.range(
-            "sessions.accept_deadline_ms",
-            &self.sessions.accept_deadline_ms,
-            0..=10_000,
-        );
+        problems.range("sessions.accept_deadline_ms", &self.sessions.accept_deadline_ms, 0..=10_000);
         problems.range("rate_limit.per_second", &self.rate_limit.per_second, 1..=100_000);
         problems.range("rate_limit.burst", &self.rate_limit.burst, 1..=100_000);
         problems.range("worker.poll_ms", &self.worker.poll_ms, 10..=60_000);
@@ -174,9 +123,7 @@ fn is_web(url: &url::Url) -> bool {
 }
 
 fn is_network(text: &str) -> bool {
-    let (address, bits) = text
-        .split_once('/')
-        .map_or((text, None), |(address, bits)| (address, Some(bits)));
+    let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
     let Ok(address) = address.parse::<std::net::IpAddr>() else {
         return false;
     };

@@ -28,9 +28,7 @@ pub(super) fn read<T: DeserializeOwned>(
 ) -> Result<T, ConfigError> {
     let environment: Vec<_> = environment.into_iter().collect();
     let named = environment.iter().find(|(name, _)| name == FILE_VARIABLE);
-    let file = file
-        .map(Path::to_path_buf)
-        .or_else(|| named.map(|(_, path)| path.into()));
+    let file = file.map(Path::to_path_buf).or_else(|| named.map(|(_, path)| path.into()));
 
     let default = parse(DEFAULT, "default.toml")?;
     let known = leaves(&default);
@@ -43,14 +41,9 @@ pub(super) fn read<T: DeserializeOwned>(
         builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
     }
     for (key, value) in overrides(&environment, &known)? {
-        builder = builder
-            .set_override(key.as_str(), value)
-            .map_err(|error| describe(&error))?;
+        builder = builder.set_override(key.as_str(), value).map_err(|error| describe(&error))?;
     }
-    builder
-        .build()
-        .and_then(config::Config::try_deserialize)
-        .map_err(|error| describe(&error))
+    builder.build().and_then(config::Config::try_deserialize).map_err(|error| describe(&error))
 }
 
 /// The leaves of a document: every key with its value.
@@ -61,11 +54,7 @@ pub(super) fn leaves(value: &Value) -> Vec<(String, Value)> {
             return;
         };
         for (name, inner) in table {
-            let key = if prefix.is_empty() {
-                name.clone()
-            } else {
-                format!("{prefix}.{name}")
-            };
+            let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
             walk(&key, inner, into);
         }
     }
@@ -90,16 +79,9 @@ fn refuse_unknown(file: &Value, known: &[(String, Value)]) -> Result<(), ConfigE
         .filter(|(key, _)| !known.iter().any(|(name, _)| name == key))
         // An empty section says nothing wrong.
         .filter(|(key, value)| !(key.is_empty() && matches!(value.kind, ValueKind::Nil)))
-        .map(|(key, _)| KeyProblem {
-            detail: unknown(&key, known),
-            key,
-        })
+        .map(|(key, _)| KeyProblem { detail: unknown(&key, known), key })
         .collect();
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(ConfigError(problems))
-    }
+    if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
 }
 
 fn unknown(key: &str, known: &[(String, Value)]) -> String {
@@ -110,10 +92,7 @@ fn unknown(key: &str, known: &[(String, Value)]) -> String {
         .filter(|name| name.split('.').next() == Some(section))
         .collect();
     if inside.is_empty() {
-        let mut sections: Vec<_> = known
-            .iter()
-            .filter_map(|(name, _)| name.split('.').next())
-            .collect();
+        let mut sections: Vec<_> = known.iter().filter_map(|(name, _)| name.split('.').next()).collect();
         sections.dedup();
         format!("there is no such section; there are: {}", sections.join(", "))
     } else {
@@ -140,42 +119,27 @@ fn overrides(
             },
         };
         match known.iter().find(|(candidate, _)| *candidate == key) {
-            None => problems.push(KeyProblem {
-                key: name.clone(),
-                detail: unknown(&key, known),
-            }),
+            None => problems.push(KeyProblem { key: name.clone(), detail: unknown(&key, known) }),
             Some((_, default)) => match typed(text, &default.kind) {
                 // The name that our own documentation gives wins over the one shared with other programs.
                 Ok(value) if name.starts_with(PREFIX) => set.push((key, value)),
                 Ok(value) => set.insert(0, (key, value)),
                 Err(expected) => {
-                    problems.push(KeyProblem {
-                        key: name.clone(),
-                        detail: format!("must be {expected}"),
-                    });
+                    problems.push(KeyProblem { key: name.clone(), detail: format!("must be {expected}") });
                 }
             },
         }
     }
-    if problems.is_empty() {
-        Ok(set)
-    } else {
-        Err(ConfigError(problems))
-    }
+    if problems.is_empty() { Ok(set) } else { Err(ConfigError(problems)) }
 }
 
 fn typed(text: &str, like: &ValueKind) -> Result<ValueKind, &'static str> {
     match like {
-        ValueKind::Boolean(_) => text
-            .parse()
-            .map(ValueKind::Boolean)
-            .map_err(|_| "`true` or `false`"),
+        ValueKind::Boolean(_) => text.parse().map(ValueKind::Boolean).map_err(|_| "`true` or `false`"),
         ValueKind::I64(_) => text.parse().map(ValueKind::I64).map_err(|_| "a whole number"),
         ValueKind::Array(_) => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-            Ok(ValueKind::Array(
-                items.map(|item| Value::new(None, item)).collect(),
-            ))
+            Ok(ValueKind::Array(items.map(|item| Value::new(None, item)).collect()))
         }
         _ => Ok(ValueKind::String(text.to_owned())),
     }
@@ -184,11 +148,7 @@ fn typed(text: &str, like: &ValueKind) -> Result<ValueKind, &'static str> {
 /// The error of the `config` crate, in the words of the reference and without the value, which may be a secret.
 fn describe(error: &SourceError) -> ConfigError {
     match error {
-        SourceError::Type {
-            expected,
-            key: Some(key),
-            ..
-        } => about(key, &format!("must be {expected}")),
+        SourceError::Type { expected, key: Some(key), .. } => about(key, &format!("must be {expected}")),
         SourceError::At { key: Some(key), .. } => about(key, "is not allowed"),
         SourceError::NotFound(key) => about(key, "is missing"),
         other => ConfigError::one("configuration", other.to_string()),

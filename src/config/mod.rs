@@ -76,10 +76,7 @@ pub struct ConfigError(Vec<KeyProblem>);
 
 impl ConfigError {
     pub(crate) fn one(key: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self(vec![KeyProblem {
-            key: key.into(),
-            detail: detail.into(),
-        }])
+        Self(vec![KeyProblem { key: key.into(), detail: detail.into() }])
     }
 
     /// Every problem found.

@@ -33,10 +33,8 @@ pub fn reference() -> Vec<Reference> {
             doc.clear();
         } else if let Some((name, default)) = line.split_once('=') {
             let key = format!("{section}.{}", name.trim());
-            let aliases = ALIASES
-                .iter()
-                .filter(|(_, target)| *target == key)
-                .map(|(alias, _)| (*alias).to_owned());
+            let aliases =
+                ALIASES.iter().filter(|(_, target)| *target == key).map(|(alias, _)| (*alias).to_owned());
             let variables = std::iter::once(variable(&key)).chain(aliases).collect();
             found.push(Reference {
                 key,
@@ -57,13 +55,8 @@ pub fn reference_markdown() -> String {
     let mut table = String::from("| key | environment | default | meaning |\n| --- | --- | --- | --- |\n");
     for entry in reference() {
         let variables: Vec<_> = entry.variables.iter().map(|name| format!("`{name}`")).collect();
-        let row = format!(
-            "| `{}` | {} | `{}` | {} |\n",
-            entry.key,
-            variables.join(", "),
-            entry.default,
-            entry.doc
-        );
+        let row =
+            format!("| `{}` | {} | `{}` | {} |\n", entry.key, variables.join(", "), entry.default, entry.doc);
         table.push_str(&row);
     }
     table

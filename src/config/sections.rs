@@ -182,9 +182,5 @@ impl Server {
 
 fn unless_empty<'de, D: Deserializer<'de>, T: From<String>>(deserializer: D) -> Result<Option<T>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    Ok(if text.is_empty() {
-        None
-    } else {
-        Some(T::from(text))
-    })
+    Ok(if text.is_empty() { None } else { Some(T::from(text)) })
 }

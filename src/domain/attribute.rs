@@ -30,25 +30,11 @@ const fn stripe(
     unit: &'static str,
     doc: &'static str,
 ) -> Attribute {
-    Attribute {
-        name,
-        attribute_type,
-        unit,
-        source: Source::Stripe,
-        doc,
-        values: &[],
-    }
+    Attribute { name, attribute_type, unit, source: Source::Stripe, doc, values: &[] }
 }
 
 const fn word(name: &'static str, values: &'static [&'static str], doc: &'static str) -> Attribute {
-    Attribute {
-        name,
-        attribute_type: Text,
-        unit: "",
-        source: Source::Stripe,
-        doc,
-        values,
-    }
+    Attribute { name, attribute_type: Text, unit: "", source: Source::Stripe, doc, values }
 }
 
 const fn history(
@@ -57,123 +43,44 @@ const fn history(
     unit: &'static str,
     doc: &'static str,
 ) -> Attribute {
-    Attribute {
-        name,
-        attribute_type,
-        unit,
-        source: Source::History,
-        doc,
-        values: &[],
-    }
+    Attribute { name, attribute_type, unit, source: Source::History, doc, values: &[] }
 }
 
-const STATUSES: &[&str] = &[
-    "incomplete",
-    "incomplete_expired",
-    "trialing",
-    "active",
-    "past_due",
-    "canceled",
-    "unpaid",
-    "paused",
-];
+const STATUSES: &[&str] =
+    &["incomplete", "incomplete_expired", "trialing", "active", "past_due", "canceled", "unpaid", "paused"];
 const INTERVALS: &[&str] = &["day", "week", "month", "year"];
 
 /// Every attribute that is not the app's own.
 pub const CATALOGUE: &[Attribute] = &[
-    word(
-        "subscription.status",
-        STATUSES,
-        "Stripe's status of the subscription",
-    ),
-    stripe(
-        "subscription.created",
-        Instant,
-        "",
-        "when the subscription was created",
-    ),
-    stripe(
-        "subscription.tenure_days",
-        Number,
-        "days",
-        "whole days since the subscription was created",
-    ),
-    stripe(
-        "subscription.past_due",
-        Boolean,
-        "",
-        "whether payments are overdue (status past_due or unpaid)",
-    ),
-    stripe(
-        "subscription.trialing",
-        Boolean,
-        "",
-        "whether it is in a trial that has not run out",
-    ),
-    stripe(
-        "subscription.trial_end",
-        Instant,
-        "",
-        "when the trial ends or ended; missing without one",
-    ),
+    word("subscription.status", STATUSES, "Stripe's status of the subscription"),
+    stripe("subscription.created", Instant, "", "when the subscription was created"),
+    stripe("subscription.tenure_days", Number, "days", "whole days since the subscription was created"),
+    stripe("subscription.past_due", Boolean, "", "whether payments are overdue (status past_due or unpaid)"),
+    stripe("subscription.trialing", Boolean, "", "whether it is in a trial that has not run out"),
+    stripe("subscription.trial_end", Instant, "", "when the trial ends or ended; missing without one"),
     stripe(
         "subscription.trial_days_left",
         Number,
         "days",
         "days left in the running trial, begun days counted; missing outside one",
     ),
-    stripe(
-        "subscription.current_period_end",
-        Instant,
-        "",
-        "when the next invoice falls due",
-    ),
+    stripe("subscription.current_period_end", Instant, "", "when the next invoice falls due"),
     stripe("subscription.currency", Text, "", "ISO 4217 code in lower case"),
-    stripe(
-        "subscription.mrr",
-        Number,
-        "minor units per month",
-        "monthly recurring revenue before discounts",
-    ),
+    stripe("subscription.mrr", Number, "minor units per month", "monthly recurring revenue before discounts"),
     stripe("subscription.quantity", Number, "", "quantity of the plan's item"),
-    stripe(
-        "subscription.cancel_scheduled",
-        Boolean,
-        "",
-        "whether an end is scheduled already",
-    ),
-    stripe(
-        "subscription.collection_paused",
-        Boolean,
-        "",
-        "whether collection is paused",
-    ),
+    stripe("subscription.cancel_scheduled", Boolean, "", "whether an end is scheduled already"),
+    stripe("subscription.collection_paused", Boolean, "", "whether collection is paused"),
     stripe(
         "subscription.discounted",
         Boolean,
         "",
         "whether a discount of the subscription or its customer is in force",
     ),
-    stripe(
-        "subscription.livemode",
-        Boolean,
-        "",
-        "whether it is in Stripe's live mode",
-    ),
-    stripe(
-        "subscription.country",
-        Text,
-        "",
-        "the customer's country, ISO 3166-1 alpha-2 in upper case",
-    ),
+    stripe("subscription.livemode", Boolean, "", "whether it is in Stripe's live mode"),
+    stripe("subscription.country", Text, "", "the customer's country, ISO 3166-1 alpha-2 in upper case"),
     stripe("plan.price", Text, "", "Stripe's id of the plan's price"),
     stripe("plan.product", Text, "", "Stripe's id of the plan's product"),
-    stripe(
-        "plan.name",
-        Text,
-        "",
-        "the plan's name; missing when Stripe has none",
-    ),
+    stripe("plan.name", Text, "", "the plan's name; missing when Stripe has none"),
     stripe(
         "plan.amount",
         Number,
@@ -181,54 +88,19 @@ pub const CATALOGUE: &[Attribute] = &[
         "unit amount of the plan's price; missing for tiered prices",
     ),
     word("plan.interval", INTERVALS, "the unit in which the plan is billed"),
-    stripe(
-        "plan.interval_count",
-        Number,
-        "intervals",
-        "how many intervals lie between two bills",
-    ),
-    history(
-        "history.sessions",
-        Number,
-        "",
-        "earlier sessions of this customer",
-    ),
-    history(
-        "history.saves",
-        Number,
-        "",
-        "earlier sessions that ended with a save",
-    ),
-    history(
-        "history.last_save_at",
-        Instant,
-        "",
-        "when the last save was; missing without one",
-    ),
+    stripe("plan.interval_count", Number, "intervals", "how many intervals lie between two bills"),
+    history("history.sessions", Number, "", "earlier sessions of this customer"),
+    history("history.saves", Number, "", "earlier sessions that ended with a save"),
+    history("history.last_save_at", Instant, "", "when the last save was; missing without one"),
     history(
         "history.days_since_last_save",
         Number,
         "days",
         "whole days since the last save; missing without one",
     ),
-    history(
-        "history.offers_accepted",
-        Number,
-        "",
-        "offers accepted, the most recent 100 counted",
-    ),
-    history(
-        "history.offers_declined",
-        Number,
-        "",
-        "offers declined, the most recent 100 counted",
-    ),
-    history(
-        "history.discounts_accepted",
-        Number,
-        "",
-        "discounts accepted, among the most recent 100 offers",
-    ),
+    history("history.offers_accepted", Number, "", "offers accepted, the most recent 100 counted"),
+    history("history.offers_declined", Number, "", "offers declined, the most recent 100 counted"),
+    history("history.discounts_accepted", Number, "", "discounts accepted, among the most recent 100 offers"),
 ];
 
 /// What the names of the app's own attributes begin with.
@@ -260,11 +132,7 @@ pub fn is_customer_name(name: &str) -> bool {
 /// `name` with the prefix `customer.`, whether it was written with or without.
 #[must_use]
 pub fn qualified(name: &str) -> String {
-    if name.starts_with(CUSTOMER_PREFIX) {
-        name.to_owned()
-    } else {
-        format!("{CUSTOMER_PREFIX}{name}")
-    }
+    if name.starts_with(CUSTOMER_PREFIX) { name.to_owned() } else { format!("{CUSTOMER_PREFIX}{name}") }
 }
 
 /// A set of attribute types.
@@ -303,11 +171,7 @@ impl TypeSet {
 impl std::fmt::Display for TypeSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let all = [Text, Number, Boolean, Instant, AttributeType::TextList];
-        let words: Vec<_> = all
-            .into_iter()
-            .filter(|kind| self.has(*kind))
-            .map(type_word)
-            .collect();
+        let words: Vec<_> = all.into_iter().filter(|kind| self.has(*kind)).map(type_word).collect();
         f.write_str(&words.join(" or "))
     }
 }
@@ -341,11 +205,7 @@ mod tests {
     #[test]
     fn names_in_the_catalogue_are_unique_and_none_is_the_apps_own() {
         for (at, one) in CATALOGUE.iter().enumerate() {
-            assert!(
-                CATALOGUE[at + 1..].iter().all(|other| other.name != one.name),
-                "{}",
-                one.name
-            );
+            assert!(CATALOGUE[at + 1..].iter().all(|other| other.name != one.name), "{}", one.name);
             assert!(!one.name.starts_with(CUSTOMER_PREFIX));
         }
     }
@@ -355,14 +215,7 @@ mod tests {
         for good in ["customer.industry", "customer.a.b_1"] {
             assert!(is_customer_name(good), "{good}");
         }
-        for bad in [
-            "customer.",
-            "customer.A",
-            "plan.x",
-            "customer..",
-            "customer.a b",
-            "customer.a.",
-        ] {
+        for bad in ["customer.", "customer.A", "plan.x", "customer..", "customer.a b", "customer.a."] {
             assert!(!is_customer_name(bad), "{bad}");
         }
     }

@@ -85,12 +85,7 @@ impl Variables {
         let preview = preview(terms, subscription, now);
         let item = subscription.main_item();
         let amount = item.and_then(|item| item.unit_amount);
-        let amount = amount.map(|amount| {
-            money_text(Money {
-                amount,
-                currency: subscription.currency,
-            })
-        });
+        let amount = amount.map(|amount| money_text(Money { amount, currency: subscription.currency }));
         let (percent_off, amount_off) = match terms {
             Terms::Discount(discount) => match discount.value {
                 DiscountValue::Percent(percent) => (Some(percent.to_string()), None),
@@ -135,10 +130,7 @@ pub fn render(
             .unwrap_or_else(|| default.to_owned())
     };
     Copy {
-        headline: fill(
-            template.and_then(|copy| copy.headline.as_ref()),
-            defaults.headline,
-        ),
+        headline: fill(template.and_then(|copy| copy.headline.as_ref()), defaults.headline),
         body: fill(template.and_then(|copy| copy.body.as_ref()), defaults.body),
         accept: fill(template.and_then(|copy| copy.accept.as_ref()), defaults.accept),
         decline: fill(template.and_then(|copy| copy.decline.as_ref()), defaults.decline),
@@ -166,10 +158,7 @@ pub(super) fn check(template: &str, terms: &Terms) -> Vec<(&'static str, String)
         Ok(parsed) => parsed,
         Err(error) => {
             let detail = error.detail().unwrap_or("cannot be read").to_owned();
-            return vec![(
-                "invalid_template",
-                format!("the template cannot be read: {detail}"),
-            )];
+            return vec![("invalid_template", format!("the template cannot be read: {detail}"))];
         }
     };
     let known = known_variables(terms);
@@ -218,23 +207,14 @@ fn beyond_plain(template: &str) -> Option<String> {
         };
         let end = if tag.starts_with("{{") { "}}" } else { "%}" };
         let code = inside.split(end).next().unwrap_or(inside);
-        if let Some(found) = code
-            .chars()
-            .find(|c| !(c.is_alphanumeric() || c.is_whitespace() || matches!(c, '.' | '_' | '-')))
+        if let Some(found) =
+            code.chars().find(|c| !(c.is_alphanumeric() || c.is_whitespace() || matches!(c, '.' | '_' | '-')))
         {
-            return Some(format!(
-                "`{found}` is not taken inside a tag; use variables and `if` alone"
-            ));
+            return Some(format!("`{found}` is not taken inside a tag; use variables and `if` alone"));
         }
-        let word = code
-            .trim_matches(['-', ' '])
-            .split_whitespace()
-            .next()
-            .unwrap_or_default();
+        let word = code.trim_matches(['-', ' ']).split_whitespace().next().unwrap_or_default();
         if tag.starts_with("{%") && !matches!(word, "if" | "elif" | "else" | "endif") {
-            return Some(format!(
-                "`{word}` is not taken; use `if`, `elif`, `else` and `endif` alone"
-            ));
+            return Some(format!("`{word}` is not taken; use `if`, `elif`, `else` and `endif` alone"));
         }
         rest = inside;
     }
@@ -265,12 +245,7 @@ fn defaults(offer_type: OfferType) -> Defaults {
         OfferType::Redirect => ("See what else there is", "Have a look"),
         OfferType::Custom => ("Before you go", "Accept"),
     };
-    Defaults {
-        headline,
-        body: "",
-        accept,
-        decline: "No, thanks",
-    }
+    Defaults { headline, body: "", accept, decline: "No, thanks" }
 }
 
 /// An amount in words: `49.00 USD`, `500 JPY`.
@@ -305,10 +280,7 @@ mod tests {
     }
 
     fn copies(locale: &str, headline: &str) -> BTreeMap<String, CopyTemplate> {
-        let copy = CopyTemplate {
-            headline: Some(headline.to_owned()),
-            ..CopyTemplate::default()
-        };
+        let copy = CopyTemplate { headline: Some(headline.to_owned()), ..CopyTemplate::default() };
         BTreeMap::from([(locale.to_owned(), copy)])
     }
 
@@ -327,19 +299,13 @@ mod tests {
             "12.5 % off until 4 June 2027"
         );
         assert_eq!(
-            headline(
-                &discount,
-                "{{plan.name}}: {{plan.amount}}, {{ current_period_end }}"
-            ),
+            headline(&discount, "{{plan.name}}: {{plan.amount}}, {{ current_period_end }}"),
             "Pro: 49.00 USD, 18 March 2027"
         );
         let pause = terms(
             serde_json::json!({"type": "pause", "terms": {"choices": [{"interval": "month", "count": 1}]}}),
         );
-        assert_eq!(
-            headline(&pause, "Back on {{ resumes_at }}"),
-            "Back on 4 April 2027"
-        );
+        assert_eq!(headline(&pause, "Back on {{ resumes_at }}"), "Back on 4 April 2027");
         let trial = terms(serde_json::json!({"type": "trial_extension", "terms": {"days": 14}}));
         assert_eq!(headline(&trial, "{{ trial_end }}"), "1 April 2027");
     }
@@ -354,9 +320,8 @@ mod tests {
 
     #[test]
     fn a_language_falls_back() {
-        let texts: BTreeMap<String, i32> = [("de", 1), ("en", 2), ("pt-BR", 3)]
-            .map(|(l, n)| (l.to_owned(), n))
-            .into();
+        let texts: BTreeMap<String, i32> =
+            [("de", 1), ("en", 2), ("pt-BR", 3)].map(|(l, n)| (l.to_owned(), n)).into();
         for (locale, expected) in [("de-AT", 1), ("pt-BR", 3), ("pt", 2), ("ja", 2), ("", 2)] {
             assert_eq!(localized(&texts, locale), Some(&expected), "{locale}");
         }
@@ -366,18 +331,10 @@ mod tests {
 
     #[test]
     fn amounts_have_the_digits_of_their_currency() {
-        for (amount, currency, text) in [
-            (4900, "usd", "49.00 USD"),
-            (500, "jpy", "500 JPY"),
-            (1234, "kwd", "1.234 KWD"),
-        ] {
-            assert_eq!(
-                money_text(Money {
-                    amount,
-                    currency: currency.parse().unwrap()
-                }),
-                text
-            );
+        for (amount, currency, text) in
+            [(4900, "usd", "49.00 USD"), (500, "jpy", "500 JPY"), (1234, "kwd", "1.234 KWD")]
+        {
+            assert_eq!(money_text(Money { amount, currency: currency.parse().unwrap() }), text);
         }
     }
 }

@@ -24,25 +24,12 @@ pub fn cost(terms: &Terms, subscription: &Subscription, choice: Option<Choice>, 
         Terms::Pause(pause) if pause.behavior == PauseBehavior::KeepAsDraft => 0,
         Terms::Pause(pause) => {
             let chosen = choice.and_then(|index| pause.choices.get(usize::from(index)));
-            let dearest = || {
-                pause
-                    .choices
-                    .iter()
-                    .map(|length| revenue(*length, subscription))
-                    .max()
-            };
-            chosen
-                .map(|length| revenue(*length, subscription))
-                .or_else(dearest)
-                .unwrap_or(0)
+            let dearest = || pause.choices.iter().map(|length| revenue(*length, subscription)).max();
+            chosen.map(|length| revenue(*length, subscription)).or_else(dearest).unwrap_or(0)
         }
-        Terms::TrialExtension(extension) => revenue(
-            Span {
-                interval: Interval::Day,
-                count: extension.days,
-            },
-            subscription,
-        ),
+        Terms::TrialExtension(extension) => {
+            revenue(Span { interval: Interval::Day, count: extension.days }, subscription)
+        }
         Terms::FreeFeatures(_) | Terms::Contact(_) | Terms::Redirect(_) | Terms::Custom(_) => 0,
     }
 }
@@ -54,9 +41,7 @@ pub fn monthly_discount(terms: DiscountTerms, subscription: &Subscription) -> i6
     match terms.value {
         DiscountValue::Percent(percent) => percent.of(mrr),
         DiscountValue::Amount(off) => {
-            let per_month = subscription
-                .main_item()
-                .map_or(Decimal::ONE, |item| months(item.every));
+            let per_month = subscription.main_item().map_or(Decimal::ONE, |item| months(item.every));
             rounded(Decimal::from(off.amount) / per_month.max(Decimal::new(1, 2))).min(mrr)
         }
     }
@@ -66,18 +51,11 @@ fn discounted(terms: DiscountTerms, subscription: &Subscription, now: Timestamp)
     let until = match terms.duration {
         DiscountDuration::Once => None,
         DiscountDuration::Repeating { .. } => discount_end(terms.duration, now),
-        DiscountDuration::Forever => Some(
-            Span {
-                interval: Interval::Month,
-                count: FOREVER_MONTHS,
-            }
-            .after(now),
-        ),
+        DiscountDuration::Forever => {
+            Some(Span { interval: Interval::Month, count: FOREVER_MONTHS }.after(now))
+        }
     };
-    let licensed = subscription
-        .items
-        .iter()
-        .filter(|item| item.usage == Usage::Licensed);
+    let licensed = subscription.items.iter().filter(|item| item.usage == Usage::Licensed);
     let billed = licensed.map(|item| (amount(item), invoices(item, until, terms.duration)));
     let (mut total, mut most_invoices) = (0_i64, 0_i64);
     for (amount, invoices) in billed {
@@ -101,21 +79,13 @@ fn invoices(item: &Item, until: Option<Timestamp>, duration: DiscountDuration) -
     let mut count = 0;
     while due < until && count < MAX_INVOICES {
         count += 1;
-        let next = Span {
-            interval: item.every.interval,
-            count: item.every.count.max(1),
-        }
-        .after(due);
+        let next = Span { interval: item.every.interval, count: item.every.count.max(1) }.after(due);
         if next <= due {
             break;
         }
         due = next;
     }
-    if duration == DiscountDuration::Forever {
-        count.max(1)
-    } else {
-        count
-    }
+    if duration == DiscountDuration::Forever { count.max(1) } else { count }
 }
 
 /// The recurring revenue of a stretch of time.
@@ -144,12 +114,7 @@ mod tests {
     use crate::domain::sample::{now, subscription};
 
     fn cost_of(json: serde_json::Value, subscription: &Subscription, choice: Option<Choice>) -> i64 {
-        cost(
-            &serde_json::from_value(json).unwrap(),
-            subscription,
-            choice,
-            now(),
-        )
+        cost(&serde_json::from_value(json).unwrap(), subscription, choice, now())
     }
 
     fn discount(terms: serde_json::Value) -> serde_json::Value {
@@ -164,42 +129,22 @@ mod tests {
             item.every.interval = Interval::Year;
         }
         for (terms, of_monthly, of_yearly) in [
-            (
-                serde_json::json!({"percent_off": 50, "duration": "once"}),
-                4_900,
-                4_900,
-            ),
+            (serde_json::json!({"percent_off": 50, "duration": "once"}), 4_900, 4_900),
             (
                 serde_json::json!({"percent_off": 50, "duration": "repeating", "duration_in_months": 3}),
                 14_700,
                 4_900,
             ),
-            (
-                serde_json::json!({"percent_off": 50, "duration": "forever"}),
-                58_800,
-                4_900,
-            ),
+            (serde_json::json!({"percent_off": 50, "duration": "forever"}), 58_800, 4_900),
             (
                 serde_json::json!({"amount_off": 1000, "currency": "usd", "duration": "repeating", "duration_in_months": 2}),
                 2_000,
                 1_000,
             ),
-            (
-                serde_json::json!({"amount_off": 99_999, "currency": "usd", "duration": "once"}),
-                9_800,
-                9_800,
-            ),
+            (serde_json::json!({"amount_off": 99_999, "currency": "usd", "duration": "once"}), 9_800, 9_800),
         ] {
-            assert_eq!(
-                cost_of(discount(terms.clone()), &monthly, None),
-                of_monthly,
-                "{terms}"
-            );
-            assert_eq!(
-                cost_of(discount(terms.clone()), &yearly, None),
-                of_yearly,
-                "{terms}"
-            );
+            assert_eq!(cost_of(discount(terms.clone()), &monthly, None), of_monthly, "{terms}");
+            assert_eq!(cost_of(discount(terms.clone()), &yearly, None), of_yearly, "{terms}");
         }
     }
 

@@ -108,11 +108,7 @@ pub fn check(terms: &Terms, subscription: &Subscription, now: Timestamp) -> Resu
         Terms::FreeFeatures(features) => {
             changeable(subscription)?;
             let attached = subscription.items.iter().any(|item| item.price == features.price);
-            if attached {
-                Err(Ineligible::AlreadyAttached)
-            } else {
-                Ok(())
-            }
+            if attached { Err(Ineligible::AlreadyAttached) } else { Ok(()) }
         }
     }
 }
@@ -165,17 +161,10 @@ fn can_pause(subscription: &Subscription) -> Result<(), Ineligible> {
 }
 
 fn can_extend(days: u16, subscription: &Subscription, now: Timestamp) -> Result<(), Ineligible> {
-    if matches!(
-        subscription.status,
-        SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid
-    ) {
+    if matches!(subscription.status, SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid) {
         return Err(Ineligible::PastDue);
     }
-    let latest = Span {
-        interval: Interval::Year,
-        count: 2,
-    }
-    .after(now);
+    let latest = Span { interval: Interval::Year, count: 2 }.after(now);
     if extended_trial_end(days, subscription, now) > latest {
         return Err(Ineligible::TrialTooLong);
     }

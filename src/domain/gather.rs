@@ -51,30 +51,19 @@ pub fn attribute_value(json: &Json) -> Result<Value, InvalidValue> {
         Json::String(_) => text(json).map(Value::Text),
         Json::Bool(flag) => Ok(Value::Boolean(*flag)),
         Json::Number(number) => {
-            let whole = number
-                .as_i64()
-                .map(Decimal::from)
-                .or_else(|| number.as_u64().map(Decimal::from));
+            let whole = number.as_i64().map(Decimal::from).or_else(|| number.as_u64().map(Decimal::from));
             let any = whole.or_else(|| number.as_f64().and_then(|double| Decimal::try_from(double).ok()));
             any.map(Value::Number).ok_or(InvalidValue::Number)
         }
         Json::Array(items) if items.len() > MAX_LIST_ITEMS => Err(InvalidValue::TooLong),
-        Json::Array(items) => items
-            .iter()
-            .map(text)
-            .collect::<Result<_, _>>()
-            .map(Value::TextList),
+        Json::Array(items) => items.iter().map(text).collect::<Result<_, _>>().map(Value::TextList),
         Json::Null | Json::Object(_) => Err(InvalidValue::Type),
     }
 }
 
 fn text(json: &Json) -> Result<String, InvalidValue> {
     let text = json.as_str().ok_or(InvalidValue::Type)?;
-    if text.chars().count() > MAX_TEXT_CHARS {
-        Err(InvalidValue::TooLong)
-    } else {
-        Ok(text.to_owned())
-    }
+    if text.chars().count() > MAX_TEXT_CHARS { Err(InvalidValue::TooLong) } else { Ok(text.to_owned()) }
 }
 
 /// All facts about a subscriber at `now`. `snapshot_at` is when Stripe last showed the subscription. What the token
@@ -116,62 +105,26 @@ fn subscription_facts(
     now: Timestamp,
     state: &mut impl FnMut(&str, Option<Value>),
 ) {
-    let overdue = matches!(
-        subscription.status,
-        SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid
-    );
+    let overdue = matches!(subscription.status, SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid);
     let discounted = !subscription.discounts.is_empty() || subscription.customer_discount.is_some();
     let trial_end = subscription.trial_end.filter(|_| subscription.is_trialing(now));
     let item = subscription.main_item();
     state("subscription.status", text_value(subscription.status.as_str()));
     state("subscription.created", Some(Value::Instant(subscription.created)));
-    state(
-        "subscription.tenure_days",
-        number(whole_days(subscription.created, now)),
-    );
+    state("subscription.tenure_days", number(whole_days(subscription.created, now)));
     state("subscription.past_due", Some(Value::Boolean(overdue)));
-    state(
-        "subscription.trialing",
-        Some(Value::Boolean(subscription.is_trialing(now))),
-    );
-    state(
-        "subscription.trial_end",
-        subscription.trial_end.map(Value::Instant),
-    );
-    state(
-        "subscription.trial_days_left",
-        trial_end.and_then(|end| number(begun_days(now, end))),
-    );
-    state(
-        "subscription.current_period_end",
-        subscription.current_period_end().map(Value::Instant),
-    );
-    state(
-        "subscription.currency",
-        text_value(subscription.currency.as_str()),
-    );
+    state("subscription.trialing", Some(Value::Boolean(subscription.is_trialing(now))));
+    state("subscription.trial_end", subscription.trial_end.map(Value::Instant));
+    state("subscription.trial_days_left", trial_end.and_then(|end| number(begun_days(now, end))));
+    state("subscription.current_period_end", subscription.current_period_end().map(Value::Instant));
+    state("subscription.currency", text_value(subscription.currency.as_str()));
     state("subscription.mrr", number(subscription.mrr().amount));
-    state(
-        "subscription.quantity",
-        item.and_then(|item| number(item.quantity)),
-    );
-    state(
-        "subscription.cancel_scheduled",
-        Some(Value::Boolean(subscription.is_canceling())),
-    );
-    state(
-        "subscription.collection_paused",
-        Some(Value::Boolean(subscription.pause_collection.is_some())),
-    );
+    state("subscription.quantity", item.and_then(|item| number(item.quantity)));
+    state("subscription.cancel_scheduled", Some(Value::Boolean(subscription.is_canceling())));
+    state("subscription.collection_paused", Some(Value::Boolean(subscription.pause_collection.is_some())));
     state("subscription.discounted", Some(Value::Boolean(discounted)));
-    state(
-        "subscription.livemode",
-        Some(Value::Boolean(subscription.livemode)),
-    );
-    state(
-        "subscription.country",
-        subscription.country.as_deref().and_then(text_value),
-    );
+    state("subscription.livemode", Some(Value::Boolean(subscription.livemode)));
+    state("subscription.country", subscription.country.as_deref().and_then(text_value));
 }
 
 fn plan_facts(subscription: &Subscription, state: &mut impl FnMut(&str, Option<Value>)) {
@@ -188,18 +141,11 @@ fn plan_facts(subscription: &Subscription, state: &mut impl FnMut(&str, Option<V
 
 fn history_facts(history: &History, now: Timestamp, state: &mut impl FnMut(&str, Option<Value>)) {
     let count = |len: usize| i64::try_from(len).ok().and_then(number);
-    let discounts = history
-        .accepted
-        .iter()
-        .filter(|(of, _, _)| *of == OfferType::Discount)
-        .count();
+    let discounts = history.accepted.iter().filter(|(of, _, _)| *of == OfferType::Discount).count();
     state("history.sessions", number(history.sessions));
     state("history.saves", number(history.saves));
     state("history.last_save_at", history.last_save_at.map(Value::Instant));
-    state(
-        "history.days_since_last_save",
-        history.last_save_at.and_then(|at| number(whole_days(at, now))),
-    );
+    state("history.days_since_last_save", history.last_save_at.and_then(|at| number(whole_days(at, now))));
     state("history.offers_accepted", count(history.accepted.len()));
     state("history.offers_declined", count(history.declined.len()));
     state("history.discounts_accepted", count(discounts));
@@ -238,16 +184,10 @@ mod tests {
         let mut subscription = subscription();
         subscription.status = SubscriptionStatus::Trialing;
         subscription.trial_end = "2027-03-06T18:00:00Z".parse().ok();
-        let history = History {
-            last_save_at: Some(now()),
-            ..History::default()
-        };
+        let history = History { last_save_at: Some(now()), ..History::default() };
         let facts = gather(&subscription, now(), None, None, &history, now());
         for (name, fact) in facts.iter() {
-            let entry = CATALOGUE
-                .iter()
-                .find(|entry| entry.name == name)
-                .unwrap_or_else(|| panic!("{name}"));
+            let entry = CATALOGUE.iter().find(|entry| entry.name == name).unwrap_or_else(|| panic!("{name}"));
             assert_eq!(
                 (fact.value.attribute_type(), fact.source),
                 (entry.attribute_type, entry.source),
@@ -255,28 +195,15 @@ mod tests {
             );
         }
         assert_eq!(facts.iter().count(), CATALOGUE.len());
-        assert_eq!(
-            value(&facts, "subscription.trial_days_left"),
-            Some(Value::Number(3.into()))
-        );
-        assert_eq!(
-            value(&facts, "subscription.tenure_days"),
-            Some(Value::Number(400.into()))
-        );
-        assert_eq!(
-            value(&facts, "subscription.mrr"),
-            Some(Value::Number(9_800.into()))
-        );
+        assert_eq!(value(&facts, "subscription.trial_days_left"), Some(Value::Number(3.into())));
+        assert_eq!(value(&facts, "subscription.tenure_days"), Some(Value::Number(400.into())));
+        assert_eq!(value(&facts, "subscription.mrr"), Some(Value::Number(9_800.into())));
     }
 
     #[test]
     fn what_is_not_known_is_not_stated() {
         let facts = gather(&subscription(), now(), None, None, &History::default(), now());
-        for name in [
-            "subscription.trial_days_left",
-            "history.days_since_last_save",
-            "customer.industry",
-        ] {
+        for name in ["subscription.trial_days_left", "history.days_since_last_save", "customer.industry"] {
             assert_eq!(facts.get(name), None);
         }
     }
@@ -288,28 +215,11 @@ mod tests {
             ("customer.seats".to_owned(), Value::Number(5.into())),
         ]);
         let token = BTreeMap::from([("customer.industry".to_owned(), Value::Text("travel".into()))]);
-        let given = |attributes| {
-            Some(Given {
-                attributes,
-                as_of: now(),
-            })
-        };
-        let facts = gather(
-            &subscription(),
-            now(),
-            given(&profile),
-            given(&token),
-            &History::default(),
-            now(),
-        );
-        assert_eq!(
-            value(&facts, "customer.industry"),
-            Some(Value::Text("travel".into()))
-        );
-        assert_eq!(
-            facts.get("customer.industry").map(|fact| fact.source),
-            Some(Source::Token)
-        );
+        let given = |attributes| Some(Given { attributes, as_of: now() });
+        let facts =
+            gather(&subscription(), now(), given(&profile), given(&token), &History::default(), now());
+        assert_eq!(value(&facts, "customer.industry"), Some(Value::Text("travel".into())));
+        assert_eq!(facts.get("customer.industry").map(|fact| fact.source), Some(Source::Token));
         assert_eq!(value(&facts, "customer.seats"), Some(Value::Number(5.into())));
     }
 

@@ -27,10 +27,6 @@ impl History {
     /// When an offer of this type was last accepted.
     #[must_use]
     pub fn last_accepted(&self, offer_type: OfferType) -> Option<Timestamp> {
-        self.accepted
-            .iter()
-            .filter(|(of, _, _)| *of == offer_type)
-            .map(|(_, _, at)| *at)
-            .max()
+        self.accepted.iter().filter(|(of, _, _)| *of == offer_type).map(|(_, _, at)| *at).max()
     }
 }

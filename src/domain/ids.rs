@@ -150,10 +150,7 @@ impl<K: Kind> Id<K> {
     #[must_use]
     pub fn generate(now: Timestamp) -> Self {
         let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-        Self {
-            ulid: Ulid::from_parts(millis, rand::random()),
-            kind: PhantomData,
-        }
+        Self { ulid: Ulid::from_parts(millis, rand::random()), kind: PhantomData }
     }
 }
 
@@ -176,10 +173,7 @@ impl<K: Kind> FromStr for Id<K> {
         text.strip_prefix(K::PREFIX)
             .filter(|rest| rest.len() == 26)
             .and_then(|rest| Ulid::from_string(rest).ok())
-            .map(|ulid| Self {
-                ulid,
-                kind: PhantomData,
-            })
+            .map(|ulid| Self { ulid, kind: PhantomData })
             // One id has one spelling: lower case and overflowing ULIDs decode, but are not what we wrote.
             .filter(|id| id.to_string() == text)
             .ok_or_else(|| InvalidId {
@@ -225,9 +219,7 @@ impl<K: Kind> Serialize for Id<K> {
 
 impl<'de, K: Kind> Deserialize<'de> for Id<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Cow::<'de, str>::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
+        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 
@@ -269,15 +261,9 @@ impl<K: Kind> FromStr for ExternalId<K> {
         let climbs = text.chars().all(|c| c == '.');
         if rest.is_empty() || text.len() > MAX_EXTERNAL_ID || climbs || !rest.chars().all(good) {
             let expected = format!("`{}` followed by letters, digits, `_`, `-` or `.`", K::PREFIX);
-            return Err(InvalidId {
-                name: K::NAME,
-                expected: expected.into(),
-            });
+            return Err(InvalidId { name: K::NAME, expected: expected.into() });
         }
-        Ok(Self {
-            text: text.into(),
-            kind: PhantomData,
-        })
+        Ok(Self { text: text.into(), kind: PhantomData })
     }
 }
 
@@ -293,10 +279,7 @@ impl<K: Kind> fmt::Debug for ExternalId<K> {
 }
 impl<K> Clone for ExternalId<K> {
     fn clone(&self) -> Self {
-        Self {
-            text: self.text.clone(),
-            kind: PhantomData,
-        }
+        Self { text: self.text.clone(), kind: PhantomData }
     }
 }
 impl<K> PartialEq for ExternalId<K> {
@@ -317,18 +300,12 @@ impl<K: Kind> Serialize for ExternalId<K> {
 }
 impl<'de, K: Kind> Deserialize<'de> for ExternalId<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Cow::<'de, str>::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
+        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 impl<K: Kind> PartialSchema for ExternalId<K> {
     fn schema() -> RefOr<Schema> {
-        text_schema(format!(
-            "^{}[A-Za-z0-9_.-]{{1,{}}}$",
-            K::PREFIX,
-            MAX_EXTERNAL_ID - K::PREFIX.len()
-        ))
+        text_schema(format!("^{}[A-Za-z0-9_.-]{{1,{}}}$", K::PREFIX, MAX_EXTERNAL_ID - K::PREFIX.len()))
     }
 }
 impl<K: Kind> ToSchema for ExternalId<K> {
@@ -361,10 +338,7 @@ impl FromStr for CustomerId {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         if text.is_empty() || text.len() > MAX_EXTERNAL_ID || !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(InvalidId {
-                name: "customer",
-                expected: "1 to 255 visible ASCII characters".into(),
-            });
+            return Err(InvalidId { name: "customer", expected: "1 to 255 visible ASCII characters".into() });
         }
         Ok(Self(text.into()))
     }
@@ -382,9 +356,7 @@ impl fmt::Debug for CustomerId {
 }
 impl<'de> Deserialize<'de> for CustomerId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Cow::<'de, str>::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
+        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 impl PartialSchema for CustomerId {
@@ -395,8 +367,5 @@ impl PartialSchema for CustomerId {
 impl ToSchema for CustomerId {}
 
 fn text_schema(pattern: String) -> RefOr<Schema> {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .pattern(Some(pattern))
-        .into()
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).into()
 }

@@ -51,9 +51,7 @@ impl Bits {
     /// Whether `at` is in it.
     #[must_use]
     pub fn has(&self, at: usize) -> bool {
-        self.0
-            .get(at / 64)
-            .is_some_and(|word| word & (1 << (at % 64)) != 0)
+        self.0.get(at / 64).is_some_and(|word| word & (1 << (at % 64)) != 0)
     }
 
     /// What is in it, ascending.
@@ -61,9 +59,7 @@ impl Bits {
         self.0.iter().enumerate().flat_map(|(index, word)| {
             let mut left = *word;
             std::iter::from_fn(move || {
-                let bit = usize::try_from(left.trailing_zeros())
-                    .ok()
-                    .filter(|_| left != 0)?;
+                let bit = usize::try_from(left.trailing_zeros()).ok().filter(|_| left != 0)?;
                 left &= left - 1;
                 Some(index * 64 + bit)
             })
@@ -135,13 +131,7 @@ impl Index {
             }
         }
         let attributes = group(&clauses);
-        Self {
-            segments,
-            clauses: clauses.len(),
-            owners,
-            trees,
-            attributes,
-        }
+        Self { segments, clauses: clauses.len(), owners, trees, attributes }
     }
 
     /// Which of the conditions hold; they must be those that the index was built from.
@@ -183,11 +173,7 @@ impl Group {
         for tested in &tests {
             tested.narrow(tested.test == Test::Exists(false), &mut absent);
         }
-        Self {
-            table: Table::build(&tests, clauses),
-            tests,
-            absent,
-        }
+        Self { table: Table::build(&tests, clauses), tests, absent }
     }
 
     fn narrow(&self, value: Option<&Value>, now: Timestamp, clauses: &mut Bits) {
@@ -221,25 +207,15 @@ fn group(clauses: &[Vec<Literal<'_>>]) -> Vec<(String, Vec<Group>)> {
                 });
             }
             if let Some(tested) = kind.get_mut(at) {
-                let list = if literal.negated {
-                    &mut tested.negative
-                } else {
-                    &mut tested.positive
-                };
+                let list = if literal.negated { &mut tested.negative } else { &mut tested.positive };
                 list.push(clause);
             }
         }
     }
     let groups = |kinds: BTreeMap<u8, Vec<Tested>>| {
-        kinds
-            .into_values()
-            .map(|tests| Group::new(tests, clauses.len()))
-            .collect()
+        kinds.into_values().map(|tests| Group::new(tests, clauses.len())).collect()
     };
-    tests
-        .into_iter()
-        .map(|(attribute, kinds)| (attribute.to_owned(), groups(kinds)))
-        .collect()
+    tests.into_iter().map(|(attribute, kinds)| (attribute.to_owned(), groups(kinds))).collect()
 }
 
 /// The condition, or its opposite, as alternatives of conjunctions; none when there would be too many.
@@ -263,8 +239,7 @@ fn expand(condition: &Condition, negated: bool) -> Option<Vec<Vec<Literal<'_>>>>
                     return None;
                 }
                 let product = alternatives.iter().flat_map(|left| {
-                    part.iter()
-                        .map(move |right| [left.as_slice(), right.as_slice()].concat())
+                    part.iter().map(move |right| [left.as_slice(), right.as_slice()].concat())
                 });
                 alternatives = product.collect();
                 small(&alternatives)?;

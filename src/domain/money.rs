@@ -32,11 +32,7 @@ impl FromStr for Currency {
 
     fn from_str(text: &str) -> Result<Self, InvalidCurrency> {
         let code: [u8; 3] = text.as_bytes().try_into().map_err(|_| InvalidCurrency)?;
-        if code.iter().all(u8::is_ascii_lowercase) {
-            Ok(Self(code))
-        } else {
-            Err(InvalidCurrency)
-        }
+        if code.iter().all(u8::is_ascii_lowercase) { Ok(Self(code)) } else { Err(InvalidCurrency) }
     }
 }
 impl fmt::Display for Currency {
@@ -56,17 +52,12 @@ impl Serialize for Currency {
 }
 impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Cow::<'de, str>::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
+        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 impl PartialSchema for Currency {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .pattern(Some("^[a-z]{3}$"))
-            .into()
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[a-z]{3}$")).into()
     }
 }
 impl ToSchema for Currency {}
@@ -117,11 +108,7 @@ impl TryFrom<Decimal> for Percent {
             return Err(InvalidPercent);
         }
         let hundredths = u16::try_from(scaled).map_err(|_| InvalidPercent)?;
-        if (1..=10_000).contains(&hundredths) {
-            Ok(Self { hundredths })
-        } else {
-            Err(InvalidPercent)
-        }
+        if (1..=10_000).contains(&hundredths) { Ok(Self { hundredths }) } else { Err(InvalidPercent) }
     }
 }
 impl fmt::Display for Percent {

@@ -38,15 +38,8 @@ impl std::str::FromStr for Key {
     fn from_str(text: &str) -> Result<Self, InvalidKey> {
         let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
         let starts_well = text.as_bytes().first().is_some_and(plain);
-        let reads_well = text
-            .as_bytes()
-            .iter()
-            .all(|b| plain(b) || matches!(b, b'-' | b'_'));
-        if starts_well && reads_well && text.len() <= 64 {
-            Ok(Self(text.into()))
-        } else {
-            Err(InvalidKey)
-        }
+        let reads_well = text.as_bytes().iter().all(|b| plain(b) || matches!(b, b'-' | b'_'));
+        if starts_well && reads_well && text.len() <= 64 { Ok(Self(text.into())) } else { Err(InvalidKey) }
     }
 }
 impl TryFrom<String> for Key {
@@ -232,10 +225,7 @@ impl TryFrom<DiscountWire> for DiscountTerms {
             }
             _ => return Err(InvalidDiscount::Months),
         };
-        if matches!(
-            (value, duration),
-            (DiscountValue::Amount(_), DiscountDuration::Forever)
-        ) {
+        if matches!((value, duration), (DiscountValue::Amount(_), DiscountDuration::Forever)) {
             return Err(InvalidDiscount::AmountForever);
         }
         Ok(Self { value, duration })

@@ -47,16 +47,11 @@ pub fn preview(terms: &Terms, subscription: &Subscription, now: Timestamp) -> Pr
         },
         Terms::TrialExtension(extension) => {
             let end = extended_trial_end(extension.days, subscription, now);
-            Preview {
-                trial_end: Some(end),
-                next_invoice_at: Some(end),
-                ..Preview::default()
-            }
+            Preview { trial_end: Some(end), next_invoice_at: Some(end), ..Preview::default() }
         }
-        Terms::FreeFeatures(features) => Preview {
-            features_end: Some(features.lasts.after(now)),
-            ..Preview::default()
-        },
+        Terms::FreeFeatures(features) => {
+            Preview { features_end: Some(features.lasts.after(now)), ..Preview::default() }
+        }
         Terms::Contact(_) | Terms::Redirect(_) | Terms::Custom(_) => Preview::default(),
     }
 }
@@ -66,28 +61,17 @@ pub fn preview(terms: &Terms, subscription: &Subscription, now: Timestamp) -> Pr
 #[must_use]
 pub fn extended_trial_end(days: u16, subscription: &Subscription, now: Timestamp) -> Timestamp {
     let running = subscription.trial_end.filter(|_| subscription.is_trialing(now));
-    let from = running
-        .or_else(|| subscription.current_period_end())
-        .unwrap_or(now)
-        .max(now);
-    Span {
-        interval: Interval::Day,
-        count: days,
-    }
-    .after(from)
+    let from = running.or_else(|| subscription.current_period_end()).unwrap_or(now).max(now);
+    Span { interval: Interval::Day, count: days }.after(from)
 }
 
 /// When a discount that starts at `now` ends; none for one invoice or for good.
 #[must_use]
 pub fn discount_end(duration: DiscountDuration, now: Timestamp) -> Option<Timestamp> {
     match duration {
-        DiscountDuration::Repeating { months } => Some(
-            Span {
-                interval: Interval::Month,
-                count: months,
-            }
-            .after(now),
-        ),
+        DiscountDuration::Repeating { months } => {
+            Some(Span { interval: Interval::Month, count: months }.after(now))
+        }
         DiscountDuration::Once | DiscountDuration::Forever => None,
     }
 }
@@ -125,19 +109,11 @@ fn next_invoice_amount(subscription: &Subscription) -> i64 {
         .fold(0, i64::saturating_add);
     let own = subscription.discounts.iter();
     // Stripe ignores the customer's discount as soon as the subscription has one of its own.
-    let standing = own.chain(
-        subscription
-            .customer_discount
-            .iter()
-            .filter(|_| subscription.discounts.is_empty()),
-    );
-    standing
-        .filter(|discount| discount.end.is_none_or(|end| end > due))
-        .fold(full, |left, discount| {
-            let off = discount
-                .percent_off
-                .map_or(0, |percent: Percent| percent.of(left))
-                + discount.amount_off.map_or(0, |money| money.amount);
-            (left - off).max(0)
-        })
+    let standing =
+        own.chain(subscription.customer_discount.iter().filter(|_| subscription.discounts.is_empty()));
+    standing.filter(|discount| discount.end.is_none_or(|end| end > due)).fold(full, |left, discount| {
+        let off = discount.percent_off.map_or(0, |percent: Percent| percent.of(left))
+            + discount.amount_off.map_or(0, |money| money.amount);
+        (left - off).max(0)
+    })
 }

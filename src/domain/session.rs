@@ -220,12 +220,7 @@ impl Session {
             State::Applying { .. } => Step::Applying,
             State::Canceling { .. } => Step::Canceling,
             State::Saved { .. } | State::Canceled { .. } | State::Abandoned => Step::Done,
-            State::Deciding
-                if self
-                    .offers
-                    .iter()
-                    .any(|offer| offer.state == OfferState::Presented) =>
-            {
+            State::Deciding if self.offers.iter().any(|offer| offer.state == OfferState::Presented) => {
                 Step::Offer
             }
             State::Deciding if self.answers.reason.is_none() && self.offers.is_empty() => Step::Survey,
@@ -275,12 +270,7 @@ impl Session {
         now: Timestamp,
     ) -> Result<Option<Effect>, Refused> {
         self.deciding()?;
-        let effect = effect(
-            &self.open_offer(id, now)?.terms,
-            choice,
-            self.snapshot.as_ref(),
-            now,
-        )?;
+        let effect = effect(&self.open_offer(id, now)?.terms, choice, self.snapshot.as_ref(), now)?;
         let offer = self.open_offer_mut(id, now)?;
         offer.state = OfferState::Accepted;
         offer.choice = choice;
@@ -437,18 +427,11 @@ impl Session {
     }
 
     fn offer_mut(&mut self, id: OfferId) -> Result<&mut PresentedOffer, Refused> {
-        self.offers
-            .iter_mut()
-            .find(|offer| offer.id == id)
-            .ok_or(Refused::NoSuchOffer)
+        self.offers.iter_mut().find(|offer| offer.id == id).ok_or(Refused::NoSuchOffer)
     }
 
     fn open_offer(&self, id: OfferId, now: Timestamp) -> Result<&PresentedOffer, Refused> {
-        let offer = self
-            .offers
-            .iter()
-            .find(|offer| offer.id == id)
-            .ok_or(Refused::NoSuchOffer)?;
+        let offer = self.offers.iter().find(|offer| offer.id == id).ok_or(Refused::NoSuchOffer)?;
         if offer.state != OfferState::Presented {
             Err(Refused::OfferDecided(offer.state))
         } else if offer.expires_at <= now {
@@ -489,30 +472,21 @@ fn effect(
                 (Some(index), _) => usize::from(index),
                 (None, 1) => 0,
                 (None, _) => {
-                    return Err(Refused::Choice(
-                        "say which of the `choices`, counted from 0, in `choice`",
-                    ));
+                    return Err(Refused::Choice("say which of the `choices`, counted from 0, in `choice`"));
                 }
             };
             let length = pause.choices.get(index);
-            let length = length.ok_or(Refused::Choice(
-                "`choice` must be an index into the offer's `choices`",
-            ))?;
-            Some(Effect::Pause {
-                behavior: pause.behavior,
-                resumes_at: length.after(now),
-            })
+            let length =
+                length.ok_or(Refused::Choice("`choice` must be an index into the offer's `choices`"))?;
+            Some(Effect::Pause { behavior: pause.behavior, resumes_at: length.after(now) })
         }
         Terms::TrialExtension(extension) => {
             let subscription = subscription.ok_or(Refused::BillingUnknown)?;
-            Some(Effect::ExtendTrial {
-                trial_end: extended_trial_end(extension.days, subscription, now),
-            })
+            Some(Effect::ExtendTrial { trial_end: extended_trial_end(extension.days, subscription, now) })
         }
-        Terms::FreeFeatures(features) => Some(Effect::AttachFeatures {
-            price: features.price.clone(),
-            until: features.lasts.after(now),
-        }),
+        Terms::FreeFeatures(features) => {
+            Some(Effect::AttachFeatures { price: features.price.clone(), until: features.lasts.after(now) })
+        }
         Terms::Contact(_) | Terms::Redirect(_) | Terms::Custom(_) => None,
     })
 }

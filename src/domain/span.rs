@@ -54,9 +54,7 @@ impl Span {
             Interval::Month => JiffSpan::new().months(count),
             Interval::Year => JiffSpan::new().years(count),
         };
-        from.to_zoned(TimeZone::UTC)
-            .checked_add(span)
-            .map_or(Timestamp::MAX, |then| then.timestamp())
+        from.to_zoned(TimeZone::UTC).checked_add(span).map_or(Timestamp::MAX, |then| then.timestamp())
     }
 }
 
@@ -67,10 +65,7 @@ mod tests {
     #[test]
     fn months_keep_to_the_calendar() {
         let end_of_january: Timestamp = "2027-01-31T10:00:00Z".parse().unwrap();
-        let month = Span {
-            interval: Interval::Month,
-            count: 1,
-        };
+        let month = Span { interval: Interval::Month, count: 1 };
         assert_eq!(month.after(end_of_january).to_string(), "2027-02-28T10:00:00Z");
     }
 }

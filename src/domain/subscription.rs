@@ -193,10 +193,7 @@ impl Subscription {
     #[must_use]
     pub fn mrr(&self) -> Money {
         let exact: Decimal = self.items.iter().map(Item::monthly_amount).sum();
-        Money {
-            amount: i64::try_from(exact.round()).unwrap_or(i64::MAX),
-            currency: self.currency,
-        }
+        Money { amount: i64::try_from(exact.round()).unwrap_or(i64::MAX), currency: self.currency }
     }
 
     /// Whether an end is already scheduled, by flag or by date.

@@ -28,11 +28,7 @@ impl<T: DeserializeOwned + Validate> FromRequest for Body<T> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(
-            media_type(request)
-                .and_then(|()| parse(&bytes(request)))
-                .map(Self),
-        )
+        ready(media_type(request).and_then(|()| parse(&bytes(request))).map(Self))
     }
 }
 
@@ -50,31 +46,17 @@ impl<T: DeserializeOwned + Validate + Default> FromRequest for OptionalBody<T> {
 }
 
 fn bytes(request: &HttpRequest) -> BodyBytes {
-    request
-        .extensions()
-        .get::<BodyBytes>()
-        .cloned()
-        .unwrap_or_default()
+    request.extensions().get::<BodyBytes>().cloned().unwrap_or_default()
 }
 
 fn media_type(request: &HttpRequest) -> Result<(), Problem> {
-    let value = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let essence = value
-        .and_then(|value| value.split(';').next())
-        .unwrap_or_default()
-        .trim();
+    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
     let detail = "Send the body as `Content-Type: application/json`.";
-    Err(Problem::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "unsupported_media_type",
-        detail,
-    ))
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail))
 }
 
 fn parse<T: DeserializeOwned + Validate>(bytes: &BodyBytes) -> Result<T, Problem> {
@@ -83,13 +65,9 @@ fn parse<T: DeserializeOwned + Validate>(bytes: &BodyBytes) -> Result<T, Problem
         let pointer = fields::pointer(error.path());
         json_problem(pointer, error.inner())
     })?;
-    deserializer
-        .end()
-        .map_err(|error| json_problem(String::new(), &error))?;
+    deserializer.end().map_err(|error| json_problem(String::new(), &error))?;
     refuse_nul(&bytes.0)?;
-    value
-        .validate()
-        .map_err(|errors| Problem::invalid(fields::of_validation(&errors)))?;
+    value.validate().map_err(|errors| Problem::invalid(fields::of_validation(&errors)))?;
     Ok(value)
 }
 
@@ -110,28 +88,18 @@ fn refuse_nul(bytes: &[u8]) -> Result<(), Problem> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| json_problem(String::new(), &error))?;
     let mut errors = Vec::new();
     find_nul(&value, &mut String::new(), &mut errors);
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(Problem::invalid(errors))
-    }
+    if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
 }
 
 fn find_nul(value: &Value, pointer: &mut String, errors: &mut Vec<FieldError>) {
     let nul = |pointer: &str| {
-        fields::error(
-            pointer.to_owned(),
-            "invalid_text",
-            "must not hold the character U+0000",
-        )
+        fields::error(pointer.to_owned(), "invalid_text", "must not hold the character U+0000")
     };
     match value {
         Value::String(text) if text.contains('\0') => errors.push(nul(pointer)),
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                within(pointer, &index.to_string(), |pointer| {
-                    find_nul(item, pointer, errors)
-                });
+                within(pointer, &index.to_string(), |pointer| find_nul(item, pointer, errors));
             }
         }
         Value::Object(members) => {

@@ -7,13 +7,7 @@ use crate::services::error::FieldError;
 
 /// An error about one field.
 pub(super) fn error(pointer: String, code: &str, detail: impl Into<String>) -> FieldError {
-    FieldError {
-        pointer,
-        code: code.to_owned(),
-        detail: detail.into(),
-        line: None,
-        column: None,
-    }
+    FieldError { pointer, code: code.to_owned(), detail: detail.into(), line: None, column: None }
 }
 
 /// Appends a name to a JSON pointer (RFC 6901).
@@ -82,9 +76,7 @@ fn walk(errors: &ValidationErrors, prefix: &str, found: &mut Vec<FieldError>) {
             }
             ValidationErrorsKind::Field(problems) => {
                 found.extend(
-                    problems
-                        .iter()
-                        .map(|problem| error(pointer.clone(), "out_of_range", describe(problem))),
+                    problems.iter().map(|problem| error(pointer.clone(), "out_of_range", describe(problem))),
                 );
             }
         }

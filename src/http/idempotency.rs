@@ -30,15 +30,8 @@ pub struct Running(Arc<Mutex<HashSet<(String, String)>>>);
 impl Running {
     fn enter(&self, key: &IdempotencyKey) -> Option<Claim> {
         let name = (key.caller.clone(), key.key.clone());
-        let fresh = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name.clone());
-        fresh.then(|| Claim {
-            running: self.clone(),
-            name,
-        })
+        let fresh = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone());
+        fresh.then(|| Claim { running: self.clone(), name })
     }
 }
 
@@ -51,11 +44,7 @@ struct Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.running
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.name);
+        self.running.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
     }
 }
 
@@ -87,10 +76,7 @@ impl FromRequest for Idempotency {
 fn extract(request: &HttpRequest) -> Result<Idempotency, Problem> {
     let mut values = request.headers().get_all(HEADER);
     let Some(value) = values.next() else {
-        return Ok(Idempotency {
-            key: None,
-            _claim: None,
-        });
+        return Ok(Idempotency { key: None, _claim: None });
     };
     let good = value.to_str().ok().filter(|text| {
         values.next().is_none()
@@ -99,11 +85,7 @@ fn extract(request: &HttpRequest) -> Result<Idempotency, Problem> {
     });
     let text = good.ok_or_else(|| {
         let detail = format!("Send one Idempotency-Key of 1 to {MAX} visible ASCII characters.");
-        Problem::new(
-            actix_web::http::StatusCode::BAD_REQUEST,
-            "invalid_idempotency_key",
-            detail,
-        )
+        Problem::new(actix_web::http::StatusCode::BAD_REQUEST, "invalid_idempotency_key", detail)
     })?;
     let extensions = request.extensions();
     let Some(Identity::Known(caller)) = extensions.get::<Identity>() else {
@@ -115,14 +97,10 @@ fn extract(request: &HttpRequest) -> Result<Idempotency, Problem> {
         key: text.to_owned(),
         fingerprint: fingerprint(request.method().as_str(), &request.uri().to_string(), &body.0),
     };
-    let shell = request
-        .app_data::<Data<Shell>>()
-        .ok_or_else(|| Problem::internal(&"the shell is not installed"))?;
+    let shell =
+        request.app_data::<Data<Shell>>().ok_or_else(|| Problem::internal(&"the shell is not installed"))?;
     let claim = shell.running.enter(&key).ok_or(ServiceError::KeyRunning)?;
-    Ok(Idempotency {
-        key: Some(key),
-        _claim: Some(claim),
-    })
+    Ok(Idempotency { key: Some(key), _claim: Some(claim) })
 }
 
 /// SHA-256 over method, path with query, and body, each with its length so that none can pass for another's part.

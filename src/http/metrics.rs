@@ -12,9 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 /// Upper bounds of the buckets, in seconds: from a cached answer to a request that is about to be ended.
-const BUCKETS: [f64; 12] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
-];
+const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -46,11 +44,7 @@ impl HttpMetrics {
     }
 
     pub(super) fn observe(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
-        let labels = Labels {
-            method: known(method),
-            route: route.to_owned(),
-            status: status.as_u16(),
-        };
+        let labels = Labels { method: known(method), route: route.to_owned(), status: status.as_u16() };
         self.requests.get_or_create(&labels).observe(took.as_secs_f64());
     }
 }
@@ -81,22 +75,10 @@ impl Metrics {
             in_flight: Gauge::default(),
         };
         let help = "How long HTTP requests took, by route, method and status";
-        registry.register_with_unit(
-            "http_request_duration",
-            help,
-            Unit::Seconds,
-            http.requests.clone(),
-        );
-        registry.register(
-            "http_requests_in_flight",
-            "HTTP requests that run now",
-            http.in_flight.clone(),
-        );
+        registry.register_with_unit("http_request_duration", help, Unit::Seconds, http.requests.clone());
+        registry.register("http_requests_in_flight", "HTTP requests that run now", http.in_flight.clone());
         register(&mut registry);
-        Self {
-            registry: Arc::new(registry),
-            http,
-        }
+        Self { registry: Arc::new(registry), http }
     }
 
     /// All metrics in the OpenMetrics text format.

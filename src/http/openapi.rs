@@ -41,9 +41,7 @@ impl Modify for Security {
         let token = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
-            .description(Some(
-                "A customer token, minted by the app's back end, good for at most 15 minutes.",
-            ))
+            .description(Some("A customer token, minted by the app's back end, good for at most 15 minutes."))
             .build();
         let mut key = Http::new(HttpAuthScheme::Bearer);
         key.description = Some("An API key, `co_…`, made with `counteroffer keys create`.".to_owned());
@@ -57,16 +55,8 @@ type HeaderDoc = (&'static str, &'static str, Type);
 const REQUEST_ID: HeaderDoc = ("X-Request-Id", "Names the request in the logs", Type::String);
 const RETRY_AFTER: HeaderDoc = ("Retry-After", "Seconds to wait", Type::Integer);
 const AUTHENTICATE: HeaderDoc = ("WWW-Authenticate", "The scheme to use", Type::String);
-const LIMIT: HeaderDoc = (
-    "RateLimit",
-    "What is left, as `\"default\";r=99;t=1`",
-    Type::String,
-);
-const POLICY: HeaderDoc = (
-    "RateLimit-Policy",
-    "The quota, as `\"default\";q=100;w=5`",
-    Type::String,
-);
+const LIMIT: HeaderDoc = ("RateLimit", "What is left, as `\"default\";r=99;t=1`", Type::String);
+const POLICY: HeaderDoc = ("RateLimit-Policy", "The quota, as `\"default\";q=100;w=5`", Type::String);
 
 const BAD_PARAMETER: &str = "A parameter is wrong; `errors` names it.";
 const BAD_BODY: &str = "The body is not JSON, or a field or parameter is wrong; `errors` names it.";
@@ -87,18 +77,11 @@ pub(super) fn complete(document: &mut OpenApiDocument) {
         for (operation, post) in operations {
             let Some(operation) = operation else { continue };
             if limited && post {
-                operation
-                    .parameters
-                    .get_or_insert_default()
-                    .push(RefOr::T(idempotency_key()));
+                operation.parameters.get_or_insert_default().push(RefOr::T(idempotency_key()));
             }
             for (status, description, headers) in refusals(operation, limited, limited && post) {
                 let missing = || problem(description, &headers);
-                operation
-                    .responses
-                    .responses
-                    .entry(status.to_owned())
-                    .or_insert_with(missing);
+                operation.responses.responses.entry(status.to_owned()).or_insert_with(missing);
             }
             for response in operation.responses.responses.values_mut() {
                 let RefOr::T(response) = response else { continue };
@@ -127,29 +110,17 @@ fn refusals(
         ("408", "The body did not arrive in time.", vec![]),
         ("413", "The body is too large.", vec![]),
         ("500", "Something went wrong here.", vec![]),
-        (
-            "503",
-            "Too busy, or took too long; repeat it later.",
-            vec![RETRY_AFTER],
-        ),
+        ("503", "Too busy, or took too long; repeat it later.", vec![RETRY_AFTER]),
     ];
     if operation.request_body.is_some() {
         found.push(("400", BAD_BODY, vec![]));
-        found.push((
-            "415",
-            "The body is not of the media type that is asked for.",
-            vec![],
-        ));
+        found.push(("415", "The body is not of the media type that is asked for.", vec![]));
         found.push(("422", "The content cannot be used; `errors` says why.", vec![]));
     } else if has(&ParameterIn::Query) || keyed {
         found.push(("400", BAD_PARAMETER, vec![]));
     }
     if has(&ParameterIn::Path) {
-        found.push((
-            "404",
-            "There is no such thing, or none that the caller may know of.",
-            vec![],
-        ));
+        found.push(("404", "There is no such thing, or none that the caller may know of.", vec![]));
     }
     if limited {
         found.push(("401", "No valid credentials.", vec![AUTHENTICATE]));
@@ -167,10 +138,7 @@ fn refusals(
 
 fn problem(description: &str, headers: &[HeaderDoc]) -> RefOr<Response> {
     let content = Content::new(Some(Ref::from_schema_name("Problem")));
-    let mut response = ResponseBuilder::new()
-        .description(description)
-        .content(MEDIA_TYPE, content)
-        .build();
+    let mut response = ResponseBuilder::new().description(description).content(MEDIA_TYPE, content).build();
     add_headers(&mut response, headers);
     RefOr::T(response)
 }
@@ -178,21 +146,13 @@ fn problem(description: &str, headers: &[HeaderDoc]) -> RefOr<Response> {
 fn add_headers(response: &mut Response, headers: &[HeaderDoc]) {
     for (name, meaning, kind) in headers {
         let schema = ObjectBuilder::new().schema_type(kind.clone());
-        let header = HeaderBuilder::new()
-            .schema(Some(schema))
-            .description(Some(*meaning))
-            .build();
-        response
-            .headers
-            .entry((*name).to_owned())
-            .or_insert(RefOr::T(header));
+        let header = HeaderBuilder::new().schema(Some(schema)).description(Some(*meaning)).build();
+        response.headers.entry((*name).to_owned()).or_insert(RefOr::T(header));
     }
 }
 
 fn idempotency_key() -> Parameter {
-    let schema = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .pattern(Some("^[!-~]{1,255}$"));
+    let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[!-~]{1,255}$"));
     let meaning =
         "Makes the request safe to repeat: the same key with the same request gives the saved answer.";
     ParameterBuilder::new()

@@ -118,30 +118,20 @@ impl Problem {
     #[must_use]
     pub fn unauthorized() -> Self {
         let detail = "Send a valid customer token or API key as `Authorization: Bearer …`.";
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).with_header(
-            header::WWW_AUTHENTICATE,
-            HeaderValue::from_static("Bearer realm=\"counteroffer\""),
-        )
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+            .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"counteroffer\""))
     }
 
     /// 403: a good caller of the wrong kind; `needed` says which kind would do.
     #[must_use]
     pub fn forbidden(needed: &str) -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "forbidden",
-            format!("This needs {needed}."),
-        )
+        Self::new(StatusCode::FORBIDDEN, "forbidden", format!("This needs {needed}."))
     }
 
     /// 404: no such thing, or none that the caller may know of.
     #[must_use]
     pub fn not_found(what: &str) -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "not_found",
-            format!("There is no such {what}."),
-        )
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("There is no such {what}."))
     }
 
     /// 500: our fault; the cause is for the log only.
@@ -212,8 +202,6 @@ impl ResponseError for Problem {
         response.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
         response.insert_header((header::CACHE_CONTROL, "no-store"));
         let body = serde_json::to_string(&self.0).unwrap_or_default();
-        response
-            .insert_header((header::CONTENT_TYPE, MEDIA_TYPE))
-            .body(body)
+        response.insert_header((header::CONTENT_TYPE, MEDIA_TYPE)).body(body)
     }
 }

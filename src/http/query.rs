@@ -50,8 +50,6 @@ fn parse<T: DeserializeOwned + Validate>(text: &str) -> Result<T, Problem> {
         let pointer = fields::pointer(error.path());
         Problem::invalid(vec![fields::of_serde(pointer, &error.inner().to_string())])
     })?;
-    value
-        .validate()
-        .map_err(|errors| Problem::invalid(fields::of_validation(&errors)))?;
+    value.validate().map_err(|errors| Problem::invalid(fields::of_validation(&errors)))?;
     Ok(value)
 }

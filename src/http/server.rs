@@ -61,11 +61,7 @@ where
     }
     let http = http.bind(listen)?;
     let address = http.addrs().into_iter().next().unwrap_or(listen);
-    Ok(Server {
-        actix: http.run(),
-        address,
-        shell,
-    })
+    Ok(Server { actix: http.run(), address, shell })
 }
 
 impl Server {

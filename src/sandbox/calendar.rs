@@ -51,11 +51,7 @@ impl Interval {
 
 /// `from` plus a number of months.
 pub(super) fn plus_months(from: i64, months: i64) -> i64 {
-    Span::new()
-        .try_months(months)
-        .ok()
-        .and_then(|span| add(from, span))
-        .unwrap_or(i64::MAX)
+    Span::new().try_months(months).ok().and_then(|span| add(from, span)).unwrap_or(i64::MAX)
 }
 
 /// `from` plus a number of days of 24 hours.
@@ -83,10 +79,7 @@ mod tests {
 
     #[test]
     fn month_ends_do_not_drift() {
-        let month = Interval {
-            unit: "month".into(),
-            count: 1,
-        };
+        let month = Interval { unit: "month".into(), count: 1 };
         let anchor = at("2026-01-31T10:00:00Z");
         let february = month.next_after(anchor, anchor);
         assert_eq!(february, at("2026-02-28T10:00:00Z"));
@@ -95,14 +88,8 @@ mod tests {
 
     #[test]
     fn a_long_gap_is_crossed() {
-        let week = Interval {
-            unit: "week".into(),
-            count: 2,
-        };
+        let week = Interval { unit: "week".into(), count: 2 };
         let anchor = at("2020-01-01T00:00:00Z");
-        assert_eq!(
-            week.next_after(anchor, at("2026-01-01T00:00:00Z")),
-            at("2026-01-07T00:00:00Z")
-        );
+        assert_eq!(week.next_after(anchor, at("2026-01-01T00:00:00Z")), at("2026-01-07T00:00:00Z"));
     }
 }

@@ -24,14 +24,10 @@ pub(super) struct Clock {
 impl Clock {
     pub(super) fn new(clock: SandboxClock) -> Self {
         match clock {
-            SandboxClock::Fixed(at) => Self {
-                base: at.as_second(),
-                running_since: None,
-            },
-            SandboxClock::Running { start } => Self {
-                base: start.as_second(),
-                running_since: Some(Instant::now()),
-            },
+            SandboxClock::Fixed(at) => Self { base: at.as_second(), running_since: None },
+            SandboxClock::Running { start } => {
+                Self { base: start.as_second(), running_since: Some(Instant::now()) }
+            }
         }
     }
 

@@ -36,14 +36,11 @@ pub(super) const LIST: &[Field] = &[field("created", Kind::TimeRange), LIMIT, AF
 pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
     let params = &input.params;
     check(state, params)?;
-    let id = params.text("id").map_or_else(
-        || super::state::new_id("coupon").replace("coupon_", ""),
-        str::to_owned,
-    );
+    let id = params
+        .text("id")
+        .map_or_else(|| super::state::new_id("coupon").replace("coupon_", ""), str::to_owned);
     if state.find(ObjectKind::Coupon, &id).is_some() {
-        return Err(ApiError::invalid("Coupon already exists.")
-            .code("resource_already_exists")
-            .param("id"));
+        return Err(ApiError::invalid("Coupon already exists.").code("resource_already_exists").param("id"));
     }
     let mut coupon = Record::of(json!({
         "id": id, "object": "coupon", "amount_off": null, "created": state.now, "currency": null,
@@ -73,19 +70,15 @@ pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
 fn check(state: &State, params: &Record) -> Result<(), ApiError> {
     let (amount, percent) = (params.has("amount_off"), params.has("percent_off"));
     if !amount && !percent {
-        return Err(ApiError::invalid(
-            "Must provide percent_off or amount_off when creating a coupon.",
-        ));
+        return Err(ApiError::invalid("Must provide percent_off or amount_off when creating a coupon."));
     }
     if amount && percent {
         return Err(ApiError::exclusive("percent_off", "amount_off"));
     }
     if amount && !params.has("currency") {
-        return Err(
-            ApiError::invalid("You must pass currency when passing amount_off.")
-                .code("parameter_missing")
-                .param("currency"),
-        );
+        return Err(ApiError::invalid("You must pass currency when passing amount_off.")
+            .code("parameter_missing")
+            .param("currency"));
     }
     if percent && hundredths_of_percent(params).is_none() {
         return Err(ApiError::invalid(
@@ -96,18 +89,14 @@ fn check(state: &State, params: &Record) -> Result<(), ApiError> {
     }
     let duration = params.text("duration").unwrap_or("once");
     if amount && duration == "forever" {
-        return Err(
-            ApiError::invalid("You can't create a coupon with amount_off and duration forever.")
-                .param("duration"),
-        );
+        return Err(ApiError::invalid("You can't create a coupon with amount_off and duration forever.")
+            .param("duration"));
     }
     match (duration, params.has("duration_in_months")) {
         ("repeating", false) => {
-            return Err(
-                ApiError::invalid("You must pass duration_in_months when duration is repeating.")
-                    .code("parameter_missing")
-                    .param("duration_in_months"),
-            );
+            return Err(ApiError::invalid("You must pass duration_in_months when duration is repeating.")
+                .code("parameter_missing")
+                .param("duration_in_months"));
         }
         ("once" | "forever", true) => {
             return Err(ApiError::invalid(
@@ -118,11 +107,7 @@ fn check(state: &State, params: &Record) -> Result<(), ApiError> {
         _ => {}
     }
     for (index, product) in params.inner("applies_to").texts("products").iter().enumerate() {
-        state.get_for(
-            ObjectKind::Product,
-            product,
-            &format!("applies_to[products][{index}]"),
-        )?;
+        state.get_for(ObjectKind::Product, product, &format!("applies_to[products][{index}]"))?;
     }
     match params.int("redeem_by") {
         Some(by) if by <= state.now => {
@@ -165,18 +150,9 @@ pub(super) fn update(state: &mut State, input: &Input) -> Outcome {
 pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
     let coupon = state.get(ObjectKind::Coupon, input.id())?;
     let mut shown = Record::of(render::object(state, ObjectKind::Coupon, input.id()));
-    if input
-        .params
-        .texts("expand")
-        .iter()
-        .any(|path| path == "applies_to")
-    {
+    if input.params.texts("expand").iter().any(|path| path == "applies_to") {
         let products = coupon.texts("_products");
-        let applies = if products.is_empty() {
-            Value::Null
-        } else {
-            json!({"products": products})
-        };
+        let applies = if products.is_empty() { Value::Null } else { json!({"products": products}) };
         shown.set("applies_to", applies);
     }
     Ok(shown.public())

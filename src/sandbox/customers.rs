@@ -154,26 +154,18 @@ fn deleted(id: &str) -> Value {
 
 pub(super) fn list(state: &mut State, input: &Input) -> Outcome {
     let email = input.params.text("email");
-    render::page(
-        state,
-        ObjectKind::Customer,
-        &input.params,
-        "/v1/customers",
-        |customer| email.is_none_or(|wanted| customer.text("email") == Some(wanted)),
-    )
+    render::page(state, ObjectKind::Customer, &input.params, "/v1/customers", |customer| {
+        email.is_none_or(|wanted| customer.text("email") == Some(wanted))
+    })
 }
 
 /// Deleting a customer ends their subscriptions at once.
 pub(super) fn delete(state: &mut State, input: &Input) -> Outcome {
     let id = input.id();
     state.get(ObjectKind::Customer, id)?;
-    let theirs = state
-        .all(ObjectKind::Subscription)
-        .filter(|s| s.text("customer") == Some(id));
-    let ids: Vec<String> = theirs
-        .filter(|s| subscriptions::is_live(s))
-        .map(|s| s.text_or_empty("id"))
-        .collect();
+    let theirs = state.all(ObjectKind::Subscription).filter(|s| s.text("customer") == Some(id));
+    let ids: Vec<String> =
+        theirs.filter(|s| subscriptions::is_live(s)).map(|s| s.text_or_empty("id")).collect();
     for subscription in ids {
         subscription_ends::end(state, &subscription, "cancellation_requested");
     }

@@ -5,11 +5,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 /// How long to wait before each further attempt at an event; after the last it is given up.
-const WAITS: [Duration; 3] = [
-    Duration::from_millis(200),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-];
+const WAITS: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
 
 /// How often a running clock is looked at, so that what falls due happens without a call.
 const TICK: Duration = Duration::from_secs(1);

@@ -12,11 +12,7 @@ use serde_json::{Value, json};
 
 /// The `discounts` parameter of subscriptions, items and previews.
 pub(super) const DISCOUNTS: Field = field("discounts", Kind::List(&ENTRY)).clearable();
-const ENTRY: Kind = Kind::Object(&[
-    field("coupon", ID),
-    field("promotion_code", ID),
-    field("discount", ID),
-]);
+const ENTRY: Kind = Kind::Object(&[field("coupon", ID), field("promotion_code", ID), field("discount", ID)]);
 
 /// The most discounts that one subscription or item takes.
 const MOST: usize = 20;
@@ -51,7 +47,7 @@ pub(super) fn overwrite(
         let coupon = coupon_of(state, &id);
         if ids.iter().any(|other: &String| coupon_of(state, other) == coupon) {
             return Err(
-                ApiError::invalid(format!("The coupon `{coupon}` is given more than once.")).param(path),
+                ApiError::invalid(format!("The coupon `{coupon}` is given more than once.")).param(path)
             );
         }
         ids.push(id);
@@ -63,14 +59,10 @@ pub(super) fn overwrite(
 }
 
 fn entry_of(state: &mut State, entry: &Record, owner: Owner<'_>, path: &str) -> Result<String, ApiError> {
-    let given: Vec<&str> = ["coupon", "promotion_code", "discount"]
-        .into_iter()
-        .filter(|name| entry.has(name))
-        .collect();
+    let given: Vec<&str> =
+        ["coupon", "promotion_code", "discount"].into_iter().filter(|name| entry.has(name)).collect();
     let (&[name], Some(id)) = (given.as_slice(), given.first().and_then(|name| entry.text(name))) else {
-        return Err(
-            ApiError::invalid("Pass exactly one of coupon, promotion_code and discount.").param(path),
-        );
+        return Err(ApiError::invalid("Pass exactly one of coupon, promotion_code and discount.").param(path));
     };
     let param = format!("{path}[{name}]");
     let id = match name {
@@ -82,12 +74,7 @@ fn entry_of(state: &mut State, entry: &Record, owner: Owner<'_>, path: &str) -> 
                 return Err(ApiError::no_such_in("discount", id, &param));
             }
             let end = theirs.value("end");
-            let copy = give(
-                state,
-                &theirs.inner("source").text_or_empty("coupon"),
-                None,
-                owner,
-            );
+            let copy = give(state, &theirs.inner("source").text_or_empty("coupon"), None, owner);
             state.edit(ObjectKind::Discount, &copy, |discount| discount.set("end", end));
             copy
         }
@@ -108,13 +95,7 @@ pub(super) fn redeem(
     param: &str,
     customer: &str,
 ) -> Result<String, ApiError> {
-    let owner = Owner {
-        customer,
-        subscription: None,
-        item: None,
-        currency: "",
-        existing: &[],
-    };
+    let owner = Owner { customer, subscription: None, item: None, currency: "", existing: &[] };
     redeem_as(state, coupon, param, None, owner)
 }
 
@@ -131,9 +112,8 @@ fn redeem_as(
             .code("coupon_expired")
             .param(param));
     }
-    if let Some(currency) = found
-        .text("currency")
-        .filter(|c| !owner.currency.is_empty() && *c != owner.currency)
+    if let Some(currency) =
+        found.text("currency").filter(|c| !owner.currency.is_empty() && *c != owner.currency)
     {
         return Err(ApiError::invalid(format!(
             "The coupon `{coupon}` is in `{currency}`, which doesn't match the expected currency: `{}`.",
@@ -147,9 +127,7 @@ fn redeem_as(
 fn give(state: &mut State, coupon: &str, code: Option<&str>, owner: Owner<'_>) -> String {
     let id = State::id_for(ObjectKind::Discount);
     let found = state.any(ObjectKind::Coupon, coupon).cloned().unwrap_or_default();
-    let end = found
-        .int("duration_in_months")
-        .map(|months| plus_months(state.now, months));
+    let end = found.int("duration_in_months").map(|months| plus_months(state.now, months));
     state.put(
         ObjectKind::Discount,
         Record::of(json!({
@@ -185,10 +163,7 @@ pub(super) fn remove(state: &mut State, id: &str) -> Value {
 
 /// The id of the coupon behind a discount.
 pub(super) fn coupon_of(state: &State, id: &str) -> String {
-    state
-        .any(ObjectKind::Discount, id)
-        .map(|d| d.inner("source").text_or_empty("coupon"))
-        .unwrap_or_default()
+    state.any(ObjectKind::Discount, id).map(|d| d.inner("source").text_or_empty("coupon")).unwrap_or_default()
 }
 
 /// What a discount takes off.
@@ -207,9 +182,7 @@ pub(super) struct Reduction {
 /// The discounts in this list that hold at a time.
 pub(super) fn reductions(state: &State, ids: &[String], at: i64) -> Vec<Reduction> {
     let holding = ids.iter().filter(|id| {
-        state
-            .find(ObjectKind::Discount, id)
-            .is_some_and(|d| d.int("end").is_none_or(|end| at < end))
+        state.find(ObjectKind::Discount, id).is_some_and(|d| d.int("end").is_none_or(|end| at < end))
     });
     holding.filter_map(|id| reduction(state, id)).collect()
 }

@@ -86,13 +86,7 @@ struct Done {
 impl Done {
     fn refused(error: &ApiError, request_id: &str) -> Self {
         let body = error.body(request_id).to_string();
-        Self {
-            status: error.status,
-            body,
-            acted: false,
-            replayed: false,
-            headers: Vec::new(),
-        }
+        Self { status: error.status, body, acted: false, replayed: false, headers: Vec::new() }
     }
 }
 
@@ -110,10 +104,7 @@ impl Core {
         self.settle();
         let request_id = new_id("req");
         let pairs = pairs_of(request);
-        let key = request
-            .idempotency_key
-            .as_deref()
-            .filter(|_| request.method == "POST");
+        let key = request.idempotency_key.as_deref().filter(|_| request.method == "POST");
         let mut silent = false;
         let mut html = false;
         let done = match self.authorize(request) {
@@ -153,11 +144,7 @@ impl Core {
                 .ok_or_else(ApiError::no_key)?,
             _ => return Err(ApiError::no_key()),
         };
-        if key == self.secret_key.expose_secret() {
-            Ok(())
-        } else {
-            Err(ApiError::wrong_key(&key))
-        }
+        if key == self.secret_key.expose_secret() { Ok(()) } else { Err(ApiError::wrong_key(&key)) }
     }
 
     /// Answers as the fault says, after doing the work if it says so.
@@ -172,24 +159,13 @@ impl Core {
         let mut done = if fault.acts() {
             self.perform(request, pairs, key, request_id)
         } else {
-            Done {
-                status: 502,
-                body: String::new(),
-                acted: false,
-                replayed: false,
-                headers: Vec::new(),
-            }
+            Done { status: 502, body: String::new(), acted: false, replayed: false, headers: Vec::new() }
         };
         if let Some(error) = fault.error(key) {
             let acted = done.acted;
-            done = Done {
-                acted,
-                ..Done::refused(&error, request_id)
-            };
-            let remembered = matches!(
-                fault,
-                FaultKind::ServerError { acted: true } | FaultKind::Decline { .. }
-            );
+            done = Done { acted, ..Done::refused(&error, request_id) };
+            let remembered =
+                matches!(fault, FaultKind::ServerError { acted: true } | FaultKind::Decline { .. });
             if let Some(key) = key.filter(|_| remembered) {
                 self.remember(key, request, pairs, &done);
             }
@@ -217,13 +193,7 @@ impl Core {
                 Err(error) => return Done::refused(&error, request_id),
                 Ok(Some(Remembered { status, body })) => {
                     let headers = vec![("Idempotent-Replayed", "true".to_owned())];
-                    return Done {
-                        status,
-                        body,
-                        acted: false,
-                        replayed: true,
-                        headers,
-                    };
+                    return Done { status, body, acted: false, replayed: true, headers };
                 }
                 Ok(None) => {}
             }
@@ -243,10 +213,8 @@ impl Core {
     fn execute(&mut self, route: &routes::Route, input: &Input, request_id: &str, key: Option<&str>) -> Done {
         let state = &mut self.state;
         state.begin();
-        state.cause = Cause {
-            request_id: Some(request_id.to_owned()),
-            idempotency_key: key.map(str::to_owned),
-        };
+        state.cause =
+            Cause { request_id: Some(request_id.to_owned()), idempotency_key: key.map(str::to_owned) };
         let outcome = (route.run)(state, input).and_then(|mut value| {
             render::expand(state, &mut value, &input.params)?;
             Ok(value)
@@ -255,13 +223,7 @@ impl Core {
             Ok(value) => {
                 self.outbox.collect(&mut self.state);
                 let acted = route.method != "GET" && self.state.changed();
-                Done {
-                    status: 200,
-                    body: value.to_string(),
-                    acted,
-                    replayed: false,
-                    headers: Vec::new(),
-                }
+                Done { status: 200, body: value.to_string(), acted, replayed: false, headers: Vec::new() }
             }
             Err(error) => {
                 self.state.rollback();
@@ -272,10 +234,7 @@ impl Core {
 
     fn remember(&mut self, key: &str, request: &Request, pairs: &[(String, String)], done: &Done) {
         let print = idempotency::fingerprint(&request.method, &request.path, pairs);
-        let answer = Remembered {
-            status: done.status,
-            body: done.body.clone(),
-        };
+        let answer = Remembered { status: done.status, body: done.body.clone() };
         self.memory.remember(key, print, answer, self.clock.now());
     }
 }
@@ -294,10 +253,8 @@ fn parsed(
 ) -> Result<(&'static routes::Route, Input), ApiError> {
     let (route, ids) = routes::route(&request.method, &request.path)
         .ok_or_else(|| ApiError::unknown_url(&request.method, &request.path))?;
-    let form = request
-        .content_type
-        .as_deref()
-        .is_none_or(|t| t.starts_with("application/x-www-form-urlencoded"));
+    let form =
+        request.content_type.as_deref().is_none_or(|t| t.starts_with("application/x-www-form-urlencoded"));
     if !request.body.is_empty() && !form {
         return Err(ApiError::wrong_content_type());
     }
@@ -316,11 +273,5 @@ fn reply(request: &Request, done: Done, request_id: String, silent: bool, html: 
         }
     }
     let content_type = if html { "text/html" } else { "application/json" };
-    Reply {
-        status: done.status,
-        content_type,
-        headers,
-        body: done.body,
-        silent,
-    }
+    Reply { status: done.status, content_type, headers, body: done.body, silent }
 }

@@ -46,10 +46,7 @@ pub(super) fn sync(state: &mut State, customer: &str) {
     }
     for feature in wanted {
         let given = has.iter().any(|id| {
-            state
-                .find(ObjectKind::Entitlement, id)
-                .and_then(|e| e.text("feature"))
-                == Some(feature.as_str())
+            state.find(ObjectKind::Entitlement, id).and_then(|e| e.text("feature")) == Some(feature.as_str())
         });
         if !given {
             has.push(grant(state, customer, &feature));
@@ -58,29 +55,16 @@ pub(super) fn sync(state: &mut State, customer: &str) {
     if has != had {
         let after = summary(state, customer, &has);
         state.edit(ObjectKind::Customer, customer, |c| c.set("_entitlements", has));
-        events::emit_value(
-            state,
-            "entitlements.active_entitlement_summary.updated",
-            after,
-            Some(&before),
-        );
+        events::emit_value(state, "entitlements.active_entitlement_summary.updated", after, Some(&before));
     }
 }
 
 /// The features that these subscriptions' items brought in their current period.
 fn features_due(state: &State, subscriptions: &[String]) -> Vec<String> {
-    let live = subscriptions
-        .iter()
-        .filter_map(|id| state.any(ObjectKind::Subscription, id));
-    let items = live
-        .filter(|s| subscriptions::entitles(s))
-        .flat_map(|s| s.texts("_items"));
+    let live = subscriptions.iter().filter_map(|id| state.any(ObjectKind::Subscription, id));
+    let items = live.filter(|s| subscriptions::entitles(s)).flat_map(|s| s.texts("_items"));
     let mut wanted: Vec<String> = items
-        .filter_map(|id| {
-            state
-                .any(ObjectKind::SubscriptionItem, &id)
-                .map(|item| item.texts("_features"))
-        })
+        .filter_map(|id| state.any(ObjectKind::SubscriptionItem, &id).map(|item| item.texts("_features")))
         .flatten()
         .collect();
     wanted.sort();
@@ -90,10 +74,7 @@ fn features_due(state: &State, subscriptions: &[String]) -> Vec<String> {
 
 fn grant(state: &mut State, customer: &str, feature: &str) -> String {
     let id = State::id_for(ObjectKind::Entitlement);
-    let key = state
-        .any(ObjectKind::Feature, feature)
-        .map(|f| f.value("lookup_key"))
-        .unwrap_or_default();
+    let key = state.any(ObjectKind::Feature, feature).map(|f| f.value("lookup_key")).unwrap_or_default();
     state.put(
         ObjectKind::Entitlement,
         Record::of(json!({
@@ -105,10 +86,7 @@ fn grant(state: &mut State, customer: &str, feature: &str) -> String {
 }
 
 fn summary(state: &State, customer: &str, ids: &[String]) -> Value {
-    let data = ids
-        .iter()
-        .map(|id| render::object(state, ObjectKind::Entitlement, id))
-        .collect();
+    let data = ids.iter().map(|id| render::object(state, ObjectKind::Entitlement, id)).collect();
     json!({
         "object": "entitlements.active_entitlement_summary",
         "customer": customer,

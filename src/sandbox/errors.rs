@@ -14,14 +14,7 @@ pub(super) struct ApiError {
 
 impl ApiError {
     fn new(status: u16, kind: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            kind,
-            code: None,
-            decline_code: None,
-            message: message.into(),
-            param: None,
-        }
+        Self { status, kind, code: None, decline_code: None, message: message.into(), param: None }
     }
 
     /// A 400 of type `invalid_request_error`.
@@ -45,25 +38,19 @@ impl ApiError {
     }
 
     pub(super) fn unknown_parameter(path: &str) -> Self {
-        Self::invalid(format!("Received unknown parameter: {path}"))
-            .code("parameter_unknown")
-            .param(path)
+        Self::invalid(format!("Received unknown parameter: {path}")).code("parameter_unknown").param(path)
     }
 
     /// A parameter that Stripe has and the sandbox does not model. Said openly: silently ignoring it would let a
     /// test pass that fails against Stripe.
     pub(super) fn unmodelled_parameter(path: &str) -> Self {
-        Self::invalid(format!(
-            "The sandbox does not model the parameter {path}; Stripe does."
-        ))
-        .code("sandbox_unmodelled_parameter")
-        .param(path)
+        Self::invalid(format!("The sandbox does not model the parameter {path}; Stripe does."))
+            .code("sandbox_unmodelled_parameter")
+            .param(path)
     }
 
     pub(super) fn missing(path: &str) -> Self {
-        Self::invalid(format!("Missing required param: {path}."))
-            .code("parameter_missing")
-            .param(path)
+        Self::invalid(format!("Missing required param: {path}.")).code("parameter_missing").param(path)
     }
 
     pub(super) fn empty(path: &str) -> Self {
@@ -77,26 +64,19 @@ impl ApiError {
     }
 
     pub(super) fn exclusive(one: &str, other: &str) -> Self {
-        Self::invalid(format!(
-            "Received both {one} and {other} parameters. Please pass in only one."
-        ))
-        .code("parameters_exclusive")
-        .param(one)
+        Self::invalid(format!("Received both {one} and {other} parameters. Please pass in only one."))
+            .code("parameters_exclusive")
+            .param(one)
     }
 
     /// The object named by the path does not exist: 404.
     pub(super) fn no_such(what: &str, id: &str) -> Self {
-        Self::invalid(format!("No such {what}: '{id}'"))
-            .status(404)
-            .code("resource_missing")
-            .param("id")
+        Self::invalid(format!("No such {what}: '{id}'")).status(404).code("resource_missing").param("id")
     }
 
     /// The object named by a parameter does not exist: 400.
     pub(super) fn no_such_in(what: &str, id: &str, param: &str) -> Self {
-        Self::invalid(format!("No such {what}: '{id}'"))
-            .code("resource_missing")
-            .param(param)
+        Self::invalid(format!("No such {what}: '{id}'")).code("resource_missing").param(param)
     }
 
     /// A preview of what will not come.
@@ -199,10 +179,7 @@ impl ApiError {
                 map.insert("code".into(), json!(code));
                 map.insert(
                     "doc_url".into(),
-                    json!(format!(
-                        "https://stripe.com/docs/error-codes/{}",
-                        code.replace('_', "-")
-                    )),
+                    json!(format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-"))),
                 );
             }
             if let Some(code) = &self.decline_code {

@@ -83,9 +83,7 @@ pub(super) fn list(state: &mut State, input: &Input) -> Outcome {
 
 /// `customer.*` fits every event whose name begins with `customer.`.
 fn fits(wanted: &str, name: &str) -> bool {
-    wanted
-        .strip_suffix('*')
-        .map_or(wanted == name, |start| name.starts_with(start))
+    wanted.strip_suffix('*').map_or(wanted == name, |start| name.starts_with(start))
 }
 
 pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {

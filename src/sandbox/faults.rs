@@ -102,19 +102,11 @@ fn once() -> u32 {
 impl Fault {
     /// The next call of this method and path misbehaves once.
     pub fn once(method: &str, path: &str, fault: FaultKind) -> Self {
-        Self {
-            method: Some(method.to_owned()),
-            path: path.to_owned(),
-            times: 1,
-            fault,
-        }
+        Self { method: Some(method.to_owned()), path: path.to_owned(), times: 1, fault }
     }
 
     fn meets(&self, method: &str, path: &str) -> bool {
-        self.method
-            .as_deref()
-            .is_none_or(|m| m.eq_ignore_ascii_case(method))
-            && glob(&self.path, path)
+        self.method.as_deref().is_none_or(|m| m.eq_ignore_ascii_case(method)) && glob(&self.path, path)
     }
 }
 
@@ -161,10 +153,7 @@ mod tests {
 
     #[test]
     fn a_fault_is_used_up() {
-        let mut faults = vec![Fault {
-            times: 2,
-            ..Fault::once("POST", "*", FaultKind::LockTimeout)
-        }];
+        let mut faults = vec![Fault { times: 2, ..Fault::once("POST", "*", FaultKind::LockTimeout) }];
         assert_eq!(take(&mut faults, "GET", "/v1/x"), None);
         assert_eq!(take(&mut faults, "POST", "/v1/x"), Some(FaultKind::LockTimeout));
         assert_eq!(take(&mut faults, "POST", "/v1/x"), Some(FaultKind::LockTimeout));

@@ -13,28 +13,17 @@ pub(super) const CREATE: &[Field] = &[
     METADATA,
     EXPAND,
 ];
-pub(super) const LIST: &[Field] = &[
-    field("archived", Kind::Boolean),
-    field("lookup_key", ID),
-    LIMIT,
-    AFTER,
-    BEFORE,
-    EXPAND,
-];
+pub(super) const LIST: &[Field] =
+    &[field("archived", Kind::Boolean), field("lookup_key", ID), LIMIT, AFTER, BEFORE, EXPAND];
 pub(super) const ATTACH: &[Field] = &[field("entitlement_feature", ID).required(), EXPAND];
 pub(super) const LIST_ATTACHED: &[Field] = &[LIMIT, AFTER, BEFORE, EXPAND];
 
 pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
     let key = input.params.text_or_empty("lookup_key");
-    if state
-        .all(ObjectKind::Feature)
-        .any(|f| f.text("lookup_key") == Some(&key))
-    {
-        return Err(
-            ApiError::invalid(format!("A feature with the lookup key `{key}` already exists."))
-                .code("resource_already_exists")
-                .param("lookup_key"),
-        );
+    if state.all(ObjectKind::Feature).any(|f| f.text("lookup_key") == Some(&key)) {
+        return Err(ApiError::invalid(format!("A feature with the lookup key `{key}` already exists."))
+            .code("resource_already_exists")
+            .param("lookup_key"));
     }
     let id = State::id_for(ObjectKind::Feature);
     let mut feature = Record::of(json!({
@@ -54,18 +43,10 @@ pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
 pub(super) fn list(state: &mut State, input: &Input) -> Outcome {
     let params = &input.params;
     let archived = params.has("archived").then(|| params.flag("archived"));
-    render::page(
-        state,
-        ObjectKind::Feature,
-        params,
-        "/v1/entitlements/features",
-        |feature| {
-            params
-                .text("lookup_key")
-                .is_none_or(|key| feature.text("lookup_key") == Some(key))
-                && archived.is_none_or(|wanted| feature.flag("active") != wanted)
-        },
-    )
+    render::page(state, ObjectKind::Feature, params, "/v1/entitlements/features", |feature| {
+        params.text("lookup_key").is_none_or(|key| feature.text("lookup_key") == Some(key))
+            && archived.is_none_or(|wanted| feature.flag("active") != wanted)
+    })
 }
 
 /// Whoever already pays for the product gets the feature with their next period; new subscribers at once.
@@ -75,10 +56,8 @@ pub(super) fn attach(state: &mut State, input: &Input) -> Outcome {
     let feature = input.params.text_or_empty("entitlement_feature");
     state.get_for(ObjectKind::Feature, &feature, "entitlement_feature")?;
     if features_of(state, product).contains(&feature) {
-        return Err(
-            ApiError::invalid("This feature is already attached to this product.")
-                .param("entitlement_feature"),
-        );
+        return Err(ApiError::invalid("This feature is already attached to this product.")
+            .param("entitlement_feature"));
     }
     let id = State::id_for(ObjectKind::ProductFeature);
     state.put(
@@ -111,8 +90,6 @@ pub(super) fn detach(state: &mut State, input: &Input) -> Outcome {
 
 /// The features that a product carries now.
 pub(super) fn features_of(state: &State, product: &str) -> Vec<String> {
-    let attached = state
-        .all(ObjectKind::ProductFeature)
-        .filter(|f| f.text("_product") == Some(product));
+    let attached = state.all(ObjectKind::ProductFeature).filter(|f| f.text("_product") == Some(product));
     attached.map(|f| f.text_or_empty("_feature")).collect()
 }

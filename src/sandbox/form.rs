@@ -23,9 +23,7 @@ pub(super) fn tree(pairs: &[(String, String)]) -> Result<Vec<(String, Node)>, Ap
 
 /// Decodes `a=b&c=d` in order.
 pub(super) fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
-    form_urlencoded::parse(encoded)
-        .map(|(k, v)| (k.into_owned(), v.into_owned()))
-        .collect()
+    form_urlencoded::parse(encoded).map(|(k, v)| (k.into_owned(), v.into_owned())).collect()
 }
 
 /// `a[b][]` as `["a", "b", ""]`.
@@ -43,11 +41,7 @@ fn keys_of(name: &str) -> Option<Vec<String>> {
 
 fn insert(children: &mut Vec<(String, Node)>, keys: &[String], value: &str) -> Option<()> {
     let (key, rest) = keys.split_first()?;
-    let key = if key.is_empty() {
-        children.len().to_string()
-    } else {
-        key.clone()
-    };
+    let key = if key.is_empty() { children.len().to_string() } else { key.clone() };
     let at = children.iter().position(|(k, _)| *k == key);
     if rest.is_empty() {
         // As in most form readers, the last value of a repeated name wins.
@@ -87,10 +81,7 @@ mod tests {
                         Node::Branch(vec![("price".into(), text("p")), ("quantity".into(), text("2"))])
                     )])
                 ),
-                (
-                    "expand".into(),
-                    Node::Branch(vec![("0".into(), text("a")), ("1".into(), text("b"))])
-                ),
+                ("expand".into(), Node::Branch(vec![("0".into(), text("a")), ("1".into(), text("b"))])),
             ])
         );
     }

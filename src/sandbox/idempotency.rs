@@ -31,11 +31,7 @@ impl Memory {
         fingerprint: &str,
         now: i64,
     ) -> Result<Option<Remembered>, ApiError> {
-        while self
-            .ages
-            .front()
-            .is_some_and(|(at, _)| now.saturating_sub(*at) >= DAY)
-        {
+        while self.ages.front().is_some_and(|(at, _)| now.saturating_sub(*at) >= DAY) {
             if let Some((_, old)) = self.ages.pop_front() {
                 self.entries.remove(&old);
             }
@@ -67,10 +63,7 @@ mod tests {
     #[test]
     fn remembers_for_a_day_and_refuses_another_request() {
         let mut memory = Memory::default();
-        let answer = Remembered {
-            status: 200,
-            body: "{}".into(),
-        };
+        let answer = Remembered { status: 200, body: "{}".into() };
         memory.remember("k", "a".into(), answer.clone(), 0);
         assert_eq!(memory.recall("k", "a", DAY - 1).unwrap(), Some(answer));
         assert!(memory.recall("k", "b", DAY - 1).is_err());

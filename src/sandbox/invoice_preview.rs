@@ -46,16 +46,13 @@ pub(super) const PREVIEW: &[Field] = &[
 ];
 
 pub(super) fn preview(state: &mut State, input: &Input) -> Outcome {
-    let id = input
-        .params
-        .text("subscription")
-        .ok_or_else(|| ApiError::missing("subscription"))?;
+    let id = input.params.text("subscription").ok_or_else(|| ApiError::missing("subscription"))?;
     let subscription = state.get_for(ObjectKind::Subscription, id, "subscription")?;
     if let Some(customer) = input.params.text("customer") {
         state.get_for(ObjectKind::Customer, customer, "customer")?;
         if subscription.text("customer") != Some(customer) {
             return Err(
-                ApiError::invalid("The subscription does not belong to this customer.").param("subscription"),
+                ApiError::invalid("The subscription does not belong to this customer.").param("subscription")
             );
         }
     }
@@ -74,18 +71,11 @@ fn changed(state: &mut State, id: &str, params: &Record) -> Outcome {
     subscription_update::apply(state, id, &params.inner("subscription_details"))?;
     if latest(state, id) != issued {
         // The change bills at once: that invoice is the next one.
-        let invoice = state
-            .any(ObjectKind::Invoice, &latest(state, id))
-            .cloned()
-            .unwrap_or_default();
+        let invoice = state.any(ObjectKind::Invoice, &latest(state, id)).cloned().unwrap_or_default();
         return Ok(unsaved(invoice));
     }
     let subscription = state.get(ObjectKind::Subscription, id)?;
-    let (at, lines) = upcoming(
-        state,
-        &subscription,
-        params.text("preview_mode") == Some("recurring"),
-    )?;
+    let (at, lines) = upcoming(state, &subscription, params.text("preview_mode") == Some("recurring"))?;
     let reductions = if params.has("discounts") {
         let owner = Owner {
             customer: &subscription.text_or_empty("customer"),
@@ -99,22 +89,12 @@ fn changed(state: &mut State, id: &str, params: &Record) -> Outcome {
     } else {
         invoicing::discounts_for(state, &subscription, at)
     };
-    let invoice = invoicing::invoice(
-        state,
-        &new_id("upcoming_in"),
-        &subscription,
-        lines,
-        &reductions,
-        at,
-    );
+    let invoice = invoicing::invoice(state, &new_id("upcoming_in"), &subscription, lines, &reductions, at);
     Ok(unsaved(invoice))
 }
 
 fn latest(state: &State, id: &str) -> String {
-    state
-        .any(ObjectKind::Subscription, id)
-        .map(|s| s.text_or_empty("latest_invoice"))
-        .unwrap_or_default()
+    state.any(ObjectKind::Subscription, id).map(|s| s.text_or_empty("latest_invoice")).unwrap_or_default()
 }
 
 /// When the next invoice comes and what is on it.
@@ -130,27 +110,16 @@ fn upcoming(
     }
     let at = subscriptions::period_end(state, subscription).ok_or_else(none)?;
     let ends = subscription.int("cancel_at").is_some_and(|end| end <= at);
-    let mut lines = if ends {
-        Vec::new()
-    } else {
-        due_lines(state, subscription, at)
-    };
+    let mut lines = if ends { Vec::new() } else { due_lines(state, subscription, at) };
     if !only_recurring {
         lines.extend(invoicing::waiting(subscription));
     }
-    if lines.is_empty() {
-        Err(none())
-    } else {
-        Ok((at, lines))
-    }
+    if lines.is_empty() { Err(none()) } else { Ok((at, lines)) }
 }
 
 fn due_lines(state: &State, subscription: &Record, at: i64) -> Vec<invoicing::Line> {
     let ending = passage::ending(state, subscription, at);
-    ending
-        .iter()
-        .map(|(item, end)| invoicing::whole_period(state, item, at, *end, false))
-        .collect()
+    ending.iter().map(|(item, end)| invoicing::whole_period(state, item, at, *end, false)).collect()
 }
 
 /// A preview is nothing that can be retrieved.

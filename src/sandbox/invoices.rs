@@ -14,14 +14,8 @@ use serde_json::Value;
 pub(super) const LIST: &[Field] = &[
     field("customer", ID),
     field("subscription", ID),
-    field(
-        "status",
-        Kind::Enum(&["draft", "open", "paid", "uncollectible", "void"]),
-    ),
-    field(
-        "collection_method",
-        Kind::Enum(&["charge_automatically", "send_invoice"]),
-    ),
+    field("status", Kind::Enum(&["draft", "open", "paid", "uncollectible", "void"])),
+    field("collection_method", Kind::Enum(&["charge_automatically", "send_invoice"])),
     field("created", Kind::TimeRange),
     LIMIT,
     AFTER,
@@ -38,18 +32,13 @@ pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
 
 pub(super) fn list(state: &mut State, input: &Input) -> Outcome {
     let params = &input.params;
-    for (name, kind) in [
-        ("customer", ObjectKind::Customer),
-        ("subscription", ObjectKind::Subscription),
-    ] {
+    for (name, kind) in [("customer", ObjectKind::Customer), ("subscription", ObjectKind::Subscription)] {
         if let Some(id) = params.text(name) {
             state.get_for(kind, id, name)?;
         }
     }
     let same = |record: &Record, field: &str, wanted: &str| {
-        params
-            .text(wanted)
-            .is_none_or(|value| record.text(field) == Some(value))
+        params.text(wanted).is_none_or(|value| record.text(field) == Some(value))
     };
     render::page(state, ObjectKind::Invoice, params, "/v1/invoices", |invoice| {
         same(invoice, "customer", "customer")
@@ -126,10 +115,7 @@ fn collect(state: &State, owner: &Record, invoice: &mut Record) -> Billed {
         invoice.set("effective_at", now);
         invoice.set(
             "number",
-            format!(
-                "SANDBOX-{:04}",
-                state.all(ObjectKind::Invoice).count().saturating_add(1)
-            ),
+            format!("SANDBOX-{:04}", state.all(ObjectKind::Invoice).count().saturating_add(1)),
         );
     }
     if billed != Billed::NotTried {
@@ -169,29 +155,21 @@ fn settle_balance(state: &mut State, invoice: &mut Record) {
     let end = start.saturating_add(invoice.int("total").unwrap_or(0)).min(0);
     invoice.set("ending_balance", end);
     if end != start {
-        state.edit(
-            ObjectKind::Customer,
-            invoice.text("customer").unwrap_or_default(),
-            |c| c.set("balance", end),
-        );
+        state.edit(ObjectKind::Customer, invoice.text("customer").unwrap_or_default(), |c| {
+            c.set("balance", end)
+        });
     }
 }
 
 fn took_something(invoice: &Record, discount: &str) -> bool {
     let amounts = invoice.records("total_discount_amounts");
-    amounts
-        .iter()
-        .any(|a| a.text("discount") == Some(discount) && a.int("amount").unwrap_or(0) > 0)
+    amounts.iter().any(|a| a.text("discount") == Some(discount) && a.int("amount").unwrap_or(0) > 0)
 }
 
 /// Takes a discount away from wherever it is.
 pub(super) fn drop_discount(state: &mut State, subscription: &str, discount: &str) {
-    state.edit(ObjectKind::Subscription, subscription, |s| {
-        s.remove_from("discounts", discount)
-    });
-    let customer = state
-        .any(ObjectKind::Subscription, subscription)
-        .map(|s| s.text_or_empty("customer"));
+    state.edit(ObjectKind::Subscription, subscription, |s| s.remove_from("discounts", discount));
+    let customer = state.any(ObjectKind::Subscription, subscription).map(|s| s.text_or_empty("customer"));
     state.edit(ObjectKind::Customer, &customer.unwrap_or_default(), |c| {
         if c.text("_discount") == Some(discount) {
             c.set("_discount", Value::Null);
@@ -210,13 +188,9 @@ pub(super) fn payment_fails(state: &State, subscription: &Record) -> bool {
 /// The payment method in force: the subscription's, the customer's default, or the one attached at creation.
 pub(super) fn payment_method(state: &State, subscription: &Record) -> Option<String> {
     let customer = state.any(ObjectKind::Customer, subscription.text("customer")?)?;
-    let default = customer
-        .inner("invoice_settings")
-        .text("default_payment_method")
-        .map(str::to_owned);
+    let default = customer.inner("invoice_settings").text("default_payment_method").map(str::to_owned);
     let own = subscription.text("default_payment_method").map(str::to_owned);
-    own.or(default)
-        .or_else(|| customer.text("_payment_method").map(str::to_owned))
+    own.or(default).or_else(|| customer.text("_payment_method").map(str::to_owned))
 }
 
 /// Pays an open invoice, and brings a subscription that was behind back to active.
@@ -229,10 +203,7 @@ pub(super) fn pay(state: &mut State, input: &Input) -> Outcome {
         _ => return Err(ApiError::invalid("This invoice can no longer be paid").code("invoice_not_editable")),
     }
     let subscription = invoice.text_or_empty("_subscription");
-    let owner = state
-        .any(ObjectKind::Subscription, &subscription)
-        .cloned()
-        .unwrap_or_default();
+    let owner = state.any(ObjectKind::Subscription, &subscription).cloned().unwrap_or_default();
     let method = input.params.text("payment_method").map(str::to_owned);
     let fails = match method {
         Some(method) => method.contains("chargeDeclined") || method.contains("chargeCustomerFail"),
@@ -246,18 +217,10 @@ pub(super) fn pay(state: &mut State, input: &Input) -> Outcome {
     events::emit(state, "invoice.paid", ObjectKind::Invoice, id, None);
     if matches!(owner.text("status"), Some("past_due" | "incomplete" | "unpaid")) {
         let before = render::object(state, ObjectKind::Subscription, &subscription);
-        state.edit(ObjectKind::Subscription, &subscription, |s| {
-            s.set("status", "active")
-        });
+        state.edit(ObjectKind::Subscription, &subscription, |s| s.set("status", "active"));
         super::subscriptions::touched(state, &subscription);
         let name = "customer.subscription.updated";
-        events::emit(
-            state,
-            name,
-            ObjectKind::Subscription,
-            &subscription,
-            Some(&before),
-        );
+        events::emit(state, name, ObjectKind::Subscription, &subscription, Some(&before));
     }
     Ok(render::object(state, ObjectKind::Invoice, id))
 }

@@ -29,14 +29,9 @@ struct Reduced {
 /// A line for one whole period of an item, from `start` to `end`. Free while in trial.
 pub(super) fn whole_period(state: &State, item: &Record, start: i64, end: i64, free: bool) -> Line {
     let price = item.text_or_empty("_price");
-    let product = state
-        .any(ObjectKind::Price, &price)
-        .map(|p| p.text_or_empty("product"))
-        .unwrap_or_default();
-    let name = state
-        .any(ObjectKind::Product, &product)
-        .map(|p| p.text_or_empty("name"))
-        .unwrap_or_default();
+    let product =
+        state.any(ObjectKind::Price, &price).map(|p| p.text_or_empty("product")).unwrap_or_default();
+    let name = state.any(ObjectKind::Product, &product).map(|p| p.text_or_empty("name")).unwrap_or_default();
     let quantity = item.int("quantity").unwrap_or(0);
     Line {
         item: item.text_or_empty("id"),
@@ -46,11 +41,7 @@ pub(super) fn whole_period(state: &State, item: &Record, start: i64, end: i64, f
         start,
         end,
         proration: false,
-        description: if free {
-            format!("Trial period for {name}")
-        } else {
-            format!("{quantity} × {name}")
-        },
+        description: if free { format!("Trial period for {name}") } else { format!("{quantity} × {name}") },
     }
 }
 
@@ -77,15 +68,9 @@ pub(super) fn discounts_for(state: &State, subscription: &Record, at: i64) -> Ve
     if !own.is_empty() {
         return own;
     }
-    let customer = state.any(
-        ObjectKind::Customer,
-        subscription.text("customer").unwrap_or_default(),
-    );
-    let theirs: Vec<String> = customer
-        .and_then(|c| c.text("_discount"))
-        .map(str::to_owned)
-        .into_iter()
-        .collect();
+    let customer = state.any(ObjectKind::Customer, subscription.text("customer").unwrap_or_default());
+    let theirs: Vec<String> =
+        customer.and_then(|c| c.text("_discount")).map(str::to_owned).into_iter().collect();
     discounts::reductions(state, &theirs, at)
 }
 
@@ -100,14 +85,9 @@ pub(super) fn invoice(
     at: i64,
 ) -> Record {
     let reduced = reduce(state, lines, reductions, at);
-    let payer = subscription
-        .text("customer")
-        .and_then(|c| state.any(ObjectKind::Customer, c));
+    let payer = subscription.text("customer").and_then(|c| state.any(ObjectKind::Customer, c));
     let payer = payer.cloned().unwrap_or_default();
-    let shown = reduced
-        .iter()
-        .map(|r| line_json(state, id, subscription, r))
-        .collect();
+    let shown = reduced.iter().map(|r| line_json(state, id, subscription, r)).collect();
     let (start, end) = reduced.first().map_or((at, at), |r| (r.line.start, r.line.end));
     let all: Vec<&str> = reductions.iter().map(|r| r.discount.as_str()).collect();
     let mut record = Record::of(json!({
@@ -123,18 +103,14 @@ pub(super) fn invoice(
         "period_end": end, "period_start": start, "status": "draft", "webhooks_delivered_at": at,
         "_subscription": subscription.value("id"),
     }));
-    record
-        .0
-        .extend(money(&reduced, payer.int("balance").unwrap_or(0)).0);
+    record.0.extend(money(&reduced, payer.int("balance").unwrap_or(0)).0);
     record.0.extend(unused_fields().0);
     record
 }
 
 /// The totals: what the lines come to, what the discounts take off, what the balance leaves to pay.
 fn money(reduced: &[Reduced], balance: i64) -> Record {
-    let subtotal = reduced
-        .iter()
-        .fold(0_i64, |sum, r| sum.saturating_add(r.line.amount));
+    let subtotal = reduced.iter().fold(0_i64, |sum, r| sum.saturating_add(r.line.amount));
     let mut off: Vec<(String, i64)> = Vec::new();
     for (discount, amount) in reduced.iter().flat_map(|r| &r.off) {
         match off.iter_mut().find(|(d, _)| d == discount) {
@@ -142,9 +118,7 @@ fn money(reduced: &[Reduced], balance: i64) -> Record {
             None => off.push((discount.clone(), *amount)),
         }
     }
-    let total = off
-        .iter()
-        .fold(subtotal, |rest, (_, amount)| rest.saturating_sub(*amount));
+    let total = off.iter().fold(subtotal, |rest, (_, amount)| rest.saturating_sub(*amount));
     let due = total.saturating_add(balance).max(0);
     Record::of(json!({
         "amount_due": due, "amount_overpaid": 0, "amount_paid": 0, "amount_remaining": due,
@@ -189,15 +163,10 @@ fn reduce(state: &State, lines: Vec<Line>, reductions: &[Reduction], at: i64) ->
     let mut left_of_fixed: Vec<(String, i64)> = Vec::new();
     let mut out = Vec::new();
     for line in lines {
-        let item = state
-            .any(ObjectKind::SubscriptionItem, &line.item)
-            .cloned()
-            .unwrap_or_default();
+        let item = state.any(ObjectKind::SubscriptionItem, &line.item).cloned().unwrap_or_default();
         let mut applied = discounts::reductions(state, &item.texts("discounts"), at);
         applied.extend(reductions.iter().cloned());
-        let product = state
-            .any(ObjectKind::Price, &line.price)
-            .map(|p| p.text_or_empty("product"));
+        let product = state.any(ObjectKind::Price, &line.price).map(|p| p.text_or_empty("product"));
         let mut rest = line.amount.max(0);
         let mut off = Vec::new();
         for reduction in applied {
@@ -223,10 +192,7 @@ fn take_fixed(left: &mut Vec<(String, i64)>, reduction: &Reduction, rest: i64) -
     if !left.iter().any(|(discount, _)| *discount == reduction.discount) {
         left.push((reduction.discount.clone(), reduction.amount));
     }
-    let Some((_, remaining)) = left
-        .iter_mut()
-        .find(|(discount, _)| *discount == reduction.discount)
-    else {
+    let Some((_, remaining)) = left.iter_mut().find(|(discount, _)| *discount == reduction.discount) else {
         return 0;
     };
     let amount = rest.min(*remaining);
@@ -236,10 +202,7 @@ fn take_fixed(left: &mut Vec<(String, i64)>, reduction: &Reduction, rest: i64) -
 
 fn line_json(state: &State, invoice: &str, subscription: &Record, reduced: &Reduced) -> Value {
     let line = &reduced.line;
-    let price = state
-        .any(ObjectKind::Price, &line.price)
-        .cloned()
-        .unwrap_or_default();
+    let price = state.any(ObjectKind::Price, &line.price).cloned().unwrap_or_default();
     json!({
         "id": new_id("il"), "object": "line_item", "amount": line.amount,
         "currency": subscription.value("currency"), "description": line.description,

@@ -44,11 +44,7 @@ const MOST: usize = 20;
 
 /// The path of a parameter inside the parameter of an item; items' own calls have no prefix.
 fn inside(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{prefix}[{name}]")
-    }
+    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}[{name}]") }
 }
 
 /// The price an item asks for, if a subscription in this currency can have it.
@@ -127,25 +123,16 @@ pub(super) fn add(
 
 /// The id of the price that an item has.
 pub(super) fn price_of(state: &State, item: &str) -> String {
-    state
-        .any(ObjectKind::SubscriptionItem, item)
-        .map(|i| i.text_or_empty("_price"))
-        .unwrap_or_default()
+    state.any(ObjectKind::SubscriptionItem, item).map(|i| i.text_or_empty("_price")).unwrap_or_default()
 }
 
 /// The current period that a price would have on this subscription.
 fn period(state: &State, subscription: &Record, price: &Record) -> (i64, i64) {
     let now = state.now;
     let anchor = subscription.int("billing_cycle_anchor").unwrap_or(now);
-    match subscription
-        .int("trial_end")
-        .filter(|_| subscription.text("status") == Some("trialing"))
-    {
+    match subscription.int("trial_end").filter(|_| subscription.text("status") == Some("trialing")) {
         Some(end) => (now, end),
-        None => (
-            now,
-            prices::interval(price).map_or(now, |interval| interval.next_after(anchor, now)),
-        ),
+        None => (now, prices::interval(price).map_or(now, |interval| interval.next_after(anchor, now))),
     }
 }
 
@@ -186,19 +173,13 @@ pub(super) fn change(
     }
     if params.has("price") {
         let price = usable_price(state, params, subscription.text("currency"), prefix)?;
-        let old = state
-            .any(ObjectKind::Price, &old_price)
-            .cloned()
-            .unwrap_or_default();
+        let old = state.any(ObjectKind::Price, &old_price).cloned().unwrap_or_default();
         restarts = prices::interval(&old) != prices::interval(&price);
         let metered = price.inner("recurring").text("usage_type") == Some("metered");
         let quantity = (!metered).then(|| params.int("quantity").unwrap_or(1));
         item.set("quantity", quantity);
         item.set("_price", price.text_or_empty("id"));
-        item.set(
-            "_features",
-            features::features_of(state, &price.text_or_empty("product")),
-        );
+        item.set("_features", features::features_of(state, &price.text_or_empty("product")));
     } else if let Some(quantity) = params.int("quantity") {
         item.set("quantity", quantity);
     }
@@ -215,9 +196,7 @@ pub(super) fn change(
 pub(super) fn remove(state: &mut State, id: &str, prorate: bool, param: &str) -> Result<(), ApiError> {
     let item = state.get(ObjectKind::SubscriptionItem, id)?;
     let subscription = item.text_or_empty("subscription");
-    let items = state
-        .get(ObjectKind::Subscription, &subscription)?
-        .texts("_items");
+    let items = state.get(ObjectKind::Subscription, &subscription)?.texts("_items");
     if items.len() < 2 {
         return Err(ApiError::invalid(
             "A subscription must have at least one active plan. To cancel the subscription, please use the cancel \
@@ -228,9 +207,7 @@ pub(super) fn remove(state: &mut State, id: &str, prorate: bool, param: &str) ->
     if prorate {
         prorations::credit(state, id);
     }
-    state.edit(ObjectKind::Subscription, &subscription, |s| {
-        s.remove_from("_items", id)
-    });
+    state.edit(ObjectKind::Subscription, &subscription, |s| s.remove_from("_items", id));
     state.delete(ObjectKind::SubscriptionItem, id);
     Ok(())
 }
@@ -241,10 +218,7 @@ pub(super) fn restart_periods(state: &mut State, subscription: &str) {
         return;
     };
     for id in owner.texts("_items") {
-        let price = state
-            .any(ObjectKind::Price, &price_of(state, &id))
-            .cloned()
-            .unwrap_or_default();
+        let price = state.any(ObjectKind::Price, &price_of(state, &id)).cloned().unwrap_or_default();
         let (start, end) = period(state, &owner, &price);
         state.edit(ObjectKind::SubscriptionItem, &id, |item| {
             item.set("current_period_start", start);

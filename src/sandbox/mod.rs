@@ -96,19 +96,10 @@ impl Sandbox {
         let listener = TcpListener::bind(config.addr)?;
         let addr = listener.local_addr()?;
         let url = Url::parse(&format!("http://{addr}/")).map_err(std::io::Error::other)?;
-        let shared = Arc::new(Shared::new(
-            config.secret_key,
-            config.webhook_secret,
-            config.webhook_url,
-            config.clock,
-        ));
+        let shared =
+            Arc::new(Shared::new(config.secret_key, config.webhook_secret, config.webhook_url, config.clock));
         let running = server::start(listener, Arc::clone(&shared)).await?;
-        Ok(Self {
-            shared,
-            addr,
-            url,
-            running: Arc::new(Mutex::new(Some(running))),
-        })
+        Ok(Self { shared, addr, url, running: Arc::new(Mutex::new(Some(running))) })
     }
 
     /// Stops listening and drops open connections; the state stays.
@@ -124,12 +115,7 @@ impl Sandbox {
     /// # Errors
     /// When somebody else took the port in the meantime.
     pub async fn start_again(&self) -> std::io::Result<()> {
-        if self
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_some()
-        {
+        if self.running.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return Ok(());
         }
         let running = server::start(TcpListener::bind(self.addr)?, Arc::clone(&self.shared)).await?;

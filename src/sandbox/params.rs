@@ -42,12 +42,7 @@ pub(super) struct Field {
 
 /// An optional parameter.
 pub(super) const fn field(name: &'static str, kind: Kind) -> Field {
-    Field {
-        name,
-        kind,
-        required: false,
-        clearable: false,
-    }
+    Field { name, kind, required: false, clearable: false }
 }
 
 impl Field {
@@ -88,10 +83,7 @@ fn object(spec: &[Field], given: &[(String, Node)], prefix: &str) -> Result<Map<
     let mut out = Map::new();
     for (name, node) in given {
         let path = join(prefix, name);
-        let field = spec
-            .iter()
-            .find(|f| f.name == name)
-            .ok_or_else(|| ApiError::unknown_parameter(&path))?;
+        let field = spec.iter().find(|f| f.name == name).ok_or_else(|| ApiError::unknown_parameter(&path))?;
         out.insert(name.clone(), typed(field, node, &path)?);
     }
     match spec.iter().find(|f| f.required && !out.contains_key(f.name)) {
@@ -101,11 +93,7 @@ fn object(spec: &[Field], given: &[(String, Node)], prefix: &str) -> Result<Map<
 }
 
 fn join(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{prefix}[{name}]")
-    }
+    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}[{name}]") }
 }
 
 fn typed(field: &Field, node: &Node, path: &str) -> Result<Value, ApiError> {
@@ -130,12 +118,8 @@ fn value(kind: Kind, node: &Node, path: &str) -> Result<Value, ApiError> {
     }
 }
 
-const RANGE: &[Field] = &[
-    field("gt", Kind::Time),
-    field("gte", Kind::Time),
-    field("lt", Kind::Time),
-    field("lte", Kind::Time),
-];
+const RANGE: &[Field] =
+    &[field("gt", Kind::Time), field("gte", Kind::Time), field("lt", Kind::Time), field("lte", Kind::Time)];
 
 fn list(of: Kind, children: &[(String, Node)], path: &str) -> Result<Value, ApiError> {
     let mut out = Vec::new();
@@ -203,15 +187,9 @@ fn scalar(kind: Kind, text: &str, path: &str) -> Result<Value, ApiError> {
 
 fn integer(text: &str, path: &str, least: i64, most: i64) -> Result<Value, ApiError> {
     let number: i64 = text.parse().map_err(|_| {
-        ApiError::invalid(format!("Invalid integer: {text}"))
-            .code("parameter_invalid_integer")
-            .param(path)
+        ApiError::invalid(format!("Invalid integer: {text}")).code("parameter_invalid_integer").param(path)
     })?;
-    let out_of = |words: String| {
-        Err(ApiError::invalid(words)
-            .code("parameter_invalid_integer")
-            .param(path))
-    };
+    let out_of = |words: String| Err(ApiError::invalid(words).code("parameter_invalid_integer").param(path));
     if number < least {
         return out_of(format!("This value must be greater than or equal to {least}."));
     }
@@ -223,27 +201,19 @@ fn integer(text: &str, path: &str, least: i64, most: i64) -> Result<Value, ApiEr
 
 fn time(text: &str, path: &str) -> Result<Value, ApiError> {
     integer(text, path, 0, 253_402_300_799).map_err(|_| {
-        ApiError::invalid(format!(
-            "Invalid timestamp: must be an integer Unix timestamp. Received: {text}"
-        ))
-        .param(path)
+        ApiError::invalid(format!("Invalid timestamp: must be an integer Unix timestamp. Received: {text}"))
+            .param(path)
     })
 }
 
 /// A whole number stays whole, as Stripe shows it: `50`, not `50.0`.
 fn decimal(text: &str, path: &str) -> Result<Value, ApiError> {
-    let plain = if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        text
-    };
+    let plain = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text };
     if let Ok(whole) = plain.parse::<i64>() {
         return Ok(json!(whole));
     }
     let number = text.parse::<f64>().ok().and_then(Number::from_f64);
-    number
-        .map(Value::Number)
-        .ok_or_else(|| ApiError::invalid(format!("Invalid decimal: {text}")).param(path))
+    number.map(Value::Number).ok_or_else(|| ApiError::invalid(format!("Invalid decimal: {text}")).param(path))
 }
 
 /// `a, b, or c`.
@@ -289,31 +259,18 @@ mod tests {
         for (body, words) in [
             ("count=1", "Missing required param: name."),
             ("name=a&foo=1", "Received unknown parameter: foo"),
-            (
-                "name=a&items[0][of]=1",
-                "Received unknown parameter: items[0][of]",
-            ),
+            ("name=a&items[0][of]=1", "Received unknown parameter: items[0][of]"),
             ("name=a&count=x", "Invalid integer: x"),
             ("name=a&count=0", "This value must be greater than or equal to 1."),
-            (
-                "name=a&color=pink",
-                "Invalid color: must be one of blue, green, or red",
-            ),
+            ("name=a&color=pink", "Invalid color: must be one of blue, green, or red"),
             ("name=a&items[0][on]=yes", "Invalid boolean: yes"),
             ("name=a&items=1", "Invalid array"),
             ("name[x]=a", "Invalid string"),
-            (
-                "name=abcdef",
-                "Invalid string: abcdef...; must be at most 5 characters",
-            ),
+            ("name=abcdef", "Invalid string: abcdef...; must be at most 5 characters"),
         ] {
             assert_eq!(run(body).unwrap_err(), words, "{body}");
         }
-        assert!(
-            run("name=")
-                .unwrap_err()
-                .starts_with("You passed an empty string for 'name'.")
-        );
+        assert!(run("name=").unwrap_err().starts_with("You passed an empty string for 'name'."));
         assert!(run("name=a&tax=1").unwrap_err().contains("does not model"));
     }
 }

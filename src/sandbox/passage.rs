@@ -51,9 +51,7 @@ pub(super) fn settle(state: &mut State, now: i64) {
 
 /// Notes that this subscription may have something to do earlier than was thought.
 pub(super) fn expect(state: &mut State, id: &str) {
-    let due = state
-        .any(ObjectKind::Subscription, id)
-        .and_then(|s| next(state, s));
+    let due = state.any(ObjectKind::Subscription, id).and_then(|s| next(state, s));
     if let Some((at, _)) = due {
         state.next_due = state.next_due.min(at);
     }
@@ -65,12 +63,7 @@ fn next(state: &State, subscription: &Record) -> Option<(i64, Next)> {
     }
     let mut due = Vec::new();
     due.extend(subscription.int("cancel_at").map(|at| (at, Next::Cancel)));
-    due.extend(
-        subscription
-            .inner("pause_collection")
-            .int("resumes_at")
-            .map(|at| (at, Next::Resume)),
-    );
+    due.extend(subscription.inner("pause_collection").int("resumes_at").map(|at| (at, Next::Resume)));
     for id in subscription.texts("discounts") {
         let end = state.find(ObjectKind::Discount, &id).and_then(|d| d.int("end"));
         due.extend(end.map(|at| (at, Next::DiscountEnds(id))));
@@ -93,9 +86,7 @@ fn happen(state: &mut State, id: &str, what: &Next) {
             subscription_ends::end(state, id, "cancellation_requested");
             return;
         }
-        Next::Resume => state.edit(ObjectKind::Subscription, id, |s| {
-            s.set("pause_collection", Value::Null)
-        }),
+        Next::Resume => state.edit(ObjectKind::Subscription, id, |s| s.set("pause_collection", Value::Null)),
         Next::DiscountEnds(discount) => invoices::drop_discount(state, id, discount),
         Next::TrialEnds => end_trial(state, id),
         Next::TrialNotice => {
@@ -106,13 +97,7 @@ fn happen(state: &mut State, id: &str, what: &Next) {
         Next::Renew => renew(state, id),
     }
     subscriptions::touched(state, id);
-    events::emit(
-        state,
-        "customer.subscription.updated",
-        ObjectKind::Subscription,
-        id,
-        Some(&before),
-    );
+    events::emit(state, "customer.subscription.updated", ObjectKind::Subscription, id, Some(&before));
 }
 
 /// The trial is over: the first paid period begins, unless the trial's settings say otherwise for a customer without
@@ -128,13 +113,7 @@ pub(super) fn end_trial(state: &mut State, id: &str) {
         Some("cancel") => return subscription_ends::end(state, id, "payment_failed"),
         Some("pause") => {
             state.edit(ObjectKind::Subscription, id, |s| s.set("status", "paused"));
-            events::emit(
-                state,
-                "customer.subscription.paused",
-                ObjectKind::Subscription,
-                id,
-                None,
-            );
+            events::emit(state, "customer.subscription.paused", ObjectKind::Subscription, id, None);
             return;
         }
         _ => {}
@@ -161,10 +140,8 @@ fn renew(state: &mut State, id: &str) {
     for (item, end) in ending(state, &subscription, state.now) {
         let item_id = item.text_or_empty("id");
         let start = item.int("current_period_end").unwrap_or(state.now);
-        let price = state
-            .any(ObjectKind::Price, &items::price_of(state, &item_id))
-            .cloned()
-            .unwrap_or_default();
+        let price =
+            state.any(ObjectKind::Price, &items::price_of(state, &item_id)).cloned().unwrap_or_default();
         let features = super::features::features_of(state, &price.text_or_empty("product"));
         lines.push(invoicing::whole_period(state, &item, start, end, false));
         state.edit(ObjectKind::SubscriptionItem, &item_id, |i| {
@@ -180,9 +157,7 @@ fn renew(state: &mut State, id: &str) {
 pub(super) fn ending(state: &State, subscription: &Record, by: i64) -> Vec<(Record, i64)> {
     let anchor = subscription.int("billing_cycle_anchor").unwrap_or(by);
     let items = subscription.texts("_items");
-    let found = items
-        .iter()
-        .filter_map(|i| state.any(ObjectKind::SubscriptionItem, i));
+    let found = items.iter().filter_map(|i| state.any(ObjectKind::SubscriptionItem, i));
     found
         .filter_map(|item| {
             let end = item.int("current_period_end").filter(|end| *end <= by)?;

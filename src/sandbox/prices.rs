@@ -31,10 +31,7 @@ pub(super) const CREATE: &[Field] = &[
     field("lookup_key", Kind::Text(200)),
     field("nickname", TEXT),
     METADATA,
-    field(
-        "tax_behavior",
-        Kind::Enum(&["exclusive", "inclusive", "unspecified"]),
-    ),
+    field("tax_behavior", Kind::Enum(&["exclusive", "inclusive", "unspecified"])),
     field("billing_scheme", Kind::Enum(&["per_unit", "tiered"])),
     field("currency_options", Kind::Unmodelled),
     field("custom_unit_amount", Kind::Unmodelled),
@@ -51,10 +48,7 @@ pub(super) const UPDATE: &[Field] = &[
     field("lookup_key", Kind::Text(200)),
     field("nickname", TEXT).clearable(),
     METADATA,
-    field(
-        "tax_behavior",
-        Kind::Enum(&["exclusive", "inclusive", "unspecified"]),
-    ),
+    field("tax_behavior", Kind::Enum(&["exclusive", "inclusive", "unspecified"])),
     field("transfer_lookup_key", Kind::Boolean),
     field("currency_options", Kind::Unmodelled),
     EXPAND,
@@ -66,10 +60,7 @@ pub(super) const LIST: &[Field] = &[
     field("product", ID),
     field("type", Kind::Enum(&["one_time", "recurring"])),
     field("lookup_keys", IDS),
-    field(
-        "recurring",
-        Kind::Object(&[field("interval", INTERVAL), field("usage_type", USAGE)]),
-    ),
+    field("recurring", Kind::Object(&[field("interval", INTERVAL), field("usage_type", USAGE)])),
     field("created", Kind::TimeRange),
     LIMIT,
     AFTER,
@@ -82,9 +73,7 @@ pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
     if params.text("billing_scheme") == Some("tiered") {
         return Err(ApiError::unmodelled_parameter("billing_scheme"));
     }
-    let amount = params
-        .int("unit_amount")
-        .ok_or_else(|| ApiError::missing("unit_amount"))?;
+    let amount = params.int("unit_amount").ok_or_else(|| ApiError::missing("unit_amount"))?;
     let product = product_of(state, params)?;
     let id = State::id_for(ObjectKind::Price);
     let mut price = Record::of(json!({
@@ -104,14 +93,9 @@ pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
 fn product_of(state: &mut State, params: &Record) -> Result<String, ApiError> {
     match (params.text("product"), params.has("product_data")) {
         (Some(_), true) => Err(ApiError::exclusive("product", "product_data")),
-        (Some(id), false) => state
-            .get_for(ObjectKind::Product, id, "product")
-            .map(|p| p.text_or_empty("id")),
+        (Some(id), false) => state.get_for(ObjectKind::Product, id, "product").map(|p| p.text_or_empty("id")),
         (None, true) => {
-            let input = Input {
-                ids: Vec::new(),
-                params: params.inner("product_data"),
-            };
+            let input = Input { ids: Vec::new(), params: params.inner("product_data") };
             super::products::create(state, &input).map(|p| Record::of(p).text_or_empty("id"))
         }
         (None, false) => Err(ApiError::missing("product")),
@@ -135,13 +119,8 @@ fn recurring(given: &Record) -> Value {
 fn write(state: &mut State, price: &mut Record, params: &Record) -> Result<(), ApiError> {
     if let Some(key) = params.text("lookup_key") {
         let own = price.text_or_empty("id");
-        let holders = state
-            .all(ObjectKind::Price)
-            .filter(|p| p.text("lookup_key") == Some(key));
-        let holder = holders
-            .filter(|p| p.text("id") != Some(&own))
-            .map(Clone::clone)
-            .next();
+        let holders = state.all(ObjectKind::Price).filter(|p| p.text("lookup_key") == Some(key));
+        let holder = holders.filter(|p| p.text("id") != Some(&own)).map(Clone::clone).next();
         if let Some(mut holder) = holder {
             if !params.flag("transfer_lookup_key") {
                 return Err(ApiError::invalid(format!(
@@ -183,16 +162,9 @@ pub(super) fn list(state: &mut State, input: &Input) -> Outcome {
     render::page(state, ObjectKind::Price, params, "/v1/prices", |price| {
         let recurring = price.inner("recurring");
         active.is_none_or(|wanted| price.flag("active") == wanted)
-            && (keys.is_empty()
-                || price
-                    .text("lookup_key")
-                    .is_some_and(|k| keys.iter().any(|w| w == k)))
-            && ["currency", "product", "type"]
-                .iter()
-                .all(|f| same(f, price, params))
-            && ["interval", "usage_type"]
-                .iter()
-                .all(|f| same(f, &recurring, &wanted))
+            && (keys.is_empty() || price.text("lookup_key").is_some_and(|k| keys.iter().any(|w| w == k)))
+            && ["currency", "product", "type"].iter().all(|f| same(f, price, params))
+            && ["interval", "usage_type"].iter().all(|f| same(f, &recurring, &wanted))
     })
 }
 
@@ -200,10 +172,7 @@ pub(super) fn list(state: &mut State, input: &Input) -> Outcome {
 pub(super) fn interval(price: &Record) -> Option<Interval> {
     let recurring = price.inner("recurring");
     let unit = recurring.text("interval")?.to_owned();
-    Some(Interval {
-        unit,
-        count: recurring.int("interval_count").unwrap_or(1),
-    })
+    Some(Interval { unit, count: recurring.int("interval_count").unwrap_or(1) })
 }
 
 /// The price in the shape of a plan, as subscription items still carry it.

@@ -69,14 +69,9 @@ const COPIED: &[&str] = &[
 ];
 
 pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
-    let id = input
-        .params
-        .text("id")
-        .map_or_else(|| State::id_for(ObjectKind::Product), str::to_owned);
+    let id = input.params.text("id").map_or_else(|| State::id_for(ObjectKind::Product), str::to_owned);
     if state.any(ObjectKind::Product, &id).is_some() {
-        return Err(ApiError::invalid("Product already exists.")
-            .code("resource_already_exists")
-            .param("id"));
+        return Err(ApiError::invalid("Product already exists.").code("resource_already_exists").param("id"));
     }
     let mut product = Record::of(json!({
         "id": id, "object": "product", "active": true, "created": state.now, "default_price": null,
@@ -97,10 +92,8 @@ pub(super) fn update(state: &mut State, input: &Input) -> Outcome {
     if let Some(price) = input.params.text("default_price") {
         let price = state.get_for(ObjectKind::Price, price, "default_price")?;
         if price.text("product") != Some(id) {
-            return Err(
-                ApiError::invalid("The price specified does not belong to this product.")
-                    .param("default_price"),
-            );
+            return Err(ApiError::invalid("The price specified does not belong to this product.")
+                .param("default_price"));
         }
     }
     let before = render::object(state, ObjectKind::Product, id);
@@ -127,8 +120,6 @@ pub(super) fn list(state: &mut State, input: &Input) -> Outcome {
     render::page(state, ObjectKind::Product, params, "/v1/products", |product| {
         active.is_none_or(|wanted| product.flag("active") == wanted)
             && (ids.is_empty() || ids.contains(&product.text_or_empty("id")))
-            && params
-                .text("url")
-                .is_none_or(|url| product.text("url") == Some(url))
+            && params.text("url").is_none_or(|url| product.text("url") == Some(url))
     })
 }

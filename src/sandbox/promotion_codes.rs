@@ -10,10 +10,7 @@ use serde_json::json;
 pub(super) const CREATE: &[Field] = &[
     field(
         "promotion",
-        Kind::Object(&[
-            field("type", Kind::Enum(&["coupon"])).required(),
-            field("coupon", ID),
-        ]),
+        Kind::Object(&[field("type", Kind::Enum(&["coupon"])).required(), field("coupon", ID)]),
     )
     .required(),
     field("code", Kind::Text(500)),
@@ -29,17 +26,13 @@ pub(super) const CREATE: &[Field] = &[
 pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
     let params = &input.params;
     let promotion = params.inner("promotion");
-    let coupon = promotion
-        .text("coupon")
-        .ok_or_else(|| ApiError::missing("promotion[coupon]"))?;
+    let coupon = promotion.text("coupon").ok_or_else(|| ApiError::missing("promotion[coupon]"))?;
     state.get_for(ObjectKind::Coupon, coupon, "promotion[coupon]")?;
     if let Some(customer) = params.text("customer") {
         state.get_for(ObjectKind::Customer, customer, "customer")?;
     }
     let id = State::id_for(ObjectKind::PromotionCode);
-    let code = params
-        .text("code")
-        .map_or_else(|| new_id("P").chars().take(10).collect(), str::to_owned);
+    let code = params.text("code").map_or_else(|| new_id("P").chars().take(10).collect(), str::to_owned);
     let mut promotion_code = Record::of(json!({
         "id": id, "object": "promotion_code", "active": true, "code": code, "created": state.now,
         "customer": null, "customer_account": null, "expires_at": null, "livemode": false,

@@ -18,10 +18,8 @@ fn note(state: &mut State, id: &str, sign: i64, words: &str) {
         return;
     };
     let subscription = item.text_or_empty("subscription");
-    let trialing = state
-        .any(ObjectKind::Subscription, &subscription)
-        .and_then(|s| s.text("status"))
-        != Some("active");
+    let trialing =
+        state.any(ObjectKind::Subscription, &subscription).and_then(|s| s.text("status")) != Some("active");
     let amount = rest_of(state, &item);
     if trialing || amount == 0 {
         return;
@@ -40,10 +38,8 @@ fn note(state: &mut State, id: &str, sign: i64, words: &str) {
 
 /// What the rest of the item's period costs, in minor units, rounded half up.
 fn rest_of(state: &State, item: &Record) -> i64 {
-    let (start, end) = (
-        item.int("current_period_start").unwrap_or(0),
-        item.int("current_period_end").unwrap_or(0),
-    );
+    let (start, end) =
+        (item.int("current_period_start").unwrap_or(0), item.int("current_period_end").unwrap_or(0));
     let (rest, length) = (end.saturating_sub(state.now).max(0), end.saturating_sub(start));
     if length <= 0 {
         return 0;

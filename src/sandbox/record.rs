@@ -18,11 +18,7 @@ impl Record {
     /// The record as callers may see it: without the sandbox's own notes.
     pub(super) fn public(&self) -> Value {
         Value::Object(
-            self.0
-                .iter()
-                .filter(|(k, _)| !k.starts_with('_'))
-                .map(|(k, v)| (k.clone(), v.clone()))
-                .collect(),
+            self.0.iter().filter(|(k, _)| !k.starts_with('_')).map(|(k, v)| (k.clone(), v.clone())).collect(),
         )
     }
 
@@ -64,19 +60,12 @@ impl Record {
 
     /// The texts of a list field.
     pub(super) fn texts(&self, field: &str) -> Vec<String> {
-        self.list(field)
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect()
+        self.list(field).iter().filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
     /// The elements of a list field.
     pub(super) fn list(&self, field: &str) -> &[Value] {
-        self.0
-            .get(field)
-            .and_then(Value::as_array)
-            .map_or(&[], Vec::as_slice)
+        self.0.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
     /// The elements of a list of objects.
@@ -117,11 +106,7 @@ impl Record {
 
     /// Merges `metadata` as Stripe does: an empty value removes its key, unsetting the whole removes all.
     pub(super) fn merge_metadata(&mut self, params: &Record) {
-        let mut metadata = if params.is_cleared("metadata") {
-            Map::new()
-        } else {
-            self.inner("metadata").0
-        };
+        let mut metadata = if params.is_cleared("metadata") { Map::new() } else { self.inner("metadata").0 };
         for (key, value) in params.inner("metadata").0 {
             if value.is_null() || value == json!("") {
                 metadata.remove(&key);

@@ -13,18 +13,14 @@ pub(super) fn object(state: &State, kind: ObjectKind, id: &str) -> Value {
     match kind {
         ObjectKind::Coupon => shown.set("valid", super::coupons::is_valid(record, state.now)),
         ObjectKind::Customer => {
-            let discount = record
-                .text("_discount")
-                .map_or(Value::Null, |di| object(state, ObjectKind::Discount, di));
+            let discount =
+                record.text("_discount").map_or(Value::Null, |di| object(state, ObjectKind::Discount, di));
             shown.set("discount", discount);
         }
         ObjectKind::Subscription => {
             let url = format!("/v1/subscription_items?subscription={id}");
             let items = record.texts("_items");
-            let items = items
-                .iter()
-                .map(|si| object(state, ObjectKind::SubscriptionItem, si))
-                .collect();
+            let items = items.iter().map(|si| object(state, ObjectKind::SubscriptionItem, si)).collect();
             shown.set("items", list_of(items, false, &url));
         }
         ObjectKind::SubscriptionItem => {
@@ -34,10 +30,7 @@ pub(super) fn object(state: &State, kind: ObjectKind, id: &str) -> Value {
         }
         ObjectKind::ProductFeature => {
             let feature = record.text_or_empty("_feature");
-            shown.set(
-                "entitlement_feature",
-                object(state, ObjectKind::Feature, &feature),
-            );
+            shown.set("entitlement_feature", object(state, ObjectKind::Feature, &feature));
         }
         _ => {}
     }
@@ -57,20 +50,13 @@ pub(super) fn page(
     url: &str,
     matches: impl Fn(&Record) -> bool,
 ) -> Result<Value, ApiError> {
-    let limit = params
-        .int("limit")
-        .and_then(|n| usize::try_from(n).ok())
-        .unwrap_or(10);
+    let limit = params.int("limit").and_then(|n| usize::try_from(n).ok()).unwrap_or(10);
     for cursor in ["starting_after", "ending_before"] {
         if let Some(id) = params.text(cursor) {
             state.get_for(kind, id, cursor)?;
         }
     }
-    let matching = state
-        .all(kind)
-        .rev()
-        .filter(|r| in_range(r, params))
-        .filter(|r| matches(r));
+    let matching = state.all(kind).rev().filter(|r| in_range(r, params)).filter(|r| matches(r));
     let mut ids: Vec<&str> = matching.filter_map(|r| r.text("id")).collect();
     let has_more;
     if let Some(before) = params.text("ending_before") {
@@ -108,9 +94,7 @@ pub(super) fn expand(state: &State, value: &mut Value, params: &Record) -> Resul
         let steps: Vec<&str> = path.split('.').collect();
         let refused = |words: String| ApiError::invalid(words).param(format!("expand[{index}]"));
         if steps.iter().filter(|step| **step != "data").count() > 4 {
-            return Err(refused(
-                "You cannot expand more than 4 levels of a property.".into(),
-            ));
+            return Err(refused("You cannot expand more than 4 levels of a property.".into()));
         }
         if !walk(state, value, &steps) {
             return Err(refused(format!("This property cannot be expanded ({path}).")));
@@ -126,9 +110,7 @@ fn walk(state: &State, value: &mut Value, steps: &[&str]) -> bool {
     match value.get_mut(*field) {
         None => false,
         Some(Value::Null) => true,
-        Some(Value::Array(elements)) => elements
-            .iter_mut()
-            .all(|element| open(state, field, element, rest)),
+        Some(Value::Array(elements)) => elements.iter_mut().all(|element| open(state, field, element, rest)),
         Some(child) => open(state, field, child, rest),
     }
 }

@@ -36,30 +36,15 @@ pub(super) struct Route {
 }
 
 const fn get(path: &'static str, spec: &'static [Field], run: fn(&mut State, &Input) -> Outcome) -> Route {
-    Route {
-        method: "GET",
-        path,
-        spec,
-        run,
-    }
+    Route { method: "GET", path, spec, run }
 }
 
 const fn post(path: &'static str, spec: &'static [Field], run: fn(&mut State, &Input) -> Outcome) -> Route {
-    Route {
-        method: "POST",
-        path,
-        spec,
-        run,
-    }
+    Route { method: "POST", path, spec, run }
 }
 
 const fn delete(path: &'static str, spec: &'static [Field], run: fn(&mut State, &Input) -> Outcome) -> Route {
-    Route {
-        method: "DELETE",
-        path,
-        spec,
-        run,
-    }
+    Route { method: "DELETE", path, spec, run }
 }
 
 const ONLY_EXPAND: &[Field] = &[EXPAND];
@@ -77,11 +62,7 @@ const ROUTES: &[Route] = &[
     get("/v1/products/{}", ONLY_EXPAND, products::retrieve),
     post("/v1/products/{}", products::UPDATE, products::update),
     post("/v1/products/{}/features", features::ATTACH, features::attach),
-    get(
-        "/v1/products/{}/features",
-        features::LIST_ATTACHED,
-        features::list_attached,
-    ),
+    get("/v1/products/{}/features", features::LIST_ATTACHED, features::list_attached),
     delete("/v1/products/{}/features/{}", &[], features::detach),
     post("/v1/prices", prices::CREATE, prices::create),
     get("/v1/prices", prices::LIST, prices::list),
@@ -92,109 +73,43 @@ const ROUTES: &[Route] = &[
     get("/v1/coupons/{}", ONLY_EXPAND, coupons::retrieve),
     post("/v1/coupons/{}", coupons::UPDATE, coupons::update),
     delete("/v1/coupons/{}", &[], coupons::delete),
-    post(
-        "/v1/promotion_codes",
-        promotion_codes::CREATE,
-        promotion_codes::create,
-    ),
+    post("/v1/promotion_codes", promotion_codes::CREATE, promotion_codes::create),
     get("/v1/promotion_codes/{}", ONLY_EXPAND, promotion_codes::retrieve),
     post("/v1/subscriptions", subscriptions::CREATE, subscriptions::create),
     get("/v1/subscriptions", subscriptions::LIST, subscriptions::list),
     get("/v1/subscriptions/{}", ONLY_EXPAND, subscriptions::retrieve),
-    post(
-        "/v1/subscriptions/{}",
-        subscriptions::UPDATE,
-        subscriptions::update,
-    ),
-    delete(
-        "/v1/subscriptions/{}",
-        subscription_ends::CANCEL,
-        subscription_ends::cancel,
-    ),
-    post(
-        "/v1/subscriptions/{}/resume",
-        subscription_ends::RESUME,
-        subscription_ends::resume,
-    ),
-    delete(
-        "/v1/subscriptions/{}/discount",
-        &[],
-        subscription_ends::delete_discount,
-    ),
-    post(
-        "/v1/subscription_items",
-        subscription_items::CREATE,
-        subscription_items::create,
-    ),
-    get(
-        "/v1/subscription_items",
-        subscription_items::LIST,
-        subscription_items::list,
-    ),
-    get(
-        "/v1/subscription_items/{}",
-        ONLY_EXPAND,
-        subscription_items::retrieve,
-    ),
-    post(
-        "/v1/subscription_items/{}",
-        subscription_items::UPDATE,
-        subscription_items::update,
-    ),
-    delete(
-        "/v1/subscription_items/{}",
-        subscription_items::DELETE,
-        subscription_items::delete,
-    ),
+    post("/v1/subscriptions/{}", subscriptions::UPDATE, subscriptions::update),
+    delete("/v1/subscriptions/{}", subscription_ends::CANCEL, subscription_ends::cancel),
+    post("/v1/subscriptions/{}/resume", subscription_ends::RESUME, subscription_ends::resume),
+    delete("/v1/subscriptions/{}/discount", &[], subscription_ends::delete_discount),
+    post("/v1/subscription_items", subscription_items::CREATE, subscription_items::create),
+    get("/v1/subscription_items", subscription_items::LIST, subscription_items::list),
+    get("/v1/subscription_items/{}", ONLY_EXPAND, subscription_items::retrieve),
+    post("/v1/subscription_items/{}", subscription_items::UPDATE, subscription_items::update),
+    delete("/v1/subscription_items/{}", subscription_items::DELETE, subscription_items::delete),
     post("/v1/subscription_schedules", schedules::CREATE, schedules::create),
     get("/v1/subscription_schedules/{}", ONLY_EXPAND, schedules::retrieve),
-    post(
-        "/v1/subscription_schedules/{}/release",
-        schedules::RELEASE,
-        schedules::release,
-    ),
+    post("/v1/subscription_schedules/{}/release", schedules::RELEASE, schedules::release),
     post("/v1/entitlements/features", features::CREATE, features::create),
     get("/v1/entitlements/features", features::LIST, features::list),
     get("/v1/entitlements/features/{}", ONLY_EXPAND, features::retrieve),
-    get(
-        "/v1/entitlements/active_entitlements",
-        entitlements::LIST,
-        entitlements::list,
-    ),
-    get(
-        "/v1/entitlements/active_entitlements/{}",
-        ONLY_EXPAND,
-        entitlements::retrieve,
-    ),
-    post(
-        "/v1/invoices/create_preview",
-        invoice_preview::PREVIEW,
-        invoice_preview::preview,
-    ),
+    get("/v1/entitlements/active_entitlements", entitlements::LIST, entitlements::list),
+    get("/v1/entitlements/active_entitlements/{}", ONLY_EXPAND, entitlements::retrieve),
+    post("/v1/invoices/create_preview", invoice_preview::PREVIEW, invoice_preview::preview),
     get("/v1/invoices", invoices::LIST, invoices::list),
     get("/v1/invoices/{}", ONLY_EXPAND, invoices::retrieve),
     post("/v1/invoices/{}/pay", invoices::PAY, invoices::pay),
     get("/v1/events", events::LIST, events::list),
     get("/v1/events/{}", ONLY_EXPAND, events::retrieve),
-    post(
-        "/v1/webhook_endpoints",
-        webhook_endpoints::CREATE,
-        webhook_endpoints::create,
-    ),
-    get(
-        "/v1/webhook_endpoints/{}",
-        ONLY_EXPAND,
-        webhook_endpoints::retrieve,
-    ),
+    post("/v1/webhook_endpoints", webhook_endpoints::CREATE, webhook_endpoints::create),
+    get("/v1/webhook_endpoints/{}", ONLY_EXPAND, webhook_endpoints::retrieve),
     delete("/v1/webhook_endpoints/{}", &[], webhook_endpoints::delete),
 ];
 
 /// The call behind a method and path, with the variables of the path. Paths without variables go first.
 pub(super) fn route(method: &str, path: &str) -> Option<(&'static Route, Vec<String>)> {
-    let mut fitting = ROUTES
-        .iter()
-        .filter(|r| r.method == method)
-        .filter_map(|r| Some((r, captures(r.path, path)?)));
+    let mut fitting =
+        ROUTES.iter().filter(|r| r.method == method).filter_map(|r| Some((r, captures(r.path, path)?)));
     let first = fitting.next()?;
     if first.1.is_empty() {
         Some(first)
@@ -218,11 +133,6 @@ fn captures(pattern: &str, path: &str) -> Option<Vec<String>> {
 
 /// Percent-decoding of one path segment.
 fn decoded(segment: &str) -> String {
-    let guarded = segment
-        .replace('+', "%2B")
-        .replace('&', "%26")
-        .replace('=', "%3D");
-    form_urlencoded::parse(guarded.as_bytes())
-        .next()
-        .map_or_else(String::new, |(id, _)| id.into_owned())
+    let guarded = segment.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
+    form_urlencoded::parse(guarded.as_bytes()).next().map_or_else(String::new, |(id, _)| id.into_owned())
 }

@@ -21,10 +21,8 @@ pub(super) const CREATE: &[Field] = &[
 pub(super) const RELEASE: &[Field] = &[field("preserve_cancel_date", Kind::Boolean), EXPAND];
 
 pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
-    let from = input
-        .params
-        .text("from_subscription")
-        .ok_or_else(|| ApiError::missing("from_subscription"))?;
+    let from =
+        input.params.text("from_subscription").ok_or_else(|| ApiError::missing("from_subscription"))?;
     let subscription = state.get_for(ObjectKind::Subscription, from, "from_subscription")?;
     if subscription.is_set("schedule") {
         return Err(ApiError::invalid(format!(
@@ -37,20 +35,8 @@ pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
     let schedule = schedule_of(state, &id, &subscription, &input.params);
     state.put(ObjectKind::Schedule, schedule);
     state.edit(ObjectKind::Subscription, from, |s| s.set("schedule", id.clone()));
-    events::emit(
-        state,
-        "subscription_schedule.created",
-        ObjectKind::Schedule,
-        &id,
-        None,
-    );
-    events::emit(
-        state,
-        "customer.subscription.updated",
-        ObjectKind::Subscription,
-        from,
-        Some(&before),
-    );
+    events::emit(state, "subscription_schedule.created", ObjectKind::Schedule, &id, None);
+    events::emit(state, "customer.subscription.updated", ObjectKind::Subscription, from, Some(&before));
     Ok(render::object(state, ObjectKind::Schedule, &id))
 }
 
@@ -60,16 +46,8 @@ fn schedule_of(state: &State, id: &str, subscription: &Record, params: &Record) 
         .iter()
         .filter_map(|item| state.any(ObjectKind::SubscriptionItem, item).cloned())
         .collect();
-    let start = items
-        .iter()
-        .filter_map(|i| i.int("current_period_start"))
-        .min()
-        .unwrap_or(state.now);
-    let end = items
-        .iter()
-        .filter_map(|i| i.int("current_period_end"))
-        .max()
-        .unwrap_or(state.now);
+    let start = items.iter().filter_map(|i| i.int("current_period_start")).min().unwrap_or(state.now);
+    let end = items.iter().filter_map(|i| i.int("current_period_end")).max().unwrap_or(state.now);
     let lines: Vec<Value> = items.iter().map(phase_item).collect();
     let mut schedule = Record::of(json!({
         "id": id, "object": "subscription_schedule", "application": null,
@@ -126,16 +104,8 @@ pub(super) fn release(state: &mut State, input: &Input) -> Outcome {
     schedule.set("current_phase", Value::Null);
     state.put(ObjectKind::Schedule, schedule);
     let before = render::object(state, ObjectKind::Subscription, &subscription);
-    state.edit(ObjectKind::Subscription, &subscription, |s| {
-        s.set("schedule", Value::Null)
-    });
-    events::emit(
-        state,
-        "subscription_schedule.released",
-        ObjectKind::Schedule,
-        id,
-        None,
-    );
+    state.edit(ObjectKind::Subscription, &subscription, |s| s.set("schedule", Value::Null));
+    events::emit(state, "subscription_schedule.released", ObjectKind::Schedule, id, None);
     events::emit(
         state,
         "customer.subscription.updated",

@@ -40,15 +40,8 @@ impl Sandbox {
         if reply.status == 200 {
             return Ok(value);
         }
-        let message = value
-            .pointer("/error/message")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
-        Err(Refused {
-            status: reply.status,
-            message,
-        })
+        let message = value.pointer("/error/message").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Err(Refused { status: reply.status, message })
     }
 
     /// Creates an object and answers its id: `create("customers", &[("email", "a@b.example")])`.
@@ -57,11 +50,7 @@ impl Sandbox {
     /// Whatever the call is refused with.
     pub fn create(&self, kind: &str, params: &[(&str, &str)]) -> Result<String, Refused> {
         let made = self.call("POST", &format!("/v1/{kind}"), params)?;
-        Ok(made
-            .get("id")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned())
+        Ok(made.get("id").and_then(Value::as_str).unwrap_or_default().to_owned())
     }
 
     /// A customer with this email.
@@ -101,10 +90,7 @@ impl Sandbox {
     /// # Errors
     /// When the sandbox refuses it.
     pub fn seed_subscription(&self, customer: &str, price: &str) -> Result<String, Refused> {
-        self.create(
-            "subscriptions",
-            &[("customer", customer), ("items[0][price]", price)],
-        )
+        self.create("subscriptions", &[("customer", customer), ("items[0][price]", price)])
     }
 
     /// Puts a coupon on a customer, as those have who got one before Stripe stopped offering it.
@@ -119,11 +105,7 @@ impl Sandbox {
             core.state.rollback();
             Refused {
                 status: error.status,
-                message: error
-                    .body("")
-                    .pointer("/error/message")
-                    .map(Value::to_string)
-                    .unwrap_or_default(),
+                message: error.body("").pointer("/error/message").map(Value::to_string).unwrap_or_default(),
             }
         })
     }

@@ -34,22 +34,20 @@ impl Running {
 pub(super) async fn start(listener: TcpListener, shared: Arc<Shared>) -> std::io::Result<Running> {
     let (ready, started) = oneshot::channel();
     let (over, ended) = oneshot::channel();
-    std::thread::Builder::new()
-        .name("sandbox".into())
-        .spawn(move || {
-            System::new().block_on(async move {
-                match serve(listener, shared) {
-                    Ok(server) => {
-                        let _unheard = ready.send(Ok(server.handle()));
-                        let _stopped = server.await;
-                    }
-                    Err(error) => {
-                        let _unheard = ready.send(Err(error));
-                    }
+    std::thread::Builder::new().name("sandbox".into()).spawn(move || {
+        System::new().block_on(async move {
+            match serve(listener, shared) {
+                Ok(server) => {
+                    let _unheard = ready.send(Ok(server.handle()));
+                    let _stopped = server.await;
                 }
-            });
-            let _unheard = over.send(());
-        })?;
+                Err(error) => {
+                    let _unheard = ready.send(Err(error));
+                }
+            }
+        });
+        let _unheard = over.send(());
+    })?;
     let handle = started.await.map_err(std::io::Error::other)??;
     Ok(Running { handle, ended })
 }
@@ -98,10 +96,7 @@ fn call_of(request: &HttpRequest, body: &[u8]) -> Request {
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned)
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
 fn response(reply: Reply) -> HttpResponse {

@@ -33,11 +33,7 @@ impl Shared {
     ) -> Self {
         let clock = Clock::new(clock);
         let state = State::new(clock.now());
-        let outbox = Outbox {
-            url: webhook_url,
-            secret: webhook_secret,
-            ..Outbox::default()
-        };
+        let outbox = Outbox { url: webhook_url, secret: webhook_secret, ..Outbox::default() };
         let core = Core {
             state,
             clock,
@@ -47,11 +43,7 @@ impl Shared {
             calls: Vec::new(),
             outbox,
         };
-        Self {
-            core: Mutex::new(core),
-            woken: Notify::new(),
-            client: OnceLock::new(),
-        }
+        Self { core: Mutex::new(core), woken: Notify::new(), client: OnceLock::new() }
     }
 
     /// The sandbox behind its lock. A call that panicked leaves its state to be looked at, hence no poison.
@@ -71,41 +63,27 @@ impl Shared {
     pub(super) fn object(&self, id: &str) -> Option<Value> {
         let mut core = self.core();
         core.settle();
-        let kind = ObjectKind::ALL
-            .into_iter()
-            .find(|kind| core.state.find(*kind, id).is_some())?;
+        let kind = ObjectKind::ALL.into_iter().find(|kind| core.state.find(*kind, id).is_some())?;
         Some(render::object(&core.state, kind, id))
     }
 
     /// The next event for automatic delivery, if that is on and leads somewhere.
     pub(super) fn next_automatic(&self) -> Option<WebhookEvent> {
         let mut core = self.core();
-        if core.outbox.automatic && core.outbox.url.is_some() {
-            core.outbox.queue.pop_front()
-        } else {
-            None
-        }
+        if core.outbox.automatic && core.outbox.url.is_some() { core.outbox.queue.pop_front() } else { None }
     }
 
     /// Where webhooks go, what they are signed with, and the time.
     pub(super) fn destination(&self) -> Option<(Url, SecretString, i64)> {
         let core = self.core();
-        Some((
-            core.outbox.url.clone()?,
-            core.outbox.secret.clone(),
-            core.clock.now(),
-        ))
+        Some((core.outbox.url.clone()?, core.outbox.secret.clone(), core.clock.now()))
     }
 
     /// The client for webhooks. Made when first needed, because reading the system's certificates takes longer than a
     /// whole test; without idle connections, because those would belong to whichever runtime delivered first.
     pub(super) fn client(&self) -> &reqwest::Client {
-        self.client.get_or_init(|| {
-            reqwest::Client::builder()
-                .pool_max_idle_per_host(0)
-                .build()
-                .unwrap_or_default()
-        })
+        self.client
+            .get_or_init(|| reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap_or_default())
     }
 
     pub(super) async fn deliver(&self, events: &[WebhookEvent]) -> Vec<Delivery> {

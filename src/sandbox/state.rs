@@ -101,11 +101,7 @@ pub(super) fn new_id(prefix: &str) -> String {
 impl State {
     /// Empty, at this time.
     pub(super) fn new(now: i64) -> Self {
-        Self {
-            now,
-            next_due: i64::MAX,
-            ..Self::default()
-        }
+        Self { now, next_due: i64::MAX, ..Self::default() }
     }
 
     /// A fresh id for an object of this kind.
@@ -148,25 +144,17 @@ impl State {
 
     /// The object named by a path: 404 when there is none.
     pub(super) fn get(&self, kind: ObjectKind, id: &str) -> Result<Record, ApiError> {
-        self.find(kind, id)
-            .cloned()
-            .ok_or_else(|| ApiError::no_such(kind.words(), id))
+        self.find(kind, id).cloned().ok_or_else(|| ApiError::no_such(kind.words(), id))
     }
 
     /// The object named by a parameter: 400 when there is none.
     pub(super) fn get_for(&self, kind: ObjectKind, id: &str, param: &str) -> Result<Record, ApiError> {
-        self.find(kind, id)
-            .cloned()
-            .ok_or_else(|| ApiError::no_such_in(kind.words(), id, param))
+        self.find(kind, id).cloned().ok_or_else(|| ApiError::no_such_in(kind.words(), id, param))
     }
 
     /// All objects of a kind that are not deleted, oldest first.
     pub(super) fn all(&self, kind: ObjectKind) -> impl DoubleEndedIterator<Item = &Record> {
-        self.order
-            .get(&kind)
-            .map_or(&[][..], Vec::as_slice)
-            .iter()
-            .filter_map(move |id| self.find(kind, id))
+        self.order.get(&kind).map_or(&[][..], Vec::as_slice).iter().filter_map(move |id| self.find(kind, id))
     }
 
     /// Starts a call: from here on `rollback` knows what to undo.

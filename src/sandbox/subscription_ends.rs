@@ -13,21 +13,14 @@ use super::subscription_update::{CANCELLATION_DETAILS, PRORATION, refuse_schedul
 use super::subscriptions::{current_lines, is_live, touched};
 use serde_json::{Value, json};
 
-pub(super) const CANCEL: &[Field] = &[
-    CANCELLATION_DETAILS,
-    field("invoice_now", Kind::Boolean),
-    field("prorate", Kind::Boolean),
-    EXPAND,
-];
+pub(super) const CANCEL: &[Field] =
+    &[CANCELLATION_DETAILS, field("invoice_now", Kind::Boolean), field("prorate", Kind::Boolean), EXPAND];
 
 pub(super) const RESUME: &[Field] = &[
     field("billing_cycle_anchor", Kind::Enum(&["now", "unchanged"])),
     PRORATION,
     field("proration_date", Kind::Unmodelled),
-    field(
-        "payment_behavior",
-        Kind::Enum(&["resume_on_payment_attempt", "resume_on_payment_success"]),
-    ),
+    field("payment_behavior", Kind::Enum(&["resume_on_payment_attempt", "resume_on_payment_success"])),
     EXPAND,
 ];
 
@@ -68,13 +61,7 @@ pub(super) fn end(state: &mut State, id: &str, reason: &str) {
         s.set("cancellation_details", details.public());
     });
     touched(state, id);
-    events::emit(
-        state,
-        "customer.subscription.deleted",
-        ObjectKind::Subscription,
-        id,
-        None,
-    );
+    events::emit(state, "customer.subscription.deleted", ObjectKind::Subscription, id, None);
 }
 
 /// Only a subscription whose *status* is paused resumes here; paused collection is unset by an update.
@@ -102,20 +89,8 @@ pub(super) fn resume(state: &mut State, input: &Input) -> Outcome {
         state.edit(ObjectKind::Subscription, id, |s| s.set("status", "past_due"));
     }
     touched(state, id);
-    events::emit(
-        state,
-        "customer.subscription.updated",
-        ObjectKind::Subscription,
-        id,
-        Some(&before),
-    );
-    events::emit(
-        state,
-        "customer.subscription.resumed",
-        ObjectKind::Subscription,
-        id,
-        None,
-    );
+    events::emit(state, "customer.subscription.updated", ObjectKind::Subscription, id, Some(&before));
+    events::emit(state, "customer.subscription.resumed", ObjectKind::Subscription, id, None);
     Ok(render::object(state, ObjectKind::Subscription, id))
 }
 
@@ -133,12 +108,6 @@ pub(super) fn delete_discount(state: &mut State, input: &Input) -> Outcome {
     }
     state.edit(ObjectKind::Subscription, id, |s| s.set("discounts", json!([])));
     touched(state, id);
-    events::emit(
-        state,
-        "customer.subscription.updated",
-        ObjectKind::Subscription,
-        id,
-        Some(&before),
-    );
+    events::emit(state, "customer.subscription.updated", ObjectKind::Subscription, id, Some(&before));
     Ok(last)
 }

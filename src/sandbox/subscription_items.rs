@@ -15,12 +15,7 @@ use serde_json::{Value, json};
 
 const PAYMENT: Field = field(
     "payment_behavior",
-    Kind::Enum(&[
-        "allow_incomplete",
-        "default_incomplete",
-        "error_if_incomplete",
-        "pending_if_incomplete",
-    ]),
+    Kind::Enum(&["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"]),
 );
 
 pub(super) const CREATE: &[Field] = &[
@@ -55,12 +50,8 @@ pub(super) const UPDATE: &[Field] = &[
     EXPAND,
 ];
 
-pub(super) const DELETE: &[Field] = &[
-    field("clear_usage", Kind::Boolean),
-    PRORATION,
-    PAYMENT,
-    field("proration_date", Kind::Unmodelled),
-];
+pub(super) const DELETE: &[Field] =
+    &[field("clear_usage", Kind::Boolean), PRORATION, PAYMENT, field("proration_date", Kind::Unmodelled)];
 
 pub(super) const LIST: &[Field] = &[field("subscription", ID).required(), LIMIT, AFTER, BEFORE, EXPAND];
 
@@ -82,9 +73,7 @@ fn refuse_ended(owner: &Record) -> Result<(), ApiError> {
     if subscriptions::is_live(owner) {
         return Ok(());
     }
-    Err(ApiError::invalid(
-        "A canceled subscription can only update its cancellation_details and metadata.",
-    ))
+    Err(ApiError::invalid("A canceled subscription can only update its cancellation_details and metadata."))
 }
 
 /// What an update of the subscription would do after its items changed.
@@ -105,21 +94,15 @@ pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
 pub(super) fn list(state: &mut State, input: &Input) -> Outcome {
     let subscription = input.params.text_or_empty("subscription");
     state.get_for(ObjectKind::Subscription, &subscription, "subscription")?;
-    render::page(
-        state,
-        ObjectKind::SubscriptionItem,
-        &input.params,
-        "/v1/subscription_items",
-        |item| item.text("subscription") == Some(&subscription),
-    )
+    render::page(state, ObjectKind::SubscriptionItem, &input.params, "/v1/subscription_items", |item| {
+        item.text("subscription") == Some(&subscription)
+    })
 }
 
 /// An update of one item is an update of its subscription that names this item only.
 pub(super) fn update(state: &mut State, input: &Input) -> Outcome {
     let id = input.id();
-    let subscription = state
-        .get(ObjectKind::SubscriptionItem, id)?
-        .text_or_empty("subscription");
+    let subscription = state.get(ObjectKind::SubscriptionItem, id)?.text_or_empty("subscription");
     let before = render::object(state, ObjectKind::Subscription, &subscription);
     let mut entry = Record::default();
     entry.take_given(&input.params, &["price", "quantity", "metadata", "discounts"]);
@@ -129,29 +112,16 @@ pub(super) fn update(state: &mut State, input: &Input) -> Outcome {
     rest.set("items", json!([entry.public()]));
     subscription_update::apply(state, &subscription, &rest)?;
     let name = "customer.subscription.updated";
-    events::emit(
-        state,
-        name,
-        ObjectKind::Subscription,
-        &subscription,
-        Some(&before),
-    );
+    events::emit(state, name, ObjectKind::Subscription, &subscription, Some(&before));
     Ok(render::object(state, ObjectKind::SubscriptionItem, id))
 }
 
 pub(super) fn delete(state: &mut State, input: &Input) -> Outcome {
     let id = input.id();
-    let subscription = state
-        .get(ObjectKind::SubscriptionItem, id)?
-        .text_or_empty("subscription");
+    let subscription = state.get(ObjectKind::SubscriptionItem, id)?.text_or_empty("subscription");
     refuse_ended(&state.get(ObjectKind::Subscription, &subscription)?)?;
     let before = render::object(state, ObjectKind::Subscription, &subscription);
-    items::remove(
-        state,
-        id,
-        input.params.text("proration_behavior") != Some("none"),
-        "id",
-    )?;
+    items::remove(state, id, input.params.text("proration_behavior") != Some("none"), "id")?;
     finish(state, &subscription, &input.params, &before)?;
     Ok(json!({"id": id, "object": "subscription_item", "deleted": true}))
 }

@@ -14,10 +14,8 @@ use super::state::{ObjectKind, State};
 use super::subscriptions::{current_lines, is_live, period_end, touched};
 use serde_json::{Value, json};
 
-pub(super) const PRORATION: Field = field(
-    "proration_behavior",
-    Kind::Enum(&["always_invoice", "create_prorations", "none"]),
-);
+pub(super) const PRORATION: Field =
+    field("proration_behavior", Kind::Enum(&["always_invoice", "create_prorations", "none"]));
 
 const FEEDBACK: Kind = Kind::Enum(&[
     "customer_service",
@@ -37,21 +35,14 @@ pub(super) const CANCELLATION_DETAILS: Field = field(
         field("feedback_option", Kind::Unmodelled),
     ]),
 );
-const END_BEHAVIOR: Kind = Kind::Object(&[field(
-    "missing_payment_method",
-    Kind::Enum(&["cancel", "create_invoice", "pause"]),
-)
-.required()]);
-pub(super) const TRIAL_SETTINGS: Field = field(
-    "trial_settings",
-    Kind::Object(&[field("end_behavior", END_BEHAVIOR).required()]),
-);
+const END_BEHAVIOR: Kind =
+    Kind::Object(&[
+        field("missing_payment_method", Kind::Enum(&["cancel", "create_invoice", "pause"])).required()
+    ]);
+pub(super) const TRIAL_SETTINGS: Field =
+    field("trial_settings", Kind::Object(&[field("end_behavior", END_BEHAVIOR).required()]));
 const PAUSE: Kind = Kind::Object(&[
-    field(
-        "behavior",
-        Kind::Enum(&["keep_as_draft", "mark_uncollectible", "void"]),
-    )
-    .required(),
+    field("behavior", Kind::Enum(&["keep_as_draft", "mark_uncollectible", "void"])).required(),
     field("resumes_at", Kind::TimeOr(&[])).clearable(),
 ]);
 
@@ -72,10 +63,7 @@ pub(super) const UPDATE: &[Field] = &[
     PRORATION,
     field("pause_collection", PAUSE).clearable(),
     field("description", Kind::Text(500)).clearable(),
-    field(
-        "collection_method",
-        Kind::Enum(&["charge_automatically", "send_invoice"]),
-    ),
+    field("collection_method", Kind::Enum(&["charge_automatically", "send_invoice"])),
     field("days_until_due", Kind::Integer(0, 365)),
     field("default_payment_method", ID).clearable(),
     field("billing_cycle_anchor", Kind::Enum(&["now", "unchanged"])),
@@ -110,13 +98,7 @@ pub(super) fn update(state: &mut State, input: &Input) -> Outcome {
     let id = input.id();
     let before = render::object(state, ObjectKind::Subscription, id);
     apply(state, id, &input.params)?;
-    events::emit(
-        state,
-        "customer.subscription.updated",
-        ObjectKind::Subscription,
-        id,
-        Some(&before),
-    );
+    events::emit(state, "customer.subscription.updated", ObjectKind::Subscription, id, Some(&before));
     Ok(render::object(state, ObjectKind::Subscription, id))
 }
 
@@ -132,10 +114,7 @@ pub(super) fn apply(state: &mut State, id: &str, params: &Record) -> Result<(), 
             ));
         }
     }
-    if ["cancel_at", "cancel_at_period_end", "trial_end"]
-        .iter()
-        .any(|name| params.has(name))
-    {
+    if ["cancel_at", "cancel_at_period_end", "trial_end"].iter().any(|name| params.has(name)) {
         refuse_scheduled(&subscription)?;
     }
     set_simple(state, id, params)?;
@@ -164,12 +143,7 @@ fn set_simple(state: &mut State, id: &str, params: &Record) -> Result<(), ApiErr
     let mut subscription = state.get(ObjectKind::Subscription, id)?;
     subscription.take_given(
         params,
-        &[
-            "description",
-            "collection_method",
-            "days_until_due",
-            "default_payment_method",
-        ],
+        &["description", "collection_method", "days_until_due", "default_payment_method"],
     );
     if subscription.text("collection_method") == Some("send_invoice")
         && !subscription.is_set("days_until_due")
@@ -205,10 +179,10 @@ pub(super) fn set_details(subscription: &mut Record, params: &Record) {
 
 fn future(state: &State, at: Option<i64>, param: &str) -> Result<(), ApiError> {
     match at {
-        Some(at) if at <= state.now => Err(ApiError::invalid(
-            "Invalid timestamp: must be an integer Unix timestamp in the future.",
-        )
-        .param(param)),
+        Some(at) if at <= state.now => {
+            Err(ApiError::invalid("Invalid timestamp: must be an integer Unix timestamp in the future.")
+                .param(param))
+        }
         _ => Ok(()),
     }
 }
@@ -226,11 +200,7 @@ fn change_items(state: &mut State, id: &str, params: &Record, prorate: bool) -> 
             continue;
         };
         let param = format!("{prefix}[id]");
-        let own = state
-            .get(ObjectKind::Subscription, id)?
-            .texts("_items")
-            .iter()
-            .any(|i| i == item);
+        let own = state.get(ObjectKind::Subscription, id)?.texts("_items").iter().any(|i| i == item);
         if !own {
             return Err(ApiError::no_such_in("subscription_item", item, &param));
         }
@@ -266,7 +236,7 @@ pub(super) fn checked_trial_end(state: &State, params: &Record) -> Result<Option
     future(state, end, "trial_end")?;
     if end.is_some_and(|at| at > longest_trial(state.now)) {
         return Err(
-            ApiError::invalid("Invalid trial_end: must be at most 730 days from now.").param("trial_end"),
+            ApiError::invalid("Invalid trial_end: must be at most 730 days from now.").param("trial_end")
         );
     }
     Ok(end)
@@ -311,10 +281,7 @@ pub(super) fn set_cancellation(state: &mut State, id: &str, params: &Record) -> 
     }
     let subscription = state.get(ObjectKind::Subscription, id)?;
     let at = if params.has("cancel_at_period_end") {
-        params
-            .flag("cancel_at_period_end")
-            .then(|| period_end(state, &subscription))
-            .flatten()
+        params.flag("cancel_at_period_end").then(|| period_end(state, &subscription)).flatten()
     } else if params.has("cancel_at") {
         future(state, params.int("cancel_at"), "cancel_at")?;
         match params.text("cancel_at") {
@@ -339,14 +306,7 @@ pub(super) fn set_cancellation(state: &mut State, id: &str, params: &Record) -> 
 
 fn last_period_end(state: &State, subscription: &Record) -> Option<i64> {
     let items = subscription.texts("_items");
-    items
-        .iter()
-        .filter_map(|i| {
-            state
-                .any(ObjectKind::SubscriptionItem, i)?
-                .int("current_period_end")
-        })
-        .max()
+    items.iter().filter_map(|i| state.any(ObjectKind::SubscriptionItem, i)?.int("current_period_end")).max()
 }
 
 /// Bills at once what must be: new periods, and prorations when the caller wants them invoiced.
@@ -368,9 +328,7 @@ fn bill_changes(
                 prorations::credit(state, &item);
             }
         }
-        state.edit(ObjectKind::Subscription, id, |s| {
-            s.set("billing_cycle_anchor", now)
-        });
+        state.edit(ObjectKind::Subscription, id, |s| s.set("billing_cycle_anchor", now));
         items::restart_periods(state, id);
         lines = current_lines(state, &state.get(ObjectKind::Subscription, id)?, false);
     } else if params.text("proration_behavior") != Some("always_invoice")

@@ -31,10 +31,7 @@ pub(super) const CREATE: &[Field] = &[
     TRIAL_SETTINGS,
     field("cancel_at", Kind::TimeOr(&["min_period_end", "max_period_end"])),
     field("cancel_at_period_end", Kind::Boolean),
-    field(
-        "collection_method",
-        Kind::Enum(&["charge_automatically", "send_invoice"]),
-    ),
+    field("collection_method", Kind::Enum(&["charge_automatically", "send_invoice"])),
     field("days_until_due", Kind::Integer(0, 365)),
     field("default_payment_method", ID),
     PRORATION,
@@ -48,10 +45,7 @@ pub(super) const CREATE: &[Field] = &[
         ]),
     ),
     field("off_session", Kind::Boolean),
-    field(
-        "billing_mode",
-        Kind::Object(&[field("type", Kind::Enum(&["classic", "flexible"])).required()]),
-    ),
+    field("billing_mode", Kind::Object(&[field("type", Kind::Enum(&["classic", "flexible"])).required()])),
     field("add_invoice_items", Kind::Unmodelled),
     field("application_fee_percent", Kind::Unmodelled),
     field("automatic_tax", Kind::Unmodelled),
@@ -88,10 +82,7 @@ pub(super) const LIST: &[Field] = &[
     field("customer", ID),
     field("price", ID),
     field("status", Kind::Enum(STATUSES)),
-    field(
-        "collection_method",
-        Kind::Enum(&["charge_automatically", "send_invoice"]),
-    ),
+    field("collection_method", Kind::Enum(&["charge_automatically", "send_invoice"])),
     field("created", Kind::TimeRange),
     field("automatic_tax", Kind::Unmodelled),
     field("current_period_end", Kind::Unmodelled),
@@ -106,29 +97,19 @@ pub(super) const LIST: &[Field] = &[
 
 /// Whether it has not ended.
 pub(super) fn is_live(subscription: &Record) -> bool {
-    !matches!(
-        subscription.text("status"),
-        Some("canceled" | "incomplete_expired") | None
-    )
+    !matches!(subscription.text("status"), Some("canceled" | "incomplete_expired") | None)
 }
 
 /// Whether its products' features are the customer's.
 pub(super) fn entitles(subscription: &Record) -> bool {
-    matches!(
-        subscription.text("status"),
-        Some("active" | "trialing" | "past_due")
-    )
+    matches!(subscription.text("status"), Some("active" | "trialing" | "past_due"))
 }
 
 pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
     let params = &input.params;
     let customer = params.text_or_empty("customer");
     state.get_for(ObjectKind::Customer, &customer, "customer")?;
-    let first = params
-        .records("items")
-        .into_iter()
-        .next()
-        .ok_or_else(|| ApiError::missing("items"))?;
+    let first = params.records("items").into_iter().next().ok_or_else(|| ApiError::missing("items"))?;
     let currency = params.text("currency");
     let price = items::usable_price(state, &first, currency, "items[0]")?;
     let id = State::id_for(ObjectKind::Subscription);
@@ -148,13 +129,7 @@ pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
     let discounts = discounts::overwrite(state, params, owner, "discounts")?;
     state.edit(ObjectKind::Subscription, &id, |s| s.set("discounts", discounts));
     change::set_cancellation(state, &id, params)?;
-    events::emit(
-        state,
-        "customer.subscription.created",
-        ObjectKind::Subscription,
-        &id,
-        None,
-    );
+    events::emit(state, "customer.subscription.created", ObjectKind::Subscription, &id, None);
     first_invoice(state, &id, params)?;
     touched(state, &id);
     Ok(render::object(state, ObjectKind::Subscription, &id))
@@ -227,9 +202,7 @@ fn first_invoice(state: &mut State, id: &str, params: &Record) -> Result<(), Api
 /// A line for the current period of every item.
 pub(super) fn current_lines(state: &State, subscription: &Record, free: bool) -> Vec<invoicing::Line> {
     let items = subscription.texts("_items");
-    let found = items
-        .iter()
-        .filter_map(|id| state.any(ObjectKind::SubscriptionItem, id));
+    let found = items.iter().filter_map(|id| state.any(ObjectKind::SubscriptionItem, id));
     found
         .map(|item| {
             let (start, end) = (item.int("current_period_start"), item.int("current_period_end"));
@@ -241,14 +214,7 @@ pub(super) fn current_lines(state: &State, subscription: &Record, free: bool) ->
 /// The first end among the items' periods.
 pub(super) fn period_end(state: &State, subscription: &Record) -> Option<i64> {
     let items = subscription.texts("_items");
-    items
-        .iter()
-        .filter_map(|i| {
-            state
-                .any(ObjectKind::SubscriptionItem, i)?
-                .int("current_period_end")
-        })
-        .min()
+    items.iter().filter_map(|i| state.any(ObjectKind::SubscriptionItem, i)?.int("current_period_end")).min()
 }
 
 /// To be called after any change: what hangs on the subscription follows it.
@@ -277,9 +243,7 @@ pub(super) fn list(state: &mut State, input: &Input) -> Outcome {
         }
     }
     let has_price = |s: &Record| {
-        params
-            .text("price")
-            .is_none_or(|p| s.texts("_items").iter().any(|i| items::price_of(state, i) == p))
+        params.text("price").is_none_or(|p| s.texts("_items").iter().any(|i| items::price_of(state, i) == p))
     };
     let in_status = |s: &Record| match params.text("status") {
         // Without a status Stripe leaves out the canceled ones.
@@ -288,17 +252,9 @@ pub(super) fn list(state: &mut State, input: &Input) -> Outcome {
         Some("ended") => !is_live(s),
         Some(status) => s.text("status") == Some(status),
     };
-    render::page(
-        state,
-        ObjectKind::Subscription,
-        params,
-        "/v1/subscriptions",
-        |s| {
-            ["customer", "collection_method"]
-                .iter()
-                .all(|f| params.text(f).is_none_or(|v| s.text(f) == Some(v)))
-                && has_price(s)
-                && in_status(s)
-        },
-    )
+    render::page(state, ObjectKind::Subscription, params, "/v1/subscriptions", |s| {
+        ["customer", "collection_method"].iter().all(|f| params.text(f).is_none_or(|v| s.text(f) == Some(v)))
+            && has_price(s)
+            && in_status(s)
+    })
 }

@@ -21,9 +21,7 @@ pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
     let params = &input.params;
     let url = params.text_or_empty("url");
     if url::Url::parse(&url).is_err() {
-        return Err(ApiError::invalid("Not a valid URL")
-            .code("url_invalid")
-            .param("url"));
+        return Err(ApiError::invalid("Not a valid URL").code("url_invalid").param("url"));
     }
     let id = State::id_for(ObjectKind::WebhookEndpoint);
     let mut endpoint = Record::of(json!({

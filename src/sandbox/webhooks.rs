@@ -50,16 +50,8 @@ impl Outbox {
     pub(super) fn collect(&mut self, state: &mut State) {
         for id in std::mem::take(&mut state.fresh_events) {
             let event = render::object(state, ObjectKind::Event, &id);
-            let name = event
-                .get("type")
-                .and_then(|t| t.as_str())
-                .unwrap_or_default()
-                .to_owned();
-            self.queue.push_back(WebhookEvent {
-                id,
-                name,
-                payload: event.to_string(),
-            });
+            let name = event.get("type").and_then(|t| t.as_str()).unwrap_or_default().to_owned();
+            self.queue.push_back(WebhookEvent { id, name, payload: event.to_string() });
         }
     }
 }
@@ -87,20 +79,14 @@ pub(super) async fn send(
 ) -> Delivery {
     let sent = client
         .post(url.clone())
-        .header(
-            "Stripe-Signature",
-            signature(secret.expose_secret(), now, &event.payload),
-        )
+        .header("Stripe-Signature", signature(secret.expose_secret(), now, &event.payload))
         .header("Content-Type", "application/json; charset=utf-8")
         .header("User-Agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
         .timeout(Duration::from_secs(10))
         .body(event.payload.clone())
         .send()
         .await;
-    Delivery {
-        event: event.id.clone(),
-        status: sent.ok().map(|answer| answer.status().as_u16()),
-    }
+    Delivery { event: event.id.clone(), status: sent.ok().map(|answer| answer.status().as_u16()) }
 }
 
 #[cfg(test)]
@@ -111,9 +97,6 @@ mod tests {
     fn the_signature_is_hmac_sha256_over_time_and_payload() {
         let got = signature("whsec_x", 1, "{}");
         // Computed with: printf "1.{}" | openssl dgst -sha256 -hmac whsec_x
-        assert_eq!(
-            got,
-            "t=1,v1=36ee2f7498f0c1777d1312b2a7361947fe5ad31223be30d0c62421f4ca753401"
-        );
+        assert_eq!(got, "t=1,v1=36ee2f7498f0c1777d1312b2a7361947fe5ad31223be30d0c62421f4ca753401");
     }
 }

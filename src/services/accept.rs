@@ -64,9 +64,15 @@ fn takes(
     (offer_type, amount): (OfferType, i64),
     now: Timestamp,
 ) -> Vec<BudgetTake> {
-    let Some(currency) = session.snapshot.as_ref().map(|snapshot| snapshot.currency) else { return Vec::new() };
+    let Some(currency) = session.snapshot.as_ref().map(|snapshot| snapshot.currency) else {
+        return Vec::new();
+    };
     flow.budgets_for(offer_type, currency)
-        .map(|budget| BudgetTake { budget: budget_name(&flow.key, budget, now), amount, limit: budget.amount })
+        .map(|budget| BudgetTake {
+            budget: budget_name(&flow.key, budget, now),
+            amount,
+            limit: budget.amount,
+        })
         .collect()
 }
 

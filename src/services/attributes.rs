@@ -30,11 +30,7 @@ pub fn parse(
     let mut values = BTreeMap::new();
     let mut problems = Vec::new();
     if attributes.len() > MAX_ATTRIBUTES {
-        problems.push(problem(
-            prefix,
-            "too_many",
-            format!("give at most {MAX_ATTRIBUTES} attributes"),
-        ));
+        problems.push(problem(prefix, "too_many", format!("give at most {MAX_ATTRIBUTES} attributes")));
         return Err(problems);
     }
     for (name, json) in attributes {
@@ -51,18 +47,17 @@ pub fn parse(
             Err(detail) => problems.push(problem(&pointer, "invalid_value", detail)),
         }
     }
-    if problems.is_empty() {
-        Ok(values)
-    } else {
-        Err(problems)
-    }
+    if problems.is_empty() { Ok(values) } else { Err(problems) }
 }
 
 /// Reads facts as [`parse`] does, under full names such as `plan.interval`.
 ///
 /// # Errors
 /// As [`parse`].
-pub fn parse_qualified(facts: &Map<String, Json>, prefix: &str) -> Result<BTreeMap<String, Value>, Vec<FieldError>> {
+pub fn parse_qualified(
+    facts: &Map<String, Json>,
+    prefix: &str,
+) -> Result<BTreeMap<String, Value>, Vec<FieldError>> {
     let mut values = BTreeMap::new();
     let mut problems = Vec::new();
     for (name, json) in facts.iter().take(MAX_ATTRIBUTES) {
@@ -96,9 +91,7 @@ fn value(json: &Json) -> Result<Value, String> {
         Json::String(text) => bounded(text).map(Value::Text),
         Json::Number(number) => {
             let text = number.to_string();
-            let exact = text
-                .parse::<Decimal>()
-                .or_else(|_| Decimal::from_scientific(&text));
+            let exact = text.parse::<Decimal>().or_else(|_| Decimal::from_scientific(&text));
             exact
                 .map(Value::Number)
                 .map_err(|_| "is a number beyond 28 digits; give a smaller one".to_owned())

@@ -114,7 +114,8 @@ fn own(
 ) -> Result<Option<(Subscription, Timestamp)>, ServiceError> {
     let named = by.subscription.as_ref().is_none_or(|named| *named == wanted.subscription);
     let vouched = by.vouched || by.subscription.as_ref() == Some(&wanted.subscription);
-    let linked = profile.and_then(|profile| profile.stripe_customer.clone()).or_else(|| by.customer.as_stripe());
+    let linked =
+        profile.and_then(|profile| profile.stripe_customer.clone()).or_else(|| by.customer.as_stripe());
     match known {
         snapshots::Known::Subscription(subscription, fetched_at) => {
             // A link to a Stripe customer outweighs what a token says of the subscription.
@@ -150,7 +151,11 @@ pub(super) fn answers(
 ) -> Result<Answers, ServiceError> {
     let Some(key) = reason else { return Ok(Answers::default()) };
     let reason = flow.reason(key).ok_or_else(|| {
-        ServiceError::invalid("/reason", "unknown_reason", "send one of the keys in the session's `survey.reasons`")
+        ServiceError::invalid(
+            "/reason",
+            "unknown_reason",
+            "send one of the keys in the session's `survey.reasons`",
+        )
     })?;
     Ok(Answers { reason: Some(key.clone()), feedback: Some(reason.stripe_feedback), ..Answers::default() })
 }

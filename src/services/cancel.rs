@@ -37,6 +37,10 @@ pub async fn cancel(
     deliver::at_once(app, access, id, key, done).await
 }
 
-async fn again(app: &App, session: &crate::domain::session::Session, status: u16) -> Result<Reply, ServiceError> {
+async fn again(
+    app: &App,
+    session: &crate::domain::session::Session,
+    status: u16,
+) -> Result<Reply, ServiceError> {
     Ok(Reply { status, body: render(app, session).await?, replayed: false })
 }

@@ -122,11 +122,15 @@ pub(super) fn decide(
     };
     let decision = kept.input().map(|input| decide::decide(&flow.compiled, &input));
     kept.decision = decision.clone();
-    let (offers, segments) = decision.map(|decision| (decision.offers, decision.segments)).unwrap_or_default();
+    let (offers, segments) =
+        decision.map(|decision| (decision.offers, decision.segments)).unwrap_or_default();
     let snapshot = kept.snapshot.as_ref();
     let offers: Vec<PresentedOffer> =
         offers.iter().filter_map(|key| frozen(flow, session, snapshot?, key, now)).collect();
-    let costs = offers.iter().filter_map(|offer| Some((offer.id, cost(&offer.terms, snapshot?, None, now)))).collect();
+    let costs = offers
+        .iter()
+        .filter_map(|offer| Some((offer.id, cost(&offer.terms, snapshot?, None, now))))
+        .collect();
     if session.present(offers, now).is_err() {
         return Err(ServiceError::Internal(Cause::new("offers were decided for a session that takes none")));
     }

@@ -9,8 +9,8 @@ use tracing::{info, warn};
 
 use super::app::App;
 use super::error::ServiceError;
-use super::metrics::Settled;
 use super::idempotency::{IdempotencyKey, Reply};
+use super::metrics::Settled;
 use super::transition::{Access, Done, load, render};
 use crate::billing::{self, Progress};
 use crate::domain::ids::{OperationId, SessionId};
@@ -40,8 +40,11 @@ pub(super) async fn at_once(
     }
     let session = load(app, access, id).await?.session;
     let waiting = session.status() == Status::InProgress && session.awaited_operation().is_some();
-    let reply =
-        Reply { status: if waiting { 202 } else { 200 }, body: render(app, &session).await?, replayed: false };
+    let reply = Reply {
+        status: if waiting { 202 } else { 200 },
+        body: render(app, &session).await?,
+        replayed: false,
+    };
     if let Some(key) = key {
         let now = app.clock.now();
         let saved = key.save(reply.status, reply.body.clone(), now);
@@ -113,7 +116,8 @@ async fn renew(app: &App, operation: &mut Operation) -> Result<bool, ServiceErro
     operation.updated_at = now;
     let until = now.checked_add(app.settings.lease).unwrap_or(Timestamp::MAX);
     let lease = Lease { owner: app.owner.clone(), until };
-    let update = OperationUpdate { operation: operation.clone(), owner: app.owner.clone(), lease: Some(lease) };
+    let update =
+        OperationUpdate { operation: operation.clone(), owner: app.owner.clone(), lease: Some(lease) };
     let change = Change { operation: Some(update), patient: true, ..Change::new(now) };
     Ok(app.store.change(change).await? == Changed::Done)
 }
@@ -159,7 +163,10 @@ async fn settle(
         let update = OperationUpdate { operation: operation.clone(), owner: app.owner.clone(), lease: None };
         let change = Change {
             session,
-            new_operations: follow_up(&operation, outcome, now).into_iter().map(|next| (next, None)).collect(),
+            new_operations: follow_up(&operation, outcome, now)
+                .into_iter()
+                .map(|next| (next, None))
+                .collect(),
             operation: Some(update),
             budget_return: given_back(&operation, outcome),
             snapshot: after.map(|subscription| (subscription.clone(), now)),
@@ -168,7 +175,10 @@ async fn settle(
         };
         if app.store.change(change).await? == Changed::Done {
             let effect = operation.effect.as_str();
-            app.metrics.operations_settled.get_or_create(&Settled { effect, outcome: outcome.as_str() }).inc();
+            app.metrics
+                .operations_settled
+                .get_or_create(&Settled { effect, outcome: outcome.as_str() })
+                .inc();
             info!(operation = %operation.id, outcome = outcome.as_str(), attempts = operation.attempts, "operation settled");
             return Ok(());
         }

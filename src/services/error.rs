@@ -65,7 +65,8 @@ impl fmt::Display for ServiceError {
             Self::NotFound(what) => write!(f, "there is no such {what}"),
             Self::Conflict { detail, .. } => f.write_str(detail),
             Self::Invalid(errors) => {
-                let words: Vec<String> = errors.iter().map(|e| format!("{}: {}", e.pointer, e.detail)).collect();
+                let words: Vec<String> =
+                    errors.iter().map(|e| format!("{}: {}", e.pointer, e.detail)).collect();
                 f.write_str(&words.join("; "))
             }
             Self::KeyReused => f.write_str("the idempotency key was used with another request"),

@@ -44,7 +44,10 @@ pub struct Reply {
 }
 
 /// The answer saved under `key`, if there is one.
-pub(super) async fn saved_reply(app: &App, key: Option<&IdempotencyKey>) -> Result<Option<Reply>, ServiceError> {
+pub(super) async fn saved_reply(
+    app: &App,
+    key: Option<&IdempotencyKey>,
+) -> Result<Option<Reply>, ServiceError> {
     let Some(wanted) = key else { return Ok(None) };
     match app.store.saved_answer(&wanted.caller, &wanted.key).await? {
         Some(answer) => matching(key, answer).map(Some),
@@ -76,7 +79,8 @@ pub async fn once<T: Serialize>(
     if let Some(reply) = saved_reply(app, key).await? {
         return Ok(reply);
     }
-    let body = serde_json::to_string(&work.await?).map_err(|error| ServiceError::Internal(Cause::new(error)))?;
+    let body =
+        serde_json::to_string(&work.await?).map_err(|error| ServiceError::Internal(Cause::new(error)))?;
     if let Some(wanted) = key {
         let now = app.clock.now();
         let change = Change { saved: Some(wanted.save(status, body.clone(), now)), ..Change::new(now) };

@@ -216,11 +216,7 @@ fn digest(text: &str) -> KeyHash {
 
 fn checksum(body: &str) -> String {
     let digest: [u8; 32] = Sha256::digest(body).into();
-    digest
-        .iter()
-        .take(CHECK)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digest.iter().take(CHECK).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

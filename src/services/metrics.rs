@@ -30,11 +30,23 @@ impl Metrics {
     /// Names them in a registry.
     pub fn register(&self, registry: &mut Registry) {
         registry.register("sessions_begun", "Sessions begun", self.sessions_begun.clone());
-        registry.register("offers_presented", "Offers presented by a first decision", self.offers_presented.clone());
+        registry.register(
+            "offers_presented",
+            "Offers presented by a first decision",
+            self.offers_presented.clone(),
+        );
         let settled = self.operations_settled.clone();
-        registry.register("billing_operations_settled", "Billing operations settled, by effect and outcome", settled);
+        registry.register(
+            "billing_operations_settled",
+            "Billing operations settled, by effect and outcome",
+            settled,
+        );
         let retries = self.operation_retries.clone();
-        registry.register("billing_operation_retries", "Times a billing operation was put back for later", retries);
+        registry.register(
+            "billing_operation_retries",
+            "Times a billing operation was put back for later",
+            retries,
+        );
         let oldest = self.oldest_pending_seconds.clone();
         let help = "How long the oldest billing operation has been due; 0 when none is";
         registry.register("billing_operation_oldest_pending_seconds", help, oldest);

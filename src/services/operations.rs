@@ -3,9 +3,9 @@
 use super::app::App;
 use super::deliver;
 use super::error::ServiceError;
+use super::read::Page;
 use crate::domain::ids::OperationId;
 use crate::domain::operation::{Operation, OperationState};
-use super::read::Page;
 use crate::store::{Change, OperationFilter, Stored};
 
 /// Billing operations, newest first.

@@ -59,7 +59,8 @@ pub fn validate(key: &Key, source: &str, format: Format) -> Result<FlowDocument,
     let document = flow::parse(source, format)
         .map_err(|problems| ServiceError::Invalid(problems.into_iter().map(FieldError::from).collect()))?;
     if document.key != *key {
-        let detail = format!("the document's key is `{}`, the path's is `{key}`; make them the same", document.key);
+        let detail =
+            format!("the document's key is `{}`, the path's is `{key}`; make them the same", document.key);
         return Err(ServiceError::invalid("/key", "key_mismatch", detail));
     }
     Ok(document)
@@ -83,7 +84,12 @@ pub async fn get(app: &App, key: &Key) -> Result<FlowView, ServiceError> {
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn put_draft(app: &App, key: &Key, source: String, format: Format) -> Result<FlowView, ServiceError> {
+pub async fn put_draft(
+    app: &App,
+    key: &Key,
+    source: String,
+    format: Format,
+) -> Result<FlowView, ServiceError> {
     app.store.put_draft(key, source, format.as_str(), app.clock.now()).await?;
     get(app, key).await
 }

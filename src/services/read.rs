@@ -144,7 +144,10 @@ pub async fn explanation(app: &App, id: SessionId) -> Result<Explanation, Servic
     for record in app.store.decisions(id).await? {
         let kept: Kept =
             serde_json::from_str(&record.body).map_err(|error| ServiceError::Internal(Cause::new(error)))?;
-        decisions.push(ExplainedDecision { at: kept.at, trace: kept.input().map(|input| explain(&flow.compiled, &input)) });
+        decisions.push(ExplainedDecision {
+            at: kept.at,
+            trace: kept.input().map(|input| explain(&flow.compiled, &input)),
+        });
     }
     Ok(Explanation { session: id, flow: session.flow, decisions })
 }

@@ -26,7 +26,8 @@ impl Rate {
     fn of(numerator: u64, denominator: u64) -> Self {
         // Ten-thousandths fit an `u32` whenever the share is one.
         let scaled = (numerator.saturating_mul(10_000) + denominator / 2).checked_div(denominator);
-        let value = scaled.and_then(|scaled| u32::try_from(scaled).ok()).map(|scaled| f64::from(scaled) / 10_000.0);
+        let value =
+            scaled.and_then(|scaled| u32::try_from(scaled).ok()).map(|scaled| f64::from(scaled) / 10_000.0);
         Self { numerator, denominator, value }
     }
 }
@@ -198,7 +199,11 @@ fn reasons(summary: &Summary) -> Vec<ReasonSummary> {
             Some(known) => &mut known.outcomes,
             None => {
                 let none = Outcomes::default();
-                reasons.push(ReasonSummary { reason: reason.clone(), outcomes: none, save_rate: Rate::of(0, 0) });
+                reasons.push(ReasonSummary {
+                    reason: reason.clone(),
+                    outcomes: none,
+                    save_rate: Rate::of(0, 0),
+                });
                 match reasons.last_mut() {
                     Some(new) => &mut new.outcomes,
                     None => continue,
@@ -214,7 +219,8 @@ fn reasons(summary: &Summary) -> Vec<ReasonSummary> {
 }
 
 fn offers(counts: &[OfferCount]) -> Vec<OfferSummary> {
-    let mut keys: Vec<(&Key, OfferType)> = counts.iter().map(|count| (&count.key, count.offer_type)).collect();
+    let mut keys: Vec<(&Key, OfferType)> =
+        counts.iter().map(|count| (&count.key, count.offer_type)).collect();
     keys.sort();
     keys.dedup();
     keys.into_iter()

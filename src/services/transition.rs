@@ -103,7 +103,8 @@ pub(super) async fn transition(
 /// The session as JSON, as the front end sees it.
 pub(super) async fn render(app: &App, session: &Session) -> Result<String, ServiceError> {
     let flow = app.flows.version(&app.store, &session.flow).await?;
-    serde_json::to_string(&session_view(session, flow.document())).map_err(|e| ServiceError::Internal(Cause::new(e)))
+    serde_json::to_string(&session_view(session, flow.document()))
+        .map_err(|e| ServiceError::Internal(Cause::new(e)))
 }
 
 /// The conflict that answers an action the state does not allow.
@@ -142,7 +143,11 @@ fn change(
     now: Timestamp,
 ) -> Change {
     Change {
-        audit: Some(AuditLine { actor: "customer".to_owned(), action: action.to_owned(), detail: session.0.id.to_string() }),
+        audit: Some(AuditLine {
+            actor: "customer".to_owned(),
+            action: action.to_owned(),
+            detail: session.0.id.to_string(),
+        }),
         session: Some(session),
         decision: effects.decision.clone(),
         costs: effects.costs.clone(),

@@ -38,7 +38,9 @@ pub async fn drain(app: &App) -> Result<usize, ServiceError> {
             return Ok(taken);
         }
         taken += claimed.len();
-        stream::iter(claimed).for_each_concurrent(side_by_side, |operation| deliver::run(app, operation)).await;
+        stream::iter(claimed)
+            .for_each_concurrent(side_by_side, |operation| deliver::run(app, operation))
+            .await;
     }
 }
 

@@ -88,9 +88,7 @@ impl Store {
             revoked_at: key.revoked_at.map(micros),
         };
         self.write(move |connection| {
-            diesel::insert_into(dsl::api_keys)
-                .values(&row)
-                .execute(connection)?;
+            diesel::insert_into(dsl::api_keys).values(&row).execute(connection)?;
             Ok(())
         })
         .await
@@ -102,9 +100,7 @@ impl Store {
     /// When the database cannot be asked.
     pub async fn api_key_by_hash(&self, hash: [u8; 32]) -> Result<Option<ApiKeyRecord>, StoreError> {
         self.read(move |connection| {
-            let query = dsl::api_keys
-                .filter(dsl::hash.eq(hash.as_slice()))
-                .select(ApiKeyRow::as_select());
+            let query = dsl::api_keys.filter(dsl::hash.eq(hash.as_slice())).select(ApiKeyRow::as_select());
             let row: Option<ApiKeyRow> = query.first(connection).optional()?;
             row.map(ApiKeyRow::read).transpose()
         })
@@ -129,9 +125,7 @@ impl Store {
     /// When it cannot be written.
     pub async fn revoke_api_key(&self, id: ApiKeyId, now: Timestamp) -> Result<bool, StoreError> {
         self.write(move |connection| {
-            let target = dsl::api_keys
-                .find(id.to_string())
-                .filter(dsl::revoked_at.is_null());
+            let target = dsl::api_keys.find(id.to_string()).filter(dsl::revoked_at.is_null());
             let update = diesel::update(target).set(dsl::revoked_at.eq(micros(now)));
             Ok(update.execute(connection)? == 1)
         })
@@ -145,9 +139,7 @@ impl Store {
     pub async fn note_api_key_used(&self, id: ApiKeyId, now: Timestamp) -> Result<(), StoreError> {
         self.write(move |connection| {
             let update = diesel::update(dsl::api_keys.find(id.to_string()));
-            update
-                .set(dsl::last_used_at.eq(micros(now)))
-                .execute(connection)?;
+            update.set(dsl::last_used_at.eq(micros(now))).execute(connection)?;
             Ok(())
         })
         .await

@@ -22,29 +22,18 @@ struct Run<'a> {
 
 /// Carries out changes together; what became of each, in their order.
 pub(super) fn execute(connection: &mut Link, changes: &[&Prepared]) -> Result<Vec<Changed>, Stop> {
-    let mut runs: Vec<_> = changes
-        .iter()
-        .map(|change| Run {
-            change,
-            refused: None,
-        })
-        .collect();
+    let mut runs: Vec<_> = changes.iter().map(|change| Run { change, refused: None }).collect();
     save_answers(connection, &mut runs)?;
     note_events(connection, &mut runs)?;
     update_sessions(connection, &mut runs)?;
     update_operations(connection, &mut runs)?;
     take_budgets(connection, &runs)?;
     append(connection, &runs)?;
-    Ok(runs
-        .into_iter()
-        .map(|run| run.refused.unwrap_or(Changed::Done))
-        .collect())
+    Ok(runs.into_iter().map(|run| run.refused.unwrap_or(Changed::Done)).collect())
 }
 
 fn live<'a>(runs: &'a [Run<'a>]) -> impl Iterator<Item = &'a Prepared> {
-    runs.iter()
-        .filter(|run| run.refused.is_none())
-        .map(|run| run.change)
+    runs.iter().filter(|run| run.refused.is_none()).map(|run| run.change)
 }
 
 fn live_mut<'r, 'a>(runs: &'r mut [Run<'a>]) -> impl Iterator<Item = &'r mut Run<'a>> {
@@ -92,20 +81,13 @@ fn update_sessions(connection: &mut Link, runs: &mut [Run<'_>]) -> Result<(), St
         }
     }
     let updated = session_rows::update(connection, &mut together)?;
-    let mut done: HashSet<usize> = updated
-        .iter()
-        .filter_map(|id| first.get(id.as_str()).copied())
-        .collect();
+    let mut done: HashSet<usize> = updated.iter().filter_map(|id| first.get(id.as_str()).copied()).collect();
     for (index, row) in behind {
         if !session_rows::update(connection, &mut [row])?.is_empty() {
             done.insert(index);
         }
     }
-    for (_, run) in runs
-        .iter_mut()
-        .enumerate()
-        .filter(|(index, _)| !done.contains(index))
-    {
+    for (_, run) in runs.iter_mut().enumerate().filter(|(index, _)| !done.contains(index)) {
         if run.refused.is_some() || run.change.session.is_none() {
             continue;
         }

@@ -95,8 +95,7 @@ impl Store {
     /// When it cannot be written.
     pub async fn audit(&self, line: AuditLine, now: Timestamp) -> Result<(), StoreError> {
         let row = AuditRow::new(line, None, now)?;
-        self.write(move |connection| Ok(insert(connection, &[&row])?))
-            .await
+        self.write(move |connection| Ok(insert(connection, &[&row])?)).await
     }
 
     /// The audit trail, the newest first, from behind the line `cursor`; at most [`MAX_PAGE`].
@@ -122,11 +121,7 @@ impl Store {
                     id: row.id,
                     at: instant("audit_lines.at", row.at)?,
                     session: row.session_id,
-                    line: AuditLine {
-                        actor: row.actor,
-                        action: row.action,
-                        detail: row.detail,
-                    },
+                    line: AuditLine { actor: row.actor, action: row.action, detail: row.detail },
                 })
             };
             query.load(connection)?.into_iter().map(read).collect()

@@ -66,9 +66,7 @@ pub(super) fn write(reader: &mut Reader, batch: Batch) {
         waiter.send(one).ok();
     }
     for (work, waiter) in batch.others {
-        waiter
-            .send(alone(reader, |c| Ok(work(c)?)).map_err(Stop::error))
-            .ok();
+        waiter.send(alone(reader, |c| Ok(work(c)?)).map_err(Stop::error)).ok();
     }
 }
 

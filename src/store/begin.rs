@@ -61,10 +61,7 @@ pub(super) struct Prepared {
 impl Prepared {
     pub(super) fn new(begin: Begin) -> Result<Self, StoreError> {
         let session = &begin.session;
-        let token = begin
-            .token_id
-            .map(|token| whole("the token's id", token))
-            .transpose()?;
+        let token = begin.token_id.map(|token| whole("the token's id", token)).transpose()?;
         Ok(Self {
             id: session.id,
             offers: offers::rows(session, &begin.costs, true),
@@ -91,11 +88,7 @@ pub(super) fn execute(connection: &mut Link, begins: &[&Prepared]) -> Result<Vec
     let mut rows: Vec<_> = live.iter().map(|begin| &begin.session).collect();
     let created = session_rows::insert(connection, &mut rows)?;
     let written = |begin: &&&Prepared| created.contains(&begin.session.id);
-    let rows: Vec<_> = live
-        .iter()
-        .filter(written)
-        .flat_map(|begin| &begin.offers)
-        .collect();
+    let rows: Vec<_> = live.iter().filter(written).flat_map(|begin| &begin.offers).collect();
     offers::put(connection, &rows)?;
     let rows: Vec<_> = live.iter().filter(written).map(|begin| &begin.decision).collect();
     decisions::insert(connection, &rows)?;
@@ -126,14 +119,9 @@ fn refuse(connection: &mut Link, begin: &Prepared) -> Result<Begun, Failure> {
         saved_answers::delete(connection, row)?;
     }
     let row = &begin.session;
-    let of_subscription = dsl::sessions
-        .filter(dsl::subscription.eq(&row.subscription))
-        .select(dsl::id);
+    let of_subscription = dsl::sessions.filter(dsl::subscription.eq(&row.subscription)).select(dsl::id);
     if let Some(token) = &row.token_id {
-        let same = of_subscription
-            .filter(dsl::token_id.eq(token))
-            .first(connection)
-            .optional()?;
+        let same = of_subscription.filter(dsl::token_id.eq(token)).first(connection).optional()?;
         if let Some(id) = same {
             return parse(id).map(Begun::SameToken);
         }

@@ -31,10 +31,7 @@ one_row!(TakeBudget(BudgetTake) =
 pub(super) fn take(connection: &mut Link, takes: &[&BudgetTake]) -> QueryResult<Option<String>> {
     let mut sums: BTreeMap<&str, BudgetTake> = BTreeMap::new();
     for take in takes {
-        let sum = sums.entry(&take.budget).or_insert_with(|| BudgetTake {
-            amount: 0,
-            ..(*take).clone()
-        });
+        let sum = sums.entry(&take.budget).or_insert_with(|| BudgetTake { amount: 0, ..(*take).clone() });
         sum.amount = sum.amount.saturating_add(take.amount);
         sum.limit = sum.limit.min(take.limit);
     }
@@ -49,9 +46,7 @@ pub(super) fn take(connection: &mut Link, takes: &[&BudgetTake]) -> QueryResult<
 
 /// Gives an amount back.
 pub(super) fn give_back(connection: &mut Link, budget: &str, amount: i64) -> QueryResult<usize> {
-    diesel::update(dsl::budgets.find(budget))
-        .set(dsl::spent.eq(dsl::spent - amount))
-        .execute(connection)
+    diesel::update(dsl::budgets.find(budget)).set(dsl::spent.eq(dsl::spent - amount)).execute(connection)
 }
 
 impl Store {
@@ -63,11 +58,7 @@ impl Store {
         self.read(move |connection| {
             let mut spent = HashMap::new();
             for budget in &budgets {
-                let amount = dsl::budgets
-                    .find(budget)
-                    .select(dsl::spent)
-                    .first(connection)
-                    .optional()?;
+                let amount = dsl::budgets.find(budget).select(dsl::spent).first(connection).optional()?;
                 spent.extend(amount.map(|amount| (budget.clone(), amount)));
             }
             Ok(spent)

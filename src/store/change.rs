@@ -132,9 +132,7 @@ impl Prepared {
                 .zip(change.decision)
                 .map(|(id, decision)| DecisionRow::new(id, decision))
                 .transpose()?,
-            session: session
-                .map(|(s, version)| SessionRow::new(s, version + 1))
-                .transpose()?,
+            session: session.map(|(s, version)| SessionRow::new(s, version + 1)).transpose()?,
             new_operations: operations
                 .map(|(operation, lease)| OperationRow::new(&operation, lease))
                 .collect::<Result<_, _>>()?,
@@ -149,10 +147,7 @@ impl Prepared {
                 .webhook_event
                 .map(|event| whole("the event's id", event).map(|event| (event, now)))
                 .transpose()?,
-            audit: change
-                .audit
-                .map(|line| AuditRow::new(line, id, now))
-                .transpose()?,
+            audit: change.audit.map(|line| AuditRow::new(line, id, now)).transpose()?,
             saved: change.saved.map(SavedRow::new).transpose()?,
             update_saved: change.update_saved.map(SavedRow::new).transpose()?,
         })

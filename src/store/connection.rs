@@ -45,14 +45,12 @@ pub(super) fn establish(url: &DatabaseUrl) -> Result<Link, StoreError> {
         Target::Sqlite(path) => {
             let path = path.to_str().ok_or(StoreError::Url)?;
             let mut connection = SqliteConnection::establish(path).map_err(StoreError::unavailable)?;
-            connection
-                .batch_execute(SQLITE_SETTINGS)
-                .map_err(StoreError::unavailable)?;
+            connection.batch_execute(SQLITE_SETTINGS).map_err(StoreError::unavailable)?;
             Ok(Link::Sqlite(connection))
         }
-        Target::Postgres(text) => PgConnection::establish(text)
-            .map(Link::Postgres)
-            .map_err(StoreError::unavailable),
+        Target::Postgres(text) => {
+            PgConnection::establish(text).map(Link::Postgres).map_err(StoreError::unavailable)
+        }
     }
 }
 
@@ -77,11 +75,7 @@ pub(super) fn lock(url: &DatabaseUrl) -> Result<FileLock, StoreError> {
 fn open_lock(database: &Path) -> std::io::Result<File> {
     let mut name = database.as_os_str().to_owned();
     name.push("-lock");
-    File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(name)
+    File::options().create(true).truncate(false).write(true).open(name)
 }
 
 impl Link {

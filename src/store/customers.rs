@@ -82,9 +82,7 @@ impl CustomerRow {
         let stripe = self.stripe_customer.map(|id| id.parse());
         Ok(CustomerProfile {
             id: self.id.parse().map_err(|_| malformed("customers.id"))?,
-            stripe_customer: stripe
-                .transpose()
-                .map_err(|_| malformed("customers.stripe_customer"))?,
+            stripe_customer: stripe.transpose().map_err(|_| malformed("customers.stripe_customer"))?,
             attributes: serde_json::from_str(&self.attributes)
                 .map_err(|error| unreadable("customers.attributes", &error))?,
             updated_at: instant("customers.updated_at", self.updated_at)?,

@@ -77,11 +77,7 @@ impl Store {
                 .load(connection)?;
             let read = |row: DecisionRow| {
                 let at = instant("session_decisions.at", row.at)?;
-                Ok(DecisionRecord {
-                    ordinal: row.ordinal,
-                    at,
-                    body: row.body,
-                })
+                Ok(DecisionRecord { ordinal: row.ordinal, at, body: row.body })
             };
             rows.into_iter().map(read).collect()
         })

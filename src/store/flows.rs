@@ -127,11 +127,8 @@ impl Store {
         let document = whole("the flow document", document)?;
         let (key, format) = (key.to_string(), whole("the format", format.to_owned())?);
         self.write(move |connection| {
-            let content = (
-                dsl::document.eq(&document),
-                dsl::format.eq(&format),
-                dsl::updated_at.eq(micros(now)),
-            );
+            let content =
+                (dsl::document.eq(&document), dsl::format.eq(&format), dsl::updated_at.eq(micros(now)));
             let insert = diesel::insert_into(dsl::flow_drafts)
                 .values((dsl::key.eq(&key), content, dsl::revision.eq(1_i64)))
                 .on_conflict(dsl::key)
@@ -182,9 +179,7 @@ impl Store {
             let last: Option<i32> = of_flow.select(max(flow_versions::version)).first(connection)?;
             let number = last.unwrap_or(0) + 1;
             let row = row(number);
-            let insert = diesel::insert_into(flow_versions::table)
-                .values(&row)
-                .on_conflict_do_nothing();
+            let insert = diesel::insert_into(flow_versions::table).values(&row).on_conflict_do_nothing();
             match each!(connection, |c| insert.execute(c))? {
                 // Another process took the number.
                 0 => Err(Failure::Again),
@@ -218,14 +213,8 @@ impl Store {
     pub async fn flow_version(&self, key: &Key, version: i32) -> Result<Option<FlowVersion>, StoreError> {
         let key = key.to_string();
         self.read(move |connection| {
-            let query = flow_versions::table
-                .find((&key, version))
-                .select(VersionRow::as_select());
-            query
-                .first(connection)
-                .optional()?
-                .map(VersionRow::read)
-                .transpose()
+            let query = flow_versions::table.find((&key, version)).select(VersionRow::as_select());
+            query.first(connection).optional()?.map(VersionRow::read).transpose()
         })
         .await
     }
@@ -241,11 +230,7 @@ impl Store {
                 .filter(flow_versions::key.eq(&key))
                 .order(flow_versions::version.desc())
                 .select(VersionRow::as_select());
-            query
-                .load(connection)?
-                .into_iter()
-                .map(VersionRow::read)
-                .collect()
+            query.load(connection)?.into_iter().map(VersionRow::read).collect()
         })
         .await
     }
@@ -257,10 +242,8 @@ impl Store {
     pub async fn flows(&self) -> Result<Vec<Key>, StoreError> {
         self.read(|connection| {
             let drafted: Vec<String> = flow_drafts::table.select(flow_drafts::key).load(connection)?;
-            let published: Vec<String> = flow_versions::table
-                .select(flow_versions::key)
-                .distinct()
-                .load(connection)?;
+            let published: Vec<String> =
+                flow_versions::table.select(flow_versions::key).distinct().load(connection)?;
             let all: BTreeSet<String> = drafted.into_iter().chain(published).collect();
             all.iter().map(|text| key(text)).collect()
         })

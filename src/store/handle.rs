@@ -37,12 +37,7 @@ impl StoreOptions {
     /// Two writers, eight readers, queues of 1024.
     #[must_use]
     pub fn new(url: DatabaseUrl) -> Self {
-        Self {
-            url,
-            writers: 2,
-            readers: 8,
-            queue_capacity: 1024,
-        }
+        Self { url, writers: 2, readers: 8, queue_capacity: 1024 }
     }
 }
 
@@ -61,9 +56,7 @@ impl Shared {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store")
-            .field("writers", &self.shared.writers.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Store").field("writers", &self.shared.writers.len()).finish_non_exhaustive()
     }
 }
 
@@ -82,11 +75,7 @@ impl Store {
         let url = &options.url;
         let held = lock(url)?;
         check(Reader::open(url)?.connection()?)?;
-        let count = if url.is_sqlite() {
-            1
-        } else {
-            options.writers.clamp(1, 64)
-        };
+        let count = if url.is_sqlite() { 1 } else { options.writers.clamp(1, 64) };
         let (mut writers, mut threads) = (Vec::new(), Vec::new());
         for number in 0..count {
             let (writer, thread) = Writer::start(url, number, options.queue_capacity, held.clone())?;
@@ -94,14 +83,8 @@ impl Store {
             threads.push(thread);
         }
         let readers = Readers::start(url, options.readers.clamp(1, 64), options.queue_capacity)?;
-        let shared = Shared {
-            writers,
-            readers,
-            write_threads: Mutex::new(threads),
-        };
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        let shared = Shared { writers, readers, write_threads: Mutex::new(threads) };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Asks the database for a sign of life.
@@ -135,8 +118,7 @@ impl Store {
         let patient = command.patient;
         let prepared = Box::new(begin::Prepared::new(command)?);
         let writer = self.writer_of(prepared.subscription());
-        self.send(writer, |waiter| Command::Begin(prepared, waiter), patient)
-            .await
+        self.send(writer, |waiter| Command::Begin(prepared, waiter), patient).await
     }
 
     /// Changes a session, its operations and what goes with them, whole or not at all.
@@ -147,8 +129,7 @@ impl Store {
         let patient = command.patient;
         let prepared = Box::new(change::Prepared::new(command)?);
         let writer = self.writer_of(prepared.subscription());
-        self.send(writer, |waiter| Command::Change(prepared, waiter), patient)
-            .await
+        self.send(writer, |waiter| Command::Change(prepared, waiter), patient).await
     }
 
     pub(super) async fn read<T: Send + 'static>(
@@ -165,16 +146,9 @@ impl Store {
         let work = move |connection: &mut Link| {
             work(connection).map(|done| -> Box<dyn Any + Send> { Box::new(done) })
         };
-        let answer = self
-            .send(
-                self.writer_of(""),
-                |waiter| Command::Other(Box::new(work), waiter),
-                false,
-            )
-            .await?;
-        let answer = answer
-            .downcast()
-            .map_err(|_| StoreError::corrupt("an answer of another type"))?;
+        let answer =
+            self.send(self.writer_of(""), |waiter| Command::Other(Box::new(work), waiter), false).await?;
+        let answer = answer.downcast().map_err(|_| StoreError::corrupt("an answer of another type"))?;
         Ok(*answer)
     }
 

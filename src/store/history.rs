@@ -53,15 +53,9 @@ fn offers(
         .filter(session_offers::decided_at.is_not_null())
         .order(session_offers::decided_at.desc())
         .limit(limit)
-        .select((
-            session_offers::offer_type,
-            session_offers::key,
-            session_offers::decided_at,
-        ))
+        .select((session_offers::offer_type, session_offers::key, session_offers::decided_at))
         .load(connection)?;
-    rows.into_iter()
-        .map(|(kind, key, at)| remember(&kind, &key, at))
-        .collect()
+    rows.into_iter().map(|(kind, key, at)| remember(&kind, &key, at)).collect()
 }
 
 fn remember(kind: &str, key: &str, at: Option<i64>) -> Result<Remembered, Failure> {

@@ -60,9 +60,7 @@ async fn in_background(
         advisory(&mut connection, ADVISORY_UNLOCK).map_err(StoreError::unavailable)?;
         done
     };
-    tokio::task::spawn_blocking(task)
-        .await
-        .map_err(StoreError::unavailable)?
+    tokio::task::spawn_blocking(task).await.map_err(StoreError::unavailable)?
 }
 
 fn advisory(connection: &mut Link, statement: &str) -> QueryResult<()> {
@@ -95,10 +93,7 @@ pub(super) fn check(connection: &mut Link) -> Result<(), StoreError> {
 
 fn known(connection: &Link) -> Outcome<Vec<String>> {
     fn list<DB: diesel::backend::Backend>(migrations: Vec<Box<dyn Migration<DB>>>) -> Vec<String> {
-        migrations
-            .iter()
-            .map(|m| m.name().version().to_string())
-            .collect()
+        migrations.iter().map(|m| m.name().version().to_string()).collect()
     }
     match connection {
         Link::Postgres(_) => MigrationSource::<diesel::pg::Pg>::migrations(&POSTGRES).map(list),

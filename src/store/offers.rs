@@ -85,9 +85,8 @@ pub(super) fn withdraw(connection: &mut Link, session: &str, kept: &[OfferRow]) 
     let gone = ids.iter().filter(|id| kept.iter().all(|row| row.id != **id));
     let mut count = 0;
     for id in gone {
-        count += diesel::update(dsl::session_offers.find(id))
-            .set(dsl::state.eq(WITHDRAWN))
-            .execute(connection)?;
+        count +=
+            diesel::update(dsl::session_offers.find(id)).set(dsl::state.eq(WITHDRAWN)).execute(connection)?;
     }
     Ok(count)
 }

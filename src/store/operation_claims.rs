@@ -36,11 +36,7 @@ macro_rules! claimable {
         dsl::settled
             .eq(false)
             .and(dsl::due_at.le($now))
-            .and(
-                dsl::lease_until
-                    .is_null()
-                    .or(dsl::lease_until.le($now).assume_not_null()),
-            )
+            .and(dsl::lease_until.is_null().or(dsl::lease_until.le($now).assume_not_null()))
             .and(not(exists(ahead)))
     }};
 }
@@ -67,11 +63,8 @@ impl Claim {
 }
 
 fn due(connection: &mut Link, now: i64, limit: i64) -> QueryResult<Vec<String>> {
-    let query = dsl::operations
-        .filter(claimable!(now))
-        .order((dsl::due_at, dsl::id))
-        .limit(limit)
-        .select(dsl::id);
+    let query =
+        dsl::operations.filter(claimable!(now)).order((dsl::due_at, dsl::id)).limit(limit).select(dsl::id);
     match connection {
         Link::Postgres(pg) => query.for_update().skip_locked().load(pg),
         Link::Sqlite(sqlite) => query.load(sqlite),
@@ -87,10 +80,8 @@ fn claim(
     let at = micros(now);
     let target = dsl::operations.filter(dsl::id.eq(id)).filter(claimable!(at));
     let update = diesel::update(target).set(Claim::new(lease, now));
-    let row: Option<OperationRow> = each!(connection, |c| update
-        .returning(OperationRow::as_returning())
-        .get_result(c))
-    .optional()?;
+    let row: Option<OperationRow> =
+        each!(connection, |c| update.returning(OperationRow::as_returning()).get_result(c)).optional()?;
     row.map(OperationRow::read).transpose()
 }
 
@@ -108,18 +99,11 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Operation>, StoreError> {
         let owner = whole("the lease's owner", owner.to_owned())?;
-        let lease = Lease {
-            owner,
-            until: lease_until,
-        };
+        let lease = Lease { owner, until: lease_until };
         self.write(move |connection| {
             let ids = due(connection, micros(now), limit.min(MAX_PAGE).into())?;
             let claimed = ids.iter().map(|id| claim(connection, id, &lease, now));
-            Ok(claimed
-                .collect::<Result<Vec<_>, _>>()?
-                .into_iter()
-                .flatten()
-                .collect())
+            Ok(claimed.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
         })
         .await
     }
@@ -136,12 +120,8 @@ impl Store {
         lease_until: Timestamp,
     ) -> Result<Option<Operation>, StoreError> {
         let owner = whole("the lease's owner", owner.to_owned())?;
-        let lease = Lease {
-            owner,
-            until: lease_until,
-        };
-        self.write(move |connection| claim(connection, &id.to_string(), &lease, now))
-            .await
+        let lease = Lease { owner, until: lease_until };
+        self.write(move |connection| claim(connection, &id.to_string(), &lease, now)).await
     }
 
     /// Makes an operation that needs attention pending and due again; none where there is no such operation or it
@@ -166,10 +146,9 @@ impl Store {
                 dsl::lease_until.eq(None::<i64>),
                 dsl::updated_at.eq(micros(now)),
             ));
-            let row: Option<OperationRow> = each!(connection, |c| update
-                .returning(OperationRow::as_returning())
-                .get_result(c))
-            .optional()?;
+            let row: Option<OperationRow> =
+                each!(connection, |c| update.returning(OperationRow::as_returning()).get_result(c))
+                    .optional()?;
             row.map(OperationRow::read).transpose()
         })
         .await

@@ -61,9 +61,7 @@ impl OperationRow {
             state: operation.state.as_str().to_owned(),
             settled: operation.state.is_settled(),
             due_at: micros(operation.due_at),
-            lease_owner: lease
-                .map(|lease| whole("the lease's owner", lease.owner))
-                .transpose()?,
+            lease_owner: lease.map(|lease| whole("the lease's owner", lease.owner)).transpose()?,
             lease_until,
             created_at: micros(operation.created_at),
             updated_at: micros(operation.updated_at),
@@ -158,9 +156,7 @@ impl Store {
     /// When the database cannot be asked.
     pub async fn operation(&self, id: OperationId) -> Result<Option<Operation>, StoreError> {
         self.read(move |connection| {
-            let query = dsl::operations
-                .find(id.to_string())
-                .select(OperationRow::as_select());
+            let query = dsl::operations.find(id.to_string()).select(OperationRow::as_select());
             let row: Option<OperationRow> = query.first(connection).optional()?;
             row.map(OperationRow::read).transpose()
         })
@@ -178,9 +174,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Operation>, StoreError> {
         self.read(move |connection| {
-            let mut query = dsl::operations
-                .select(OperationRow::as_select())
-                .into_boxed::<AnyBackend>();
+            let mut query = dsl::operations.select(OperationRow::as_select()).into_boxed::<AnyBackend>();
             if let Some(state) = filter.state {
                 query = query.filter(dsl::state.eq(state.as_str()));
             }
@@ -194,10 +188,7 @@ impl Store {
                 query = query.filter(dsl::id.lt(cursor.to_string()));
             }
             let page = query.order(dsl::id.desc()).limit(limit.min(MAX_PAGE).into());
-            page.load(connection)?
-                .into_iter()
-                .map(OperationRow::read)
-                .collect()
+            page.load(connection)?.into_iter().map(OperationRow::read).collect()
         })
         .await
     }

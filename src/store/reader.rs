@@ -21,10 +21,7 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
         let connection = establish(url)?;
-        Ok(Self {
-            url: url.clone(),
-            connection: Some(connection),
-        })
+        Ok(Self { url: url.clone(), connection: Some(connection) })
     }
 
     pub(super) fn connection(&mut self) -> Result<&mut Link, StoreError> {
@@ -37,10 +34,7 @@ impl Reader {
 
     /// Drops the connection if the database no longer answers on it. Says whether it did.
     pub(super) fn drop_if_lost(&mut self) -> bool {
-        let lost = self
-            .connection
-            .as_mut()
-            .is_none_or(|connection| !connection.answers());
+        let lost = self.connection.as_mut().is_none_or(|connection| !connection.answers());
         if lost {
             self.connection = None;
         }
@@ -49,10 +43,7 @@ impl Reader {
 
     /// Ends a transaction that failed; a connection that cannot is given up.
     pub(super) fn roll_back(&mut self) {
-        let ended = self
-            .connection
-            .as_mut()
-            .is_some_and(|connection| connection.rollback().is_ok());
+        let ended = self.connection.as_mut().is_some_and(|connection| connection.rollback().is_ok());
         // SQLite ends some failed transactions by itself and then refuses the rollback.
         if !ended {
             self.connection = None;
@@ -89,28 +80,19 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn start(url: &DatabaseUrl, count: usize, capacity: usize) -> Result<Self, StoreError> {
-        let queue = Arc::new(Queue {
-            waiting: Mutex::default(),
-            arrived: Condvar::new(),
-            capacity,
-        });
+        let queue = Arc::new(Queue { waiting: Mutex::default(), arrived: Condvar::new(), capacity });
         let mut threads = Vec::new();
         for number in 0..count.max(1) {
             let mut reader = Reader::open(url)?;
             let queue = Arc::clone(&queue);
-            let thread = std::thread::Builder::new()
-                .name(format!("store-read-{number}"))
-                .spawn(move || {
-                    while let Some(job) = queue.next() {
-                        job(&mut reader);
-                    }
-                });
+            let thread = std::thread::Builder::new().name(format!("store-read-{number}")).spawn(move || {
+                while let Some(job) = queue.next() {
+                    job(&mut reader);
+                }
+            });
             threads.push(thread.map_err(StoreError::unavailable)?);
         }
-        Ok(Self {
-            queue,
-            threads: Mutex::new(threads),
-        })
+        Ok(Self { queue, threads: Mutex::new(threads) })
     }
 
     pub(super) async fn read<T: Send + 'static>(

@@ -34,9 +34,7 @@ pub struct SavedAnswer {
 /// Silent about the answer and the key, which may tell of a person.
 impl std::fmt::Debug for SavedAnswer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SavedAnswer")
-            .field("status", &self.status)
-            .finish_non_exhaustive()
+        f.debug_struct("SavedAnswer").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
@@ -141,10 +139,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be asked.
     pub async fn saved_answer(&self, caller: &str, key: &str) -> Result<Option<SavedAnswer>, StoreError> {
-        let (caller, key) = (
-            whole("the caller", caller.into())?,
-            whole("the idempotency key", key.into())?,
-        );
+        let (caller, key) = (whole("the caller", caller.into())?, whole("the idempotency key", key.into())?);
         self.read(move |connection| find(connection, &caller, &key)).await
     }
 

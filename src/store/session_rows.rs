@@ -70,9 +70,7 @@ impl SessionRow {
     }
 
     pub(super) fn begun(mut self, segments: &[Key], token_id: Option<String>) -> Self {
-        self.segments = segments
-            .iter()
-            .fold(String::from("|"), |all, key| all + key.as_str() + "|");
+        self.segments = segments.iter().fold(String::from("|"), |all, key| all + key.as_str() + "|");
         self.token_id = token_id;
         self
     }

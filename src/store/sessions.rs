@@ -78,26 +78,18 @@ macro_rules! condition {
         pub(super) fn $name(&self) -> Box<dyn BoxableExpression<$source, AnyBackend, SqlType = Bool>> {
             type Condition = Box<dyn BoxableExpression<$source, AnyBackend, SqlType = Bool>>;
             let all: [Option<Condition>; 11] = [
-                self.status
-                    .map(|status| -> Condition { Box::new(dsl::status.eq(status.as_str())) }),
+                self.status.map(|status| -> Condition { Box::new(dsl::status.eq(status.as_str())) }),
                 self.reason.as_ref().map(|reason| -> Condition {
                     Box::new(dsl::reason.assume_not_null().eq(reason.to_string()))
                 }),
-                self.flow
-                    .as_ref()
-                    .map(|flow| -> Condition { Box::new(dsl::flow_key.eq(flow.to_string())) }),
-                self.customer
-                    .as_ref()
-                    .map(|id| -> Condition { Box::new(dsl::customer.eq(id.to_string())) }),
+                self.flow.as_ref().map(|flow| -> Condition { Box::new(dsl::flow_key.eq(flow.to_string())) }),
+                self.customer.as_ref().map(|id| -> Condition { Box::new(dsl::customer.eq(id.to_string())) }),
                 self.subscription
                     .as_ref()
                     .map(|id| -> Condition { Box::new(dsl::subscription.eq(id.to_string())) }),
-                self.livemode
-                    .map(|livemode| -> Condition { Box::new(dsl::livemode.eq(livemode)) }),
-                self.created_from
-                    .map(|from| -> Condition { Box::new(dsl::created_at.ge(micros(from))) }),
-                self.created_to
-                    .map(|to| -> Condition { Box::new(dsl::created_at.lt(micros(to))) }),
+                self.livemode.map(|livemode| -> Condition { Box::new(dsl::livemode.eq(livemode)) }),
+                self.created_from.map(|from| -> Condition { Box::new(dsl::created_at.ge(micros(from))) }),
+                self.created_to.map(|to| -> Condition { Box::new(dsl::created_at.lt(micros(to))) }),
                 // An underscore in a key stands for itself.
                 self.segment.as_ref().map(|key| -> Condition {
                     let pattern = format!("%|{}|%", key.as_str().replace('_', "!_"));
@@ -116,9 +108,7 @@ macro_rules! condition {
                 }),
             ];
             let everything: Condition = Box::new(true.into_sql::<Bool>());
-            all.into_iter()
-                .flatten()
-                .fold(everything, |all, one| Box::new(all.and(one)))
+            all.into_iter().flatten().fold(everything, |all, one| Box::new(all.and(one)))
         }
     };
 }
@@ -151,9 +141,7 @@ impl Store {
     /// When the database cannot be asked.
     pub async fn session(&self, id: SessionId) -> Result<Option<Stored>, StoreError> {
         self.read(move |connection| {
-            let query = dsl::sessions
-                .find(id.to_string())
-                .select((dsl::body, dsl::version));
+            let query = dsl::sessions.find(id.to_string()).select((dsl::body, dsl::version));
             query.first(connection).optional()?.map(read).transpose()
         })
         .await
@@ -165,8 +153,7 @@ impl Store {
     /// When the database cannot be asked.
     pub async fn open_session(&self, subscription: &SubscriptionId) -> Result<Option<Stored>, StoreError> {
         let subscription = subscription.clone();
-        self.read(move |connection| find_open(connection, &subscription))
-            .await
+        self.read(move |connection| find_open(connection, &subscription)).await
     }
 
     /// Sessions, the newest first, from behind `cursor`; at most [`MAX_PAGE`].
@@ -181,9 +168,7 @@ impl Store {
     ) -> Result<Page, StoreError> {
         let limit = limit.clamp(1, MAX_PAGE);
         self.read(move |connection| {
-            let mut query = dsl::sessions
-                .filter(filter.on_sessions())
-                .into_boxed::<AnyBackend>();
+            let mut query = dsl::sessions.filter(filter.on_sessions()).into_boxed::<AnyBackend>();
             if let Some(cursor) = cursor {
                 query = query.filter(dsl::id.lt(cursor.to_string()));
             }
@@ -195,10 +180,7 @@ impl Store {
             let more = found.len() > asked;
             found.truncate(asked);
             let next = found.last().filter(|_| more).map(|last| last.session.id);
-            Ok(Page {
-                sessions: found,
-                next,
-            })
+            Ok(Page { sessions: found, next })
         })
         .await
     }

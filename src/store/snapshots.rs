@@ -47,9 +47,7 @@ pub(super) fn find(
     connection: &mut Link,
     subscription: &SubscriptionId,
 ) -> Result<Option<(Subscription, Timestamp)>, Failure> {
-    let query = dsl::snapshots
-        .find(subscription.as_str())
-        .select((dsl::body, dsl::fetched_at));
+    let query = dsl::snapshots.find(subscription.as_str()).select((dsl::body, dsl::fetched_at));
     let found: Option<(String, i64)> = query.first(connection).optional()?;
     let read = |(body, fetched_at): (String, i64)| {
         let snapshot = serde_json::from_str(&body).map_err(|error| unreadable("snapshots.body", &error))?;

@@ -61,15 +61,10 @@ pub struct OfferCost {
 }
 
 fn status(word: &str) -> Result<Status, Failure> {
-    [
-        Status::InProgress,
-        Status::Saved,
-        Status::Canceled,
-        Status::Abandoned,
-    ]
-    .into_iter()
-    .find(|status| status.as_str() == word)
-    .ok_or_else(|| malformed("sessions.status"))
+    [Status::InProgress, Status::Saved, Status::Canceled, Status::Abandoned]
+        .into_iter()
+        .find(|status| status.as_str() == word)
+        .ok_or_else(|| malformed("sessions.status"))
 }
 
 fn state(word: &str) -> Result<Option<OfferState>, Failure> {
@@ -77,9 +72,7 @@ fn state(word: &str) -> Result<Option<OfferState>, Failure> {
     if word == super::offers::WITHDRAWN {
         return Ok(None);
     }
-    let known = [Presented, Accepted, Declined, Rejected]
-        .into_iter()
-        .find(|state| state.as_str() == word);
+    let known = [Presented, Accepted, Declined, Rejected].into_iter().find(|state| state.as_str() == word);
     known.map(Some).ok_or_else(|| malformed("session_offers.state"))
 }
 
@@ -116,9 +109,7 @@ fn sessions_of(connection: &mut Link, filter: &SessionFilter, summary: &mut Summ
         summary.by_reason.push((reason, status, number));
     }
     // The databases put no reason at different ends.
-    summary
-        .by_reason
-        .sort_by(|a, b| (&a.0, a.1.as_str()).cmp(&(&b.0, b.1.as_str())));
+    summary.by_reason.sort_by(|a, b| (&a.0, a.1.as_str()).cmp(&(&b.0, b.1.as_str())));
     let rows: Vec<(String, Option<String>, i64)> = dsl::sessions
         .filter(filter.on_sessions())
         .filter(dsl::mrr.is_not_null())
@@ -128,10 +119,7 @@ fn sessions_of(connection: &mut Link, filter: &SessionFilter, summary: &mut Summ
         .load(connection)?;
     for (word, currency, amount) in rows {
         let sum = money(amount, &currency.unwrap_or_default())?;
-        summary.mrr.push(MrrSum {
-            status: status(&word)?,
-            sum,
-        });
+        summary.mrr.push(MrrSum { status: status(&word)?, sum });
     }
     Ok(())
 }
@@ -165,10 +153,7 @@ fn offers_of(connection: &mut Link, filter: &SessionFilter, summary: &mut Summar
         .load(connection)?;
     for (kind, currency, amount) in rows {
         let sum = money(amount, &currency.unwrap_or_default())?;
-        summary.costs.push(OfferCost {
-            offer_type: offer_type(&kind)?,
-            sum,
-        });
+        summary.costs.push(OfferCost { offer_type: offer_type(&kind)?, sum });
     }
     Ok(())
 }

@@ -4,11 +4,7 @@ use super::error::StoreError;
 
 /// The text, if both databases can keep it: PostgreSQL refuses the NUL character.
 pub(super) fn whole(name: &'static str, text: String) -> Result<String, StoreError> {
-    if text.contains('\0') {
-        Err(StoreError::Invalid(name))
-    } else {
-        Ok(text)
-    }
+    if text.contains('\0') { Err(StoreError::Invalid(name)) } else { Ok(text) }
 }
 
 /// The document as JSON. Escapes keep it free of NUL characters.

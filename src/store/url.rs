@@ -47,11 +47,7 @@ impl FromStr for DatabaseUrl {
             // Each connection would have a memory database of its own, and SQLite reads `file:` as a URI.
             let odd =
                 path.is_empty() || path == ":memory:" || path.starts_with("file:") || path.contains('\0');
-            return if odd {
-                Err(StoreError::Url)
-            } else {
-                Ok(Self(Place::Sqlite(path.into())))
-            };
+            return if odd { Err(StoreError::Url) } else { Ok(Self(Place::Sqlite(path.into()))) };
         }
         let mut parsed = url::Url::parse(text).map_err(|_| StoreError::Url)?;
         if !matches!(parsed.scheme(), "postgres" | "postgresql") || text.contains('\0') {
@@ -92,24 +88,10 @@ mod tests {
     fn the_scheme_chooses_the_database() {
         let at = |text: &str| text.parse::<DatabaseUrl>();
         assert!(at("sqlite:data/app.db").unwrap().is_sqlite());
-        assert_eq!(
-            at("sqlite:///srv/app.db").unwrap().to_string(),
-            "sqlite:/srv/app.db"
-        );
+        assert_eq!(at("sqlite:///srv/app.db").unwrap().to_string(), "sqlite:/srv/app.db");
         assert!(!at("postgres://localhost/app").unwrap().is_sqlite());
-        assert!(
-            !at("postgresql://u@localhost:5433/app?sslmode=disable")
-                .unwrap()
-                .is_sqlite()
-        );
-        for wrong in [
-            "",
-            "app.db",
-            "host=localhost",
-            "mysql://localhost/app",
-            "sqlite:",
-            "sqlite::memory:",
-        ] {
+        assert!(!at("postgresql://u@localhost:5433/app?sslmode=disable").unwrap().is_sqlite());
+        for wrong in ["", "app.db", "host=localhost", "mysql://localhost/app", "sqlite:", "sqlite::memory:"] {
             assert!(matches!(at(wrong), Err(StoreError::Url)), "{wrong}");
         }
     }
@@ -117,9 +99,6 @@ mod tests {
     #[test]
     fn the_password_is_not_shown() {
         let url: DatabaseUrl = "postgres://app:hunter2@db/app?password=hunter2".parse().unwrap();
-        assert_eq!(
-            format!("{url} {url:?}"),
-            "postgres://app:…@db/app postgres://app:…@db/app"
-        );
+        assert_eq!(format!("{url} {url:?}"), "postgres://app:…@db/app postgres://app:…@db/app");
     }
 }

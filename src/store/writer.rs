@@ -47,12 +47,10 @@ impl Writer {
     ) -> Result<(Self, JoinHandle<()>), StoreError> {
         let (queue, commands) = mpsc::channel(capacity.max(1));
         let connection = Reader::open(url)?;
-        let thread = std::thread::Builder::new()
-            .name(format!("store-write-{number}"))
-            .spawn(move || {
-                run(connection, commands);
-                drop(lock);
-            });
+        let thread = std::thread::Builder::new().name(format!("store-write-{number}")).spawn(move || {
+            run(connection, commands);
+            drop(lock);
+        });
         Ok((Self { queue }, thread.map_err(StoreError::unavailable)?))
     }
 

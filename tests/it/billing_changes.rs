@@ -143,7 +143,7 @@ async fn an_accept_whose_answer_from_stripe_is_lost_changes_billing_once() {
             let who = test.subscriber();
             let session = test.begin(&who, Some("too_expensive")).await.expect(201);
             test.sandbox.clear_calls();
-            for kind in [FaultKind::TimeoutAfterActing, FaultKind::ServerErrorBefore] {
+            for kind in [FaultKind::Timeout { acted: true }, FaultKind::ServerError { acted: false }] {
                 test.sandbox.script(Fault::once(method, path, kind));
             }
             test.accept(&who, &session, "half-off").await;

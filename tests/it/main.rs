@@ -7,7 +7,9 @@
     reason = "clippy's own exemption for tests reaches test functions, not the helpers beside them"
 )]
 mod billing;
+mod billing_changes;
 mod http_shell;
 mod sandbox;
+mod sessions;
 mod store;
 mod support;

@@ -26,11 +26,7 @@ pub(super) struct Details<'a> {
 /// Whether the subscription has ended, or will with the period where that is enough.
 pub(super) fn is_canceled(seen: &Seen, when: CancelWhen) -> bool {
     let subscription = &seen.subscription;
-    let period_end = subscription
-        .items
-        .iter()
-        .map(|item| item.current_period_end)
-        .max();
+    let period_end = subscription.items.iter().map(|item| item.current_period_end).max();
     let ends = subscription.cancel_at_period_end
         || matches!((subscription.cancel_at, period_end), (Some(at), Some(end)) if at <= end);
     subscription.status.is_ended() || (when == CancelWhen::PeriodEnd && ends)
@@ -80,11 +76,7 @@ async fn at_period_end(
     let says = said.comment.is_some() || said.feedback.is_some();
     update(attempt, CANCEL, generation, |request| {
         let request = request.cancel_at_period_end(true);
-        if says {
-            request.cancellation_details(said)
-        } else {
-            request
-        }
+        if says { request.cancellation_details(said) } else { request }
     })
     .await
 }
@@ -107,11 +99,7 @@ async fn now(attempt: Attempt<'_>, details: Details<'_>) -> Result<StepRecord, H
     let says = said.comment.is_some() || said.feedback.is_some();
     let id = attempt.operation.subscription.as_str();
     let request = CancelSubscription::new(id).invoice_now(false).prorate(false);
-    let request = if says {
-        request.cancellation_details(said)
-    } else {
-        request
-    };
+    let request = if says { request.cancellation_details(said) } else { request };
     let answer = attempt.gateway.transport.exchange(request.build(), None).await?;
     Ok(attempt.record(CANCEL, None, answer.request_id))
 }

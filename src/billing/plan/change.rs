@@ -21,18 +21,14 @@ pub(super) const TRIAL_END: &str = "trial_end";
 pub(super) fn terms(effect: &Effect) -> Option<Terms> {
     match effect {
         Effect::Discount { terms } => Some(Terms::Discount(*terms)),
-        Effect::Pause { behavior, .. } => Some(Terms::Pause(PauseTerms {
-            choices: Vec::new(),
-            behavior: *behavior,
-        })),
+        Effect::Pause { behavior, .. } => {
+            Some(Terms::Pause(PauseTerms { choices: Vec::new(), behavior: *behavior }))
+        }
         Effect::ExtendTrial { .. } => Some(Terms::TrialExtension(TrialExtensionTerms { days: 0 })),
         Effect::AttachFeatures { price, .. } => Some(Terms::FreeFeatures(FreeFeaturesTerms {
             price: price.clone(),
             features: Vec::new(),
-            lasts: Span {
-                interval: Interval::Day,
-                count: 1,
-            },
+            lasts: Span { interval: Interval::Day, count: 1 },
         })),
         Effect::DetachFeatures { .. } | Effect::Cancel { .. } => None,
     }
@@ -63,10 +59,7 @@ pub(super) async fn pause(
         PauseBehavior::MarkUncollectible => UpdateSubscriptionPauseCollectionBehavior::MarkUncollectible,
     });
     pause.resumes_at = Some(resumes_at.as_second());
-    update(attempt, PAUSE, generation, |request| {
-        request.pause_collection(pause)
-    })
-    .await
+    update(attempt, PAUSE, generation, |request| request.pause_collection(pause)).await
 }
 
 pub(super) async fn extend_trial(
@@ -76,9 +69,7 @@ pub(super) async fn extend_trial(
 ) -> Result<StepRecord, Halt> {
     let end = UpdateSubscriptionTrialEnd::Timestamp(trial_end.as_second());
     update(attempt, TRIAL_END, generation, |request| {
-        request
-            .trial_end(end)
-            .proration_behavior(UpdateSubscriptionProrationBehavior::None)
+        request.trial_end(end).proration_behavior(UpdateSubscriptionProrationBehavior::None)
     })
     .await
 }

@@ -27,11 +27,7 @@ fn coupon_id(operation: &Operation) -> String {
 /// The discount that was made of the operation's coupon.
 pub(super) fn found(operation: &Operation, seen: &Seen) -> Option<String> {
     let coupon = coupon_id(operation);
-    let ours = seen
-        .subscription
-        .discounts
-        .iter()
-        .find(|discount| discount.coupon.as_str() == coupon);
+    let ours = seen.subscription.discounts.iter().find(|discount| discount.coupon.as_str() == coupon);
     ours.map(|discount| discount.id.to_string())
 }
 
@@ -78,15 +74,12 @@ async fn make_coupon(
 
 fn coupon(operation: &Operation, terms: DiscountTerms) -> Result<CreateCoupon, StripeError> {
     let mark = HashMap::from([(MARK.to_owned(), operation.id.to_string())]);
-    let coupon = CreateCoupon::new()
-        .id(coupon_id(operation))
-        .max_redemptions(1)
-        .metadata(mark);
+    let coupon = CreateCoupon::new().id(coupon_id(operation)).max_redemptions(1).metadata(mark);
     let coupon = match terms.duration {
         DiscountDuration::Once => coupon.duration(CouponDuration::Once),
-        DiscountDuration::Repeating { months } => coupon
-            .duration(CouponDuration::Repeating)
-            .duration_in_months(i64::from(months)),
+        DiscountDuration::Repeating { months } => {
+            coupon.duration(CouponDuration::Repeating).duration_in_months(i64::from(months))
+        }
         DiscountDuration::Forever => coupon.duration(CouponDuration::Forever),
     };
     match terms.value {
@@ -103,23 +96,14 @@ fn by_percent(coupon: CreateCoupon, percent: Percent) -> CreateCoupon {
 
 fn by_amount(coupon: CreateCoupon, money: Money) -> Result<CreateCoupon, StripeError> {
     let currency: stripe_types::Currency = money.currency.as_str().parse().map_err(|_| {
-        StripeError::unknown(
-            "unknown_currency",
-            format!("Stripe has no currency `{}`", money.currency),
-        )
+        StripeError::unknown("unknown_currency", format!("Stripe has no currency `{}`", money.currency))
     })?;
-    Ok(coupon
-        .amount_off(money.amount)
-        .currency(currency)
-        .name("Discount"))
+    Ok(coupon.amount_off(money.amount).currency(currency).name("Discount"))
 }
 
 async fn attach(attempt: Attempt<'_>, seen: &Seen, generation: u32) -> Result<StepRecord, Halt> {
     let discounts = with_ours(seen, coupon_id(attempt.operation));
-    update(attempt, DISCOUNT, generation, |request| {
-        request.discounts(discounts)
-    })
-    .await
+    update(attempt, DISCOUNT, generation, |request| request.discounts(discounts)).await
 }
 
 /// What is there, and ours: Stripe replaces the whole list.

@@ -22,10 +22,7 @@ pub(super) const DETACH: &str = "detach";
 /// The item that this very operation made.
 pub(super) fn attached(operation: &Operation, seen: &Seen) -> Option<String> {
     let id = operation.id.to_string();
-    seen.ours
-        .iter()
-        .find(|item| item.operation == id)
-        .map(|item| item.id.to_string())
+    seen.ours.iter().find(|item| item.operation == id).map(|item| item.id.to_string())
 }
 
 /// Whether no item of this price is left that we made. One that somebody else added is not ours to take away.
@@ -44,9 +41,7 @@ pub(super) async fn attach(
     generation: u32,
 ) -> Result<StepRecord, Halt> {
     let transport = &attempt.gateway.transport;
-    let answer = transport
-        .exchange(RetrievePrice::new(price.as_str()).build(), None)
-        .await?;
+    let answer = transport.exchange(RetrievePrice::new(price.as_str()).build(), None).await?;
     fits(&answer.parse()?, seen)?;
     let mark = HashMap::from([(MARK.to_owned(), attempt.operation.id.to_string())]);
     let request = CreateSubscriptionItem::new(attempt.operation.subscription.as_str())
@@ -55,9 +50,7 @@ pub(super) async fn attach(
         .proration_behavior(CreateSubscriptionItemProrationBehavior::None)
         .metadata(mark)
         .build();
-    let answer = transport
-        .exchange(request, Some(attempt.key(ATTACH, generation)))
-        .await?;
+    let answer = transport.exchange(request, Some(attempt.key(ATTACH, generation))).await?;
     let item: Named = answer.parse()?;
     Ok(attempt.record(ATTACH, Some(item.id), answer.request_id))
 }

@@ -73,22 +73,14 @@ impl From<Ineligible> for Halt {
 }
 
 fn problem(code: &str, message: impl std::fmt::Display) -> OperationProblem {
-    OperationProblem {
-        code: code.to_owned(),
-        message: message.to_string(),
-        request_id: None,
-    }
+    OperationProblem { code: code.to_owned(), message: message.to_string(), request_id: None }
 }
 
 impl Gateway {
     /// Takes the operation its next step further: the first that is not in `operation.steps`. `now` is the present,
     /// for eligibility and for the record.
     pub async fn advance(&self, operation: &Operation, now: Timestamp) -> Progress {
-        let attempt = Attempt {
-            gateway: self,
-            operation,
-            now,
-        };
+        let attempt = Attempt { gateway: self, operation, now };
         let progress = attempt.run().await;
         if matches!(progress, Progress::Rejected(_)) {
             attempt.clean_up().await;
@@ -126,10 +118,7 @@ impl Attempt<'_> {
         if let Some(result) = self.found(&seen) {
             let new = !self.has_done(last);
             let record = new.then(|| self.record(last, result, seen.request_id.clone()));
-            return Ok(Progress::Applied {
-                subscription: Box::new(seen.subscription),
-                last: record,
-            });
+            return Ok(Progress::Applied { subscription: Box::new(seen.subscription), last: record });
         }
         if self.has_done(last) {
             return self.faded(seen).await;
@@ -147,10 +136,9 @@ impl Attempt<'_> {
         }
         // Not seen, or not to be seen just now: the step is recorded, and the next call looks again.
         match self.look().await {
-            Ok(seen) if self.found(&seen).is_some() => Ok(Progress::Applied {
-                subscription: Box::new(seen.subscription),
-                last: Some(record),
-            }),
+            Ok(seen) if self.found(&seen).is_some() => {
+                Ok(Progress::Applied { subscription: Box::new(seen.subscription), last: Some(record) })
+            }
             _ => Ok(Progress::Step(record)),
         }
     }
@@ -189,10 +177,7 @@ impl Attempt<'_> {
             Effect::DetachFeatures { .. } | Effect::Cancel { .. } => false,
         };
         if over || seen.subscription.status.is_ended() {
-            return Ok(Progress::Applied {
-                subscription: Box::new(seen.subscription),
-                last: None,
-            });
+            return Ok(Progress::Applied { subscription: Box::new(seen.subscription), last: None });
         }
         let why = "Stripe answered that it was done, but the subscription does not show it; somebody may have undone it";
         Err(Halt::Attention(problem("effect_not_visible", why)))
@@ -207,15 +192,8 @@ impl Attempt<'_> {
         if found.is_none() && !spent {
             return Err(Halt::Stripe(refusal));
         }
-        let last = self.record(
-            last_step(&self.operation.effect),
-            found.flatten(),
-            seen.request_id,
-        );
-        Ok(Progress::Applied {
-            subscription: Box::new(seen.subscription),
-            last: Some(last),
-        })
+        let last = self.record(last_step(&self.operation.effect), found.flatten(), seen.request_id);
+        Ok(Progress::Applied { subscription: Box::new(seen.subscription), last: Some(last) })
     }
 
     /// Whether the subscription, as it is now, can take it.
@@ -246,16 +224,9 @@ impl Attempt<'_> {
             Effect::ExtendTrial { trial_end } => change::extend_trial(self, *trial_end, generation).await,
             Effect::AttachFeatures { price, .. } => features::attach(self, seen, price, generation).await,
             Effect::DetachFeatures { price } => features::detach(self, seen, price).await,
-            Effect::Cancel {
-                when,
-                feedback,
-                comment,
-            } => {
-                let details = cancel::Details {
-                    when: *when,
-                    feedback: *feedback,
-                    comment: comment.as_deref(),
-                };
+            Effect::Cancel { when, feedback, comment } => {
+                let details =
+                    cancel::Details { when: *when, feedback: *feedback, comment: comment.as_deref() };
                 cancel::act(self, seen, details, generation).await
             }
         }
@@ -270,19 +241,15 @@ impl Attempt<'_> {
 
     fn settle(self, halt: Halt) -> Progress {
         // What was promised to be taken away cannot be dropped: where Stripe refuses, somebody has to do it.
-        let owed = matches!(
-            self.operation.effect,
-            Effect::Cancel { .. } | Effect::DetachFeatures { .. }
-        );
+        let owed = matches!(self.operation.effect, Effect::Cancel { .. } | Effect::DetachFeatures { .. });
         match halt {
             Halt::Attention(problem) => Progress::NeedsAttention(problem),
             Halt::Ineligible(problem) if owed => Progress::NeedsAttention(problem),
             Halt::Ineligible(problem) => Progress::Rejected(problem),
             Halt::Stripe(error) => match error.kind {
-                StripeErrorKind::Unknown => Progress::Unknown {
-                    retry_after: error.retry_after,
-                    problem: error.into(),
-                },
+                StripeErrorKind::Unknown => {
+                    Progress::Unknown { retry_after: error.retry_after, problem: error.into() }
+                }
                 StripeErrorKind::Rejected if !owed => Progress::Rejected(error.into()),
                 _ => Progress::NeedsAttention(error.into()),
             },
@@ -294,22 +261,13 @@ impl Attempt<'_> {
     }
 
     fn record(self, name: &str, result: Option<String>, request_id: Option<String>) -> StepRecord {
-        StepRecord {
-            name: name.to_owned(),
-            result,
-            request_id,
-            at: self.now,
-        }
+        StepRecord { name: name.to_owned(), result, request_id, at: self.now }
     }
 
     /// The idempotency key of a step. Deterministic, so that whoever takes the operation up repeats the same request.
     fn key(self, step: &str, generation: u32) -> String {
         let id = self.operation.id;
-        if generation == 0 {
-            format!("{id}/{step}")
-        } else {
-            format!("{id}/{step}/{generation}")
-        }
+        if generation == 0 { format!("{id}/{step}") } else { format!("{id}/{step}/{generation}") }
     }
 }
 

@@ -23,12 +23,8 @@ use crate::domain::subscription as domain;
 pub(super) use seen::{OurItem, Seen};
 
 /// What must be expanded in a subscription for [`Subscription`] to be complete; Stripe allows four levels.
-pub(super) const EXPAND: [&str; 4] = [
-    "customer",
-    "customer.discount.source.coupon",
-    "discounts.source.coupon",
-    "items.data.price.product",
-];
+pub(super) const EXPAND: [&str; 4] =
+    ["customer", "customer.discount.source.coupon", "discounts.source.coupon", "items.data.price.product"];
 /// The same for a page of items.
 pub(super) const EXPAND_ITEMS: [&str; 1] = ["data.price.product"];
 
@@ -41,9 +37,7 @@ struct Unix(Timestamp);
 
 impl<'de> Deserialize<'de> for Unix {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Timestamp::from_second(i64::deserialize(deserializer)?)
-            .map(Self)
-            .map_err(de::Error::custom)
+        Timestamp::from_second(i64::deserialize(deserializer)?).map(Self).map_err(de::Error::custom)
     }
 }
 
@@ -180,13 +174,7 @@ impl Price {
     /// How often it is billed and how it counts; none for a price that does not recur.
     pub(super) fn recurs(&self) -> Option<(Span, domain::Usage)> {
         let recurring = self.recurring.as_ref()?;
-        Some((
-            Span {
-                interval: recurring.interval,
-                count: recurring.interval_count,
-            },
-            recurring.usage_type,
-        ))
+        Some((Span { interval: recurring.interval, count: recurring.interval_count }, recurring.usage_type))
     }
 }
 

@@ -36,11 +36,7 @@ impl Subscription {
             Expandable::Id(id) => (id, None, None),
             Expandable::Object(customer) => {
                 let country = customer.address.and_then(|address| address.country);
-                (
-                    customer.id,
-                    country.filter(|code| !code.is_empty()),
-                    customer.discount,
-                )
+                (customer.id, country.filter(|code| !code.is_empty()), customer.discount)
             }
         };
         let ours = self.items.data.iter().filter_map(Item::ours).collect();
@@ -62,12 +58,7 @@ impl Subscription {
             livemode: self.livemode,
             status: self.status,
             currency: self.currency,
-            items: self
-                .items
-                .data
-                .into_iter()
-                .map(Item::into_domain)
-                .collect::<Result<_, _>>()?,
+            items: self.items.data.into_iter().map(Item::into_domain).collect::<Result<_, _>>()?,
             discounts: discounts.collect::<Result<_, _>>()?,
             customer_discount: customer_discount.map(Discount::into_domain).transpose()?,
             created: self.created.0,
@@ -81,12 +72,7 @@ impl Subscription {
             pending_update: self.pending_update.is_some(),
             country,
         };
-        Ok(Seen {
-            subscription,
-            schedule,
-            ours,
-            request_id,
-        })
+        Ok(Seen { subscription, schedule, ours, request_id })
     }
 }
 
@@ -96,9 +82,7 @@ impl Discount {
             return Err("a discount's coupon was not expanded");
         };
         // Old coupons may have more decimals than can be given today.
-        let percent = coupon
-            .percent_off
-            .and_then(|percent| Decimal::try_from(percent).ok());
+        let percent = coupon.percent_off.and_then(|percent| Decimal::try_from(percent).ok());
         let amount = coupon.amount_off.zip(coupon.currency);
         Ok(domain::Discount {
             id: self.id,
@@ -114,11 +98,7 @@ impl Discount {
 impl Item {
     fn ours(&self) -> Option<OurItem> {
         let operation = self.metadata.get(MARK)?.clone();
-        Some(OurItem {
-            id: self.id.clone(),
-            price: self.price.id.clone(),
-            operation,
-        })
+        Some(OurItem { id: self.id.clone(), price: self.price.id.clone(), operation })
     }
 
     fn into_domain(self) -> Result<domain::Item, &'static str> {
@@ -169,9 +149,7 @@ mod tests {
     }
 
     fn read(value: Value) -> Result<Seen, &'static str> {
-        serde_json::from_value::<Subscription>(value)
-            .unwrap()
-            .into_seen(None)
+        serde_json::from_value::<Subscription>(value).unwrap().into_seen(None)
     }
 
     #[test]
@@ -186,22 +164,14 @@ mod tests {
     fn reads_discounts_of_subscription_and_customer() {
         let discount = |id: &str, coupon: Value| json!({"id": id, "end": 99, "source": {"type": "coupon", "coupon": coupon}});
         let mut value = subscription();
-        value["discounts"] = json!([discount(
-            "di_1",
-            json!({"id": "c1", "percent_off": 33.333, "duration": "forever"})
-        )]);
+        value["discounts"] =
+            json!([discount("di_1", json!({"id": "c1", "percent_off": 33.333, "duration": "forever"}))]);
         value["customer"] = json!({"id": "cus_1", "address": {"country": "DE"}, "discount":
             discount("di_2", json!({"id": "c2", "amount_off": 500, "currency": "usd", "duration": "once"}))});
         let subscription = read(value.clone()).unwrap().subscription;
         assert_eq!(subscription.country.as_deref(), Some("DE"));
-        assert_eq!(
-            subscription.discounts[0].percent_off.unwrap().to_string(),
-            "33.33"
-        );
-        assert_eq!(
-            subscription.customer_discount.unwrap().amount_off.unwrap().amount,
-            500
-        );
+        assert_eq!(subscription.discounts[0].percent_off.unwrap().to_string(), "33.33");
+        assert_eq!(subscription.customer_discount.unwrap().amount_off.unwrap().amount, 500);
         // Without the coupon nobody could tell what the discount is.
         value["discounts"] = json!(["di_1"]);
         assert!(read(value).is_err());

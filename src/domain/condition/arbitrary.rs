@@ -55,11 +55,7 @@ fn test() -> impl Strategy<Value = Test> {
         order((-3_i64..2).prop_map(|days| now() + jiff::SignedDuration::from_hours(days * 24)))
             .prop_map(Test::Instant),
         (any::<bool>(), age).prop_map(|(older, age)| {
-            Test::Age(if older {
-                AgeTest::Older(age)
-            } else {
-                AgeTest::Newer(age)
-            })
+            Test::Age(if older { AgeTest::Older(age) } else { AgeTest::Newer(age) })
         }),
         word().prop_map(|text| Test::Text(TextTest::Eq(text))),
         word().prop_map(|text| Test::Text(TextTest::Ne(text))),

@@ -218,15 +218,10 @@ impl std::str::FromStr for Age {
             _ => return Err(()),
         };
         // `parse` would take a sign.
-        let digits = std::str::from_utf8(count)
-            .ok()
-            .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+        let digits =
+            std::str::from_utf8(count).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
         let count: u32 = digits.ok_or(())?.parse().map_err(|_| ())?;
-        if count > Self::MAX_COUNT {
-            Err(())
-        } else {
-            Ok(Self { count, unit })
-        }
+        if count > Self::MAX_COUNT { Err(()) } else { Ok(Self { count, unit }) }
     }
 }
 

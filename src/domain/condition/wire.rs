@@ -63,23 +63,14 @@ impl Test {
 fn ordered<T: Ord>(order: &Order<T>, one: impl Fn(&T) -> Json) -> Json {
     let many = matches!(order, Order::In(_) | Order::NotIn(_) | Order::Between(..));
     let mut constants: Vec<Json> = order.constants().into_iter().map(one).collect();
-    if many {
-        Json::Array(constants)
-    } else {
-        constants.pop().unwrap_or(Json::Null)
-    }
+    if many { Json::Array(constants) } else { constants.pop().unwrap_or(Json::Null) }
 }
 
 /// A number as JSON writes it: an integer, or the nearest double. Parsing takes only numbers that this keeps exact.
 #[must_use]
 pub(crate) fn number_json(number: Decimal) -> Json {
-    let whole = i64::try_from(number)
-        .ok()
-        .filter(|whole| Decimal::from(*whole) == number);
-    whole.map_or_else(
-        || f64::try_from(number).map_or(Json::Null, Json::from),
-        Json::from,
-    )
+    let whole = i64::try_from(number).ok().filter(|whole| Decimal::from(*whole) == number);
+    whole.map_or_else(|| f64::try_from(number).map_or(Json::Null, Json::from), Json::from)
 }
 
 /// Whether a number survives being written as JSON and read again.
@@ -119,10 +110,7 @@ impl PartialSchema for Condition {
 impl ToSchema for Condition {}
 
 fn closed(object: ObjectBuilder) -> Schema {
-    object
-        .additional_properties(Some(AdditionalProperties::FreeForm(false)))
-        .build()
-        .into()
+    object.additional_properties(Some(AdditionalProperties::FreeForm(false))).build().into()
 }
 
 fn of(types: &[Type], doc: &str) -> ObjectBuilder {
@@ -142,25 +130,15 @@ fn comparison_schema() -> Schema {
             .build()
     };
     let age = |doc: &str| of(&[Type::String], doc).pattern(Some("^[0-9]{1,5}[hdw]$"));
-    let name = of(
-        &[Type::String],
-        "The attribute: one of the catalogue, or `customer.` and a name of your own.",
-    )
-    .pattern(Some("^(subscription|plan|history|customer)\\.[a-z0-9_.]{1,64}$"));
+    let name =
+        of(&[Type::String], "The attribute: one of the catalogue, or `customer.` and a name of your own.")
+            .pattern(Some("^(subscription|plan|history|customer)\\.[a-z0-9_.]{1,64}$"));
     let object = ObjectBuilder::new()
-        .description(Some(
-            "One attribute and exactly one operator, which must fit the attribute's type.",
-        ))
+        .description(Some("One attribute and exactly one operator, which must fit the attribute's type."))
         .property("attribute", name)
         .required("attribute")
         .property("eq", of(&scalar, "Is this. Text, number, boolean, instant."))
-        .property(
-            "ne",
-            of(
-                &scalar,
-                "Is there and is not this. Text, number, boolean, instant.",
-            ),
-        )
+        .property("ne", of(&scalar, "Is there and is not this. Text, number, boolean, instant."))
         .property(
             "in",
             list(
@@ -171,37 +149,17 @@ fn comparison_schema() -> Schema {
         )
         .property(
             "not_in",
-            list(
-                "Is there and is none of these; of a text list, has none of these.",
-                1,
-                1_000,
-            ),
+            list("Is there and is none of these; of a text list, has none of these.", 1, 1_000),
         )
-        .property(
-            "contains",
-            of(
-                &[Type::String],
-                "Has this within (text), or as an element (text list).",
-            ),
-        )
+        .property("contains", of(&[Type::String], "Has this within (text), or as an element (text list)."))
         .property("starts_with", of(&[Type::String], "Starts so. Text."))
         .property("ends_with", of(&[Type::String], "Ends so. Text."))
         .property("gt", of(&size, "Greater, later. Number, instant."))
         .property("gte", of(&size, "Greater or equal. Number, instant."))
         .property("lt", of(&size, "Less, earlier. Number, instant."))
         .property("lte", of(&size, "Less or equal. Number, instant."))
-        .property(
-            "between",
-            list(
-                "From the first to the second, both included. Number, instant.",
-                2,
-                2,
-            ),
-        )
-        .property(
-            "exists",
-            of(&[Type::Boolean], "Whether there is such a fact at all. Any type."),
-        )
+        .property("between", list("From the first to the second, both included. Number, instant.", 2, 2))
+        .property("exists", of(&[Type::Boolean], "Whether there is such a fact at all. Any type."))
         .property(
             "older_than",
             age("Longer ago than so many hours, days or weeks (`36h`, `30d`, `2w`). Instant."),

@@ -42,10 +42,7 @@ pub(super) const GUARDS: [(&str, Guard); 5] = [
 ];
 
 fn failed(code: &'static str, detail: impl Into<String>) -> Verdict {
-    Verdict::Failed {
-        code,
-        detail: detail.into(),
-    }
+    Verdict::Failed { code, detail: detail.into() }
 }
 
 fn answered(candidate: &Candidate<'_>) -> Verdict {
@@ -71,11 +68,7 @@ fn cooldown(candidate: &Candidate<'_>) -> Verdict {
     let Some(last) = candidate.input.history.last_accepted(offer_type) else {
         return Verdict::Passed;
     };
-    let over: Timestamp = Span {
-        interval: Interval::Day,
-        count: *days,
-    }
-    .after(last);
+    let over: Timestamp = Span { interval: Interval::Day, count: *days }.after(last);
     if candidate.input.now >= over {
         return Verdict::Passed;
     }
@@ -85,9 +78,7 @@ fn cooldown(candidate: &Candidate<'_>) -> Verdict {
 }
 
 fn budget(candidate: &Candidate<'_>) -> Verdict {
-    let Candidate {
-        offer, policy, input, ..
-    } = candidate;
+    let Candidate { offer, policy, input, .. } = candidate;
     let covering: Vec<_> = policy
         .budgets
         .iter()
@@ -109,9 +100,7 @@ fn budget(candidate: &Candidate<'_>) -> Verdict {
 }
 
 fn margin_floor(candidate: &Candidate<'_>) -> Verdict {
-    let Candidate {
-        offer, policy, input, ..
-    } = candidate;
+    let Candidate { offer, policy, input, .. } = candidate;
     let (Some(floor), Terms::Discount(discount)) = (policy.margin_floor_percent, &offer.terms) else {
         return Verdict::Passed;
     };
@@ -121,11 +110,8 @@ fn margin_floor(candidate: &Candidate<'_>) -> Verdict {
     let Value::Number(serving) = fact.value else {
         return Verdict::Skipped("`customer.cost_to_serve` is no number");
     };
-    let left = input
-        .subscription
-        .mrr()
-        .amount
-        .saturating_sub(monthly_discount(*discount, input.subscription));
+    let left =
+        input.subscription.mrr().amount.saturating_sub(monthly_discount(*discount, input.subscription));
     // Compared as `left - serving >= floor * left`, which needs no division by a price of zero.
     let kept = Decimal::from(left).checked_sub(serving);
     let wanted = Decimal::from(left) * floor.as_decimal() / Decimal::ONE_HUNDRED;

@@ -80,25 +80,15 @@ pub fn decide(flow: &CompiledFlow, input: &Input<'_>) -> Decision {
         .iter()
         .enumerate()
         .find(|(index, rule)| matching.allow_rule(*index) && reasons_allow(rule, input.reason));
-    let (rule, present) = rule.map_or((None, [].as_slice()), |(index, rule)| {
-        (Some(index), rule.present.as_slice())
-    });
+    let (rule, present) =
+        rule.map_or((None, [].as_slice()), |(index, rule)| (Some(index), rule.present.as_slice()));
     let (offers, left_out) = choose(flow, input, present);
-    Decision {
-        segments: matching.keys(),
-        rule,
-        offers,
-        left_out,
-    }
+    Decision { segments: matching.keys(), rule, offers, left_out }
 }
 
 /// Whether the rule asks for no reason, or for the one that was given.
 fn reasons_allow(rule: &Rule, reason: Option<&Key>) -> bool {
-    let wanted = rule
-        .when
-        .as_ref()
-        .map(|when| when.reasons.as_slice())
-        .unwrap_or_default();
+    let wanted = rule.when.as_ref().map(|when| when.reasons.as_slice()).unwrap_or_default();
     wanted.is_empty() || reason.is_some_and(|reason| wanted.contains(reason))
 }
 
@@ -112,24 +102,13 @@ fn choose(flow: &CompiledFlow, input: &Input<'_>, present: &[Key]) -> (Vec<Key>,
         let Some(offer) = document.offers.get(key) else {
             continue;
         };
-        let candidate = Candidate {
-            key,
-            offer,
-            policy: &document.policy,
-            input,
-        };
-        let failed = guards::GUARDS
-            .iter()
-            .find_map(|(_, guard)| match guard(&candidate) {
-                Verdict::Failed { code, detail } => Some((code, detail)),
-                Verdict::Passed | Verdict::Skipped(_) => None,
-            });
+        let candidate = Candidate { key, offer, policy: &document.policy, input };
+        let failed = guards::GUARDS.iter().find_map(|(_, guard)| match guard(&candidate) {
+            Verdict::Failed { code, detail } => Some((code, detail)),
+            Verdict::Passed | Verdict::Skipped(_) => None,
+        });
         match failed {
-            Some((code, detail)) => left_out.push(LeftOut {
-                offer: key.clone(),
-                code: code.into(),
-                detail,
-            }),
+            Some((code, detail)) => left_out.push(LeftOut { offer: key.clone(), code: code.into(), detail }),
             None if offers.len() < most => offers.push(key.clone()),
             None => left_out.push(over_max(key, most)),
         }
@@ -139,11 +118,7 @@ fn choose(flow: &CompiledFlow, input: &Input<'_>, present: &[Key]) -> (Vec<Key>,
 
 fn over_max(key: &Key, most: usize) -> LeftOut {
     let detail = format!("{most} offers of higher rank are presented, which is all that the policy allows");
-    LeftOut {
-        offer: key.clone(),
-        code: "over_max_offers".into(),
-        detail,
-    }
+    LeftOut { offer: key.clone(), code: "over_max_offers".into(), detail }
 }
 
 #[cfg(test)]

@@ -72,12 +72,7 @@ impl Case {
         let trace = explain(&self.flow, &self.input());
         let decision = decide(&self.flow, &self.input());
         assert_eq!(trace.decision, decision);
-        let held: Vec<_> = trace
-            .segments
-            .iter()
-            .filter(|s| s.holds)
-            .map(|s| s.segment.clone())
-            .collect();
+        let held: Vec<_> = trace.segments.iter().filter(|s| s.holds).map(|s| s.segment.clone()).collect();
         assert_eq!(held, decision.segments);
         decision
     }
@@ -115,12 +110,7 @@ fn one_of_a_rules_segments_is_enough_and_the_first_rule_counts() {
     let mut case = Case::new(Some("price"));
     assert_eq!(case.decide().rule, Some(1));
     assert_eq!(case.decide().offers, keys(&["half", "breather"]));
-    case.facts.state(
-        "customer.industry",
-        Value::Text("travel".into()),
-        Source::Token,
-        now(),
-    );
+    case.facts.state("customer.industry", Value::Text("travel".into()), Source::Token, now());
     assert_eq!(case.decide().rule, Some(0));
     let trace = explain(&case.flow, &case.input());
     assert_eq!(trace.rules[1].why, "an earlier rule counts");
@@ -138,11 +128,8 @@ fn answered_offers_make_room_for_the_next() {
 fn a_cooldown_holds_to_its_last_moment() {
     let mut case = Case::new(Some("price"));
     let before = |days: i64| now() - jiff::SignedDuration::from_hours(24 * days);
-    case.history.accepted = vec![(
-        OfferType::Discount,
-        key("half"),
-        before(180) + jiff::SignedDuration::from_secs(1),
-    )];
+    case.history.accepted =
+        vec![(OfferType::Discount, key("half"), before(180) + jiff::SignedDuration::from_secs(1))];
     assert_eq!(case.half().as_deref(), Some("cooldown"));
     case.history.accepted = vec![(OfferType::Discount, key("half"), before(180))];
     assert_eq!(case.half(), None);
@@ -159,11 +146,7 @@ fn a_budget_must_hold_what_the_offer_may_cost() {
         assert_eq!(case.half().as_deref(), code);
     }
     case.subscription.currency = "eur".parse().unwrap();
-    assert_eq!(
-        case.half(),
-        None,
-        "a budget in dollars does not hold subscriptions in euros"
-    );
+    assert_eq!(case.half(), None, "a budget in dollars does not hold subscriptions in euros");
 }
 
 #[test]
@@ -171,20 +154,11 @@ fn the_margin_floor_is_kept_where_the_cost_is_known() {
     let mut case = Case::new(Some("price"));
     assert_eq!(case.half(), None);
     let skipped = explain(&case.flow, &case.input());
-    let half = skipped
-        .offers
-        .iter()
-        .find(|offer| offer.offer == key("half"))
-        .unwrap();
+    let half = skipped.offers.iter().find(|offer| offer.offer == key("half")).unwrap();
     assert_eq!(half.guards[4].outcome, GuardOutcome::Skipped);
     // Half of 98.00 is 49.00, of which a fifth must be left.
     for (serving, code) in [(3_920, None), (3_921, Some("below_margin_floor"))] {
-        case.facts.state(
-            "customer.cost_to_serve",
-            Value::Number(serving.into()),
-            Source::Profile,
-            now(),
-        );
+        case.facts.state("customer.cost_to_serve", Value::Number(serving.into()), Source::Profile, now());
         assert_eq!(case.half().as_deref(), code);
     }
 }
@@ -196,11 +170,7 @@ fn what_billing_cannot_take_is_not_presented() {
     let decision = case.decide();
     assert_eq!(decision.offers, keys(&["talk"]));
     assert_eq!(
-        decision
-            .left_out
-            .iter()
-            .map(|l| l.code.as_ref())
-            .collect::<Vec<_>>(),
+        decision.left_out.iter().map(|l| l.code.as_ref()).collect::<Vec<_>>(),
         ["cancel_scheduled"; 2]
     );
 }
@@ -209,12 +179,7 @@ fn what_billing_cannot_take_is_not_presented() {
 fn a_trace_names_fact_source_and_age_and_survives_storage() {
     let mut case = Case::new(Some("other"));
     let yesterday = now() - jiff::SignedDuration::from_hours(24);
-    case.facts.state(
-        "customer.industry",
-        Value::Text("bank".into()),
-        Source::Profile,
-        yesterday,
-    );
+    case.facts.state("customer.industry", Value::Text("bank".into()), Source::Profile, yesterday);
     let trace = explain(&case.flow, &case.input());
     let json = serde_json::to_value(&trace).unwrap();
     let travel = &json["segments"][1]["condition"];

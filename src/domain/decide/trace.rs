@@ -153,18 +153,10 @@ pub fn explain(flow: &CompiledFlow, input: &Input<'_>) -> Trace {
     let document = flow.document();
     let segments = document.segments.iter().map(|(key, condition)| {
         let condition = trace(condition, input);
-        SegmentTrace {
-            segment: key.clone(),
-            holds: condition.holds(),
-            condition,
-        }
+        SegmentTrace { segment: key.clone(), holds: condition.holds(), condition }
     });
     Trace {
-        facts: input
-            .facts
-            .iter()
-            .map(|(name, fact)| fact_trace(name, fact, input.now))
-            .collect(),
+        facts: input.facts.iter().map(|(name, fact)| fact_trace(name, fact, input.now)).collect(),
         segments: segments.collect(),
         rules: rules(document, input, &decision),
         offers: offers(document, input, &decision),
@@ -187,24 +179,15 @@ fn trace(condition: &Condition, input: &Input<'_>) -> ConditionTrace {
     match condition {
         Condition::All(parts) => {
             let parts: Vec<_> = parts.iter().map(|part| trace(part, input)).collect();
-            ConditionTrace::All {
-                holds: parts.iter().all(ConditionTrace::holds),
-                parts,
-            }
+            ConditionTrace::All { holds: parts.iter().all(ConditionTrace::holds), parts }
         }
         Condition::Any(parts) => {
             let parts: Vec<_> = parts.iter().map(|part| trace(part, input)).collect();
-            ConditionTrace::Any {
-                holds: parts.iter().any(ConditionTrace::holds),
-                parts,
-            }
+            ConditionTrace::Any { holds: parts.iter().any(ConditionTrace::holds), parts }
         }
         Condition::Not(part) => {
             let part = trace(part, input);
-            ConditionTrace::Not {
-                holds: !part.holds(),
-                part: Box::new(part),
-            }
+            ConditionTrace::Not { holds: !part.holds(), part: Box::new(part) }
         }
         Condition::Compare(comparison) => {
             let Comparison { attribute, test } = comparison;
@@ -247,23 +230,14 @@ fn rules(document: &FlowDocument, input: &Input<'_>, decision: &Decision) -> Vec
             None if decision.rule != Some(index) => "an earlier rule counts".to_owned(),
             None => String::new(),
         };
-        RuleTrace {
-            rule: index,
-            matches: against.is_none(),
-            why,
-        }
+        RuleTrace { rule: index, matches: against.is_none(), why }
     };
     document.rules.iter().enumerate().map(one).collect()
 }
 
 fn why_not(rule: &Rule, input: &Input<'_>, decision: &Decision) -> Option<String> {
     let when = rule.when.as_ref()?;
-    if !when.segments.is_empty()
-        && !when
-            .segments
-            .iter()
-            .any(|segment| decision.segments.contains(segment))
-    {
+    if !when.segments.is_empty() && !when.segments.iter().any(|segment| decision.segments.contains(segment)) {
         return Some("none of its segments holds".to_owned());
     }
     if reasons_allow(rule, input.reason) {
@@ -277,22 +251,10 @@ fn why_not(rule: &Rule, input: &Input<'_>, decision: &Decision) -> Option<String
 
 fn offers(document: &FlowDocument, input: &Input<'_>, decision: &Decision) -> Vec<OfferTrace> {
     let one = |(key, offer): (&Key, _)| {
-        let candidate = Candidate {
-            key,
-            offer,
-            policy: &document.policy,
-            input,
-        };
-        let guards = GUARDS
-            .iter()
-            .map(|(name, guard)| guard_trace(name, guard(&candidate)))
-            .collect();
+        let candidate = Candidate { key, offer, policy: &document.policy, input };
+        let guards = GUARDS.iter().map(|(name, guard)| guard_trace(name, guard(&candidate))).collect();
         let presented = decision.offers.contains(key);
-        let known = decision
-            .left_out
-            .iter()
-            .find(|left_out| left_out.offer == *key)
-            .cloned();
+        let known = decision.left_out.iter().find(|left_out| left_out.offer == *key).cloned();
         let left_out = (!presented).then(|| {
             known.unwrap_or_else(|| LeftOut {
                 offer: key.clone(),
@@ -317,9 +279,5 @@ fn guard_trace(name: &'static str, verdict: Verdict) -> GuardTrace {
         Verdict::Skipped(why) => (GuardOutcome::Skipped, why.to_owned()),
         Verdict::Failed { detail, .. } => (GuardOutcome::Failed, detail),
     };
-    GuardTrace {
-        guard: name.into(),
-        outcome,
-        detail,
-    }
+    GuardTrace { guard: name.into(), outcome, detail }
 }

@@ -28,17 +28,10 @@ impl CompiledFlow {
             .iter()
             .map(|rule| {
                 let wanted = rule.when.iter().flat_map(|when| &when.segments);
-                wanted
-                    .filter_map(|key| segments.binary_search(key).ok())
-                    .collect()
+                wanted.filter_map(|key| segments.binary_search(key).ok()).collect()
             })
             .collect();
-        Self {
-            document,
-            index,
-            segments,
-            rule_segments,
-        }
+        Self { document, index, segments, rule_segments }
     }
 
     /// The document it was compiled from.
@@ -49,10 +42,7 @@ impl CompiledFlow {
 
     /// Which segments hold.
     pub(in crate::domain) fn matching(&self, facts: &Facts, now: Timestamp) -> Matching<'_> {
-        Matching {
-            flow: self,
-            bits: self.index.matching(self.document.segments.values(), facts, now),
-        }
+        Matching { flow: self, bits: self.index.matching(self.document.segments.values(), facts, now) }
     }
 }
 
@@ -66,11 +56,7 @@ pub(in crate::domain) struct Matching<'a> {
 impl Matching<'_> {
     /// Their keys, sorted.
     pub(in crate::domain) fn keys(&self) -> Vec<Key> {
-        self.bits
-            .iter()
-            .filter_map(|at| self.flow.segments.get(at))
-            .cloned()
-            .collect()
+        self.bits.iter().filter_map(|at| self.flow.segments.get(at)).cloned().collect()
     }
 
     /// Whether the segments of the rule at `index` allow it: none asked for, or one of them holding.

@@ -54,12 +54,7 @@ fn compare(pointer: String, old: Option<&Json>, new: Option<&Json>, changes: &mu
         (Some(Json::Object(old)), Some(Json::Object(new))) => objects(&pointer, old, new, changes),
         (Some(Json::Array(old)), Some(Json::Array(new))) => {
             for index in 0..old.len().max(new.len()) {
-                compare(
-                    format!("{pointer}/{index}"),
-                    old.get(index),
-                    new.get(index),
-                    changes,
-                );
+                compare(format!("{pointer}/{index}"), old.get(index), new.get(index), changes);
             }
         }
         (old, new) => {
@@ -68,23 +63,14 @@ fn compare(pointer: String, old: Option<&Json>, new: Option<&Json>, changes: &mu
                 (_, None) => ChangeKind::Removed,
                 _ => ChangeKind::Changed,
             };
-            changes.push(Change {
-                pointer,
-                kind,
-                old: old.cloned(),
-                new: new.cloned(),
-            });
+            changes.push(Change { pointer, kind, old: old.cloned(), new: new.cloned() });
         }
     }
 }
 
 fn objects(pointer: &str, old: &Map<String, Json>, new: &Map<String, Json>, changes: &mut Vec<Change>) {
     let mut seen = BTreeSet::new();
-    for key in old
-        .keys()
-        .chain(new.keys())
-        .filter(|key| seen.insert(key.as_str()))
-    {
+    for key in old.keys().chain(new.keys()).filter(|key| seen.insert(key.as_str())) {
         let inner = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
         compare(inner, old.get(key), new.get(key), changes);
     }

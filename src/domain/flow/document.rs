@@ -171,20 +171,13 @@ impl Budget {
     /// The limit.
     #[must_use]
     pub fn limit(&self) -> Money {
-        Money {
-            amount: self.amount,
-            currency: self.currency,
-        }
+        Money { amount: self.amount, currency: self.currency }
     }
 
     /// Names the budget within its flow, the same in every version: `discount+pause/month/usd`.
     #[must_use]
     pub fn key(&self) -> String {
-        let mut types: Vec<_> = self
-            .offer_types
-            .iter()
-            .map(|offer_type| offer_type.as_str())
-            .collect();
+        let mut types: Vec<_> = self.offer_types.iter().map(|offer_type| offer_type.as_str()).collect();
         types.sort_unstable();
         format!("{}/month/{}", types.join("+"), self.currency)
     }
@@ -239,10 +232,7 @@ impl FlowDocument {
 
     /// The budgets that an offer of this type to a subscription in this currency draws on.
     pub fn budgets_for(&self, offer_type: OfferType, currency: Currency) -> impl Iterator<Item = &Budget> {
-        self.policy
-            .budgets
-            .iter()
-            .filter(move |budget| budget.covers(offer_type, currency))
+        self.policy.budgets.iter().filter(move |budget| budget.covers(offer_type, currency))
     }
 
     /// Canonical JSON: what is kept, compared and published.

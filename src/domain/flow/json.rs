@@ -11,19 +11,14 @@ use super::problem::Problem;
 /// Reads one document. Nesting is bounded by the parser, at 128 levels.
 pub(super) fn read(text: &str) -> Result<Node, Problem> {
     serde_json::from_str(text).map_err(|error| {
-        let at = Position {
-            line: error.line(),
-            column: error.column().max(1),
-        };
+        let at = Position { line: error.line(), column: error.column().max(1) };
         Problem::whole("syntax", format!("this is not JSON: {error}"), Some(at))
     })
 }
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer
-            .deserialize_any(Any)
-            .map(|kind| Self { at: None, kind })
+        deserializer.deserialize_any(Any).map(|kind| Self { at: None, kind })
     }
 }
 
@@ -53,9 +48,7 @@ impl<'de> Visitor<'de> for Any {
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Kind, E> {
-        Decimal::try_from(number)
-            .map(Kind::Number)
-            .map_err(|_| E::custom("the number is out of range"))
+        Decimal::try_from(number).map(Kind::Number).map_err(|_| E::custom("the number is out of range"))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Kind, E> {

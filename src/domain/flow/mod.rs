@@ -69,11 +69,8 @@ impl std::str::FromStr for Format {
 /// JSON at all has just that one problem.
 pub fn parse(text: &str, format: Format) -> Result<FlowDocument, Vec<Problem>> {
     if text.len() > limits::MAX_BYTES {
-        let detail = format!(
-            "the document has {} bytes; at most {} are taken",
-            text.len(),
-            limits::MAX_BYTES
-        );
+        let detail =
+            format!("the document has {} bytes; at most {} are taken", text.len(), limits::MAX_BYTES);
         return Err(vec![Problem::whole("too_large", detail, None)]);
     }
     parse_stored(text, format)

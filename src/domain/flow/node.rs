@@ -68,26 +68,17 @@ pub(super) struct At<'a> {
 
 impl<'a> At<'a> {
     pub(super) fn root(node: &'a Node) -> Self {
-        Self {
-            node,
-            path: Path::Root,
-        }
+        Self { node, path: Path::Root }
     }
 
     /// The value of an entry.
     pub(super) fn entry<'b>(&'b self, entry: &'b Entry) -> At<'b> {
-        At {
-            node: &entry.value,
-            path: Path::Key(&self.path, &entry.key),
-        }
+        At { node: &entry.value, path: Path::Key(&self.path, &entry.key) }
     }
 
     /// The element of a list.
     pub(super) fn element<'b>(&'b self, index: usize, node: &'b Node) -> At<'b> {
-        At {
-            node,
-            path: Path::Index(&self.path, index),
-        }
+        At { node, path: Path::Index(&self.path, index) }
     }
 
     /// JSON pointer to the value.

@@ -76,13 +76,7 @@ impl Problems {
             return;
         }
         let (line, column) = (at.map(|at| at.line), at.map(|at| at.column));
-        self.found.push(Problem {
-            pointer,
-            code,
-            detail,
-            line,
-            column,
-        });
+        self.found.push(Problem { pointer, code, detail, line, column });
     }
 
     /// The result, or all problems in the order of the document.
@@ -97,8 +91,7 @@ impl Problems {
         }
         if self.found.is_empty() {
             // No reader gives up silently; should one ever, the document must not pass.
-            self.found
-                .push(Problem::whole("invalid", "the document cannot be read", None));
+            self.found.push(Problem::whole("invalid", "the document cannot be read", None));
         }
         Err(self.found)
     }

@@ -38,16 +38,11 @@ pub fn json_schema() -> Json {
     let mut found = Vec::new();
     FlowDocument::schemas(&mut found);
     let plain = |schema: &RefOr<Schema>| own_references(serde_json::to_value(schema).unwrap_or_default());
-    let definitions: Map<String, Json> = found
-        .iter()
-        .map(|(name, schema)| (name.clone(), plain(schema)))
-        .collect();
+    let definitions: Map<String, Json> =
+        found.iter().map(|(name, schema)| (name.clone(), plain(schema))).collect();
     let mut root = plain(&FlowDocument::schema());
     if let Some(root) = root.as_object_mut() {
-        root.insert(
-            "$schema".into(),
-            json!("https://json-schema.org/draft/2020-12/schema"),
-        );
+        root.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
         root.insert("title".into(), json!("Counteroffer flow document"));
         root.insert("$defs".into(), Json::Object(definitions));
     }
@@ -62,12 +57,9 @@ fn own_references(schema: Json) -> Json {
             None => Json::String(text),
         },
         Json::Array(items) => Json::Array(items.into_iter().map(own_references).collect()),
-        Json::Object(members) => Json::Object(
-            members
-                .into_iter()
-                .map(|(name, value)| (name, own_references(value)))
-                .collect(),
-        ),
+        Json::Object(members) => {
+            Json::Object(members.into_iter().map(|(name, value)| (name, own_references(value))).collect())
+        }
         other => other,
     }
 }
@@ -95,10 +87,7 @@ fn map(names: RefOr<Schema>, values: RefOr<Schema>, least: usize, most: usize, d
 }
 
 fn text(pattern: &str) -> RefOr<Schema> {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .pattern(Some(pattern))
-        .into()
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).into()
 }
 
 fn list<T: ToSchema>(least: usize, most: usize, doc: &str) -> RefOr<Schema> {
@@ -111,10 +100,7 @@ fn list<T: ToSchema>(least: usize, most: usize, doc: &str) -> RefOr<Schema> {
 }
 
 fn closed(object: ObjectBuilder, doc: &str) -> RefOr<Schema> {
-    object
-        .additional_properties(Some(AdditionalProperties::FreeForm(false)))
-        .description(Some(doc))
-        .into()
+    object.additional_properties(Some(AdditionalProperties::FreeForm(false))).description(Some(doc)).into()
 }
 
 impl PartialSchema for LocalizedText {
@@ -132,19 +118,11 @@ impl ToSchema for LocalizedText {}
 
 impl PartialSchema for CooldownDays {
     fn schema() -> RefOr<Schema> {
-        let days = || {
-            ObjectBuilder::new()
-                .schema_type(Type::Integer)
-                .minimum(Some(0))
-                .maximum(Some(3_650))
-        };
-        let all = OfferType::ALL.iter().fold(ObjectBuilder::new(), |object, of| {
-            object.property(of.as_str(), days())
-        });
-        closed(
-            all,
-            "Days by offer type; a type that is left out has no cooldown.",
-        )
+        let days = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(3_650));
+        let all = OfferType::ALL
+            .iter()
+            .fold(ObjectBuilder::new(), |object, of| object.property(of.as_str(), days()));
+        closed(all, "Days by offer type; a type that is left out has no cooldown.")
     }
 }
 impl ToSchema for CooldownDays {}
@@ -152,28 +130,13 @@ impl ToSchema for CooldownDays {}
 impl PartialSchema for FlowDocument {
     fn schema() -> RefOr<Schema> {
         let rules = list::<Rule>(1, MAX_RULES, "Who gets what; the first rule that matches counts.");
-        let reasons = list::<Reason>(
-            0,
-            MAX_REASONS,
-            "Why somebody may leave, in the order in which they are shown.",
-        );
+        let reasons =
+            list::<Reason>(0, MAX_REASONS, "Why somebody may leave, in the order in which they are shown.");
         let attribute = text("^customer\\.[a-z0-9_]([a-z0-9_.]{0,62}[a-z0-9_])?$");
         let doc = "Types of your own attributes. Undeclared ones are typed by how conditions use them.";
         let attributes = map(attribute, reference::<AttributeType>(), 0, MAX_ATTRIBUTES, doc);
-        let segments = map(
-            Key::schema(),
-            reference::<Condition>(),
-            0,
-            MAX_SEGMENTS,
-            "Named conditions.",
-        );
-        let offers = map(
-            Key::schema(),
-            reference::<OfferDefinition>(),
-            0,
-            MAX_OFFERS,
-            "What may be given.",
-        );
+        let segments = map(Key::schema(), reference::<Condition>(), 0, MAX_SEGMENTS, "Named conditions.");
+        let offers = map(Key::schema(), reference::<OfferDefinition>(), 0, MAX_OFFERS, "What may be given.");
         let object = ObjectBuilder::new()
             .property("key", reference::<Key>())
             .required("key")
@@ -185,10 +148,7 @@ impl PartialSchema for FlowDocument {
             .property("rules", rules)
             .required("rules")
             .property("policy", reference::<Policy>());
-        closed(
-            object,
-            "What happens when somebody cancels: reasons, segments, offers, rules, policy.",
-        )
+        closed(object, "What happens when somebody cancels: reasons, segments, offers, rules, policy.")
     }
 }
 impl ToSchema for FlowDocument {
@@ -210,13 +170,8 @@ impl PartialSchema for OfferDefinition {
             let word = ObjectBuilder::new()
                 .schema_type(SchemaType::new(Type::String))
                 .enum_values(Some([offer_type.as_str()]));
-            let copy = map(
-                text(LOCALE),
-                reference::<CopyTemplate>(),
-                0,
-                MAX_LOCALES,
-                "The texts by language.",
-            );
+            let copy =
+                map(text(LOCALE), reference::<CopyTemplate>(), 0, MAX_LOCALES, "The texts by language.");
             let object = ObjectBuilder::new()
                 .property("type", word)
                 .required("type")
@@ -224,11 +179,7 @@ impl PartialSchema for OfferDefinition {
                 .property("copy", copy)
                 .property("expires_after", reference::<Span>());
             // A custom offer may hand on nothing but its key.
-            let object = if offer_type == OfferType::Custom {
-                object
-            } else {
-                object.required("terms")
-            };
+            let object = if offer_type == OfferType::Custom { object } else { object.required("terms") };
             closed(
                 object,
                 "An offer with its terms, its texts, and how long it stays open once presented (at most 90 days; a day unless said otherwise).",
@@ -236,9 +187,7 @@ impl PartialSchema for OfferDefinition {
         };
         let all = OfferType::ALL
             .iter()
-            .fold(OneOfBuilder::new(), |all, offer_type| {
-                all.item(of(*offer_type, terms(*offer_type)))
-            });
+            .fold(OneOfBuilder::new(), |all, offer_type| all.item(of(*offer_type, terms(*offer_type))));
         all.description(Some("What may be given.")).into()
     }
 }
@@ -275,24 +224,15 @@ fn terms(offer_type: OfferType) -> RefOr<Schema> {
 impl PartialSchema for Rule {
     fn schema() -> RefOr<Schema> {
         let present = || list::<Key>(0, MAX_PRESENT, "The offers by rank; empty to let go without one.");
-        let always = ObjectBuilder::new()
-            .schema_type(Type::Boolean)
-            .enum_values(Some([true]));
-        let when = ObjectBuilder::new()
-            .property("when", reference::<When>())
-            .required("when");
-        let otherwise = ObjectBuilder::new()
-            .property("otherwise", always)
-            .required("otherwise");
+        let always = ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([true]));
+        let when = ObjectBuilder::new().property("when", reference::<When>()).required("when");
+        let otherwise = ObjectBuilder::new().property("otherwise", always).required("otherwise");
         let with = |object: ObjectBuilder, doc: &str| {
             closed(object.property("present", present()).required("present"), doc)
         };
         OneOfBuilder::new()
             .item(with(when, "For some."))
-            .item(with(
-                otherwise,
-                "For everybody whom no rule before is for; the last rule.",
-            ))
+            .item(with(otherwise, "For everybody whom no rule before is for; the last rule."))
             .description(Some("For these segments and reasons, present these offers."))
             .into()
     }

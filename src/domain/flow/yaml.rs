@@ -16,10 +16,7 @@ struct Open {
 
 enum Collection {
     List(Vec<Node>),
-    Map {
-        entries: Vec<Entry>,
-        key: Option<(String, Position)>,
-    },
+    Map { entries: Vec<Entry>, key: Option<(String, Position)> },
 }
 
 /// Reads one document.
@@ -40,11 +37,8 @@ pub(super) fn read(text: &str) -> Result<Node, Problem> {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 plain_only(anchor, tag.is_some(), at)?;
-                let kind = if style == ScalarStyle::Plain {
-                    resolve(&text)
-                } else {
-                    Kind::Text(text.into_owned())
-                };
+                let kind =
+                    if style == ScalarStyle::Plain { resolve(&text) } else { Kind::Text(text.into_owned()) };
                 place(&mut open, &mut root, Node { at: Some(at), kind }, at)?;
             }
             Event::SequenceStart(anchor, tag) => {
@@ -53,14 +47,7 @@ pub(super) fn read(text: &str) -> Result<Node, Problem> {
             }
             Event::MappingStart(anchor, tag) => {
                 plain_only(anchor, tag.is_some(), at)?;
-                begin(
-                    &mut open,
-                    at,
-                    Collection::Map {
-                        entries: Vec::new(),
-                        key: None,
-                    },
-                )?;
+                begin(&mut open, at, Collection::Map { entries: Vec::new(), key: None })?;
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(Open { at, of }) = open.pop() {
@@ -75,28 +62,14 @@ pub(super) fn read(text: &str) -> Result<Node, Problem> {
             _ => {}
         }
     }
-    root.ok_or_else(|| {
-        Problem::whole(
-            "empty",
-            "the document is empty; it must be a map with a `key`",
-            None,
-        )
-    })
+    root.ok_or_else(|| Problem::whole("empty", "the document is empty; it must be a map with a `key`", None))
 }
 
 fn begin(open: &mut Vec<Open>, at: Position, of: Collection) -> Result<(), Problem> {
     if open.len() >= MAX_NESTING {
-        return Err(refuse(
-            at,
-            "too_deep",
-            &format!("nested deeper than {MAX_NESTING} levels"),
-        ));
+        return Err(refuse(at, "too_deep", &format!("nested deeper than {MAX_NESTING} levels")));
     }
-    if let Some(Open {
-        of: Collection::Map { key: None, .. },
-        ..
-    }) = open.last()
-    {
+    if let Some(Open { of: Collection::Map { key: None, .. }, .. }) = open.last() {
         return Err(refuse(at, "invalid_key", "a key must be a text"));
     }
     open.push(Open { at, of });
@@ -109,11 +82,7 @@ fn place(open: &mut [Open], root: &mut Option<Node>, node: Node, at: Position) -
         None => *root = Some(node),
         Some(Collection::List(items)) => items.push(node),
         Some(Collection::Map { entries, key }) => match key.take() {
-            Some((key, at)) => entries.push(Entry {
-                key,
-                at: Some(at),
-                value: node,
-            }),
+            Some((key, at)) => entries.push(Entry { key, at: Some(at), value: node }),
             None => *key = Some((key_text(node.kind, at)?, at)),
         },
     }
@@ -137,30 +106,17 @@ fn resolve(text: &str) -> Kind {
         "false" | "False" | "FALSE" => return Kind::Bool(false),
         _ => {}
     }
-    let digit = text
-        .trim_start_matches(['-', '+', '.'])
-        .starts_with(|c: char| c.is_ascii_digit());
-    let shaped = digit
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E'));
-    let number = shaped.then(|| {
-        Decimal::from_str_exact(text)
-            .or_else(|_| Decimal::from_scientific(text))
-            .ok()
-    });
-    number
-        .flatten()
-        .map_or_else(|| Kind::Text(text.to_owned()), Kind::Number)
+    let digit = text.trim_start_matches(['-', '+', '.']).starts_with(|c: char| c.is_ascii_digit());
+    let shaped =
+        digit && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E'));
+    let number =
+        shaped.then(|| Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text)).ok());
+    number.flatten().map_or_else(|| Kind::Text(text.to_owned()), Kind::Number)
 }
 
 fn plain_only(anchor: usize, tagged: bool, at: Position) -> Result<(), Problem> {
     if anchor != 0 {
-        return Err(refuse(
-            at,
-            "anchor",
-            "anchors are not taken; write the value out where it is needed",
-        ));
+        return Err(refuse(at, "anchor", "anchors are not taken; write the value out where it is needed"));
     }
     if tagged {
         return Err(refuse(at, "tag", "tags are not taken; write the value plainly"));
@@ -169,10 +125,7 @@ fn plain_only(anchor: usize, tagged: bool, at: Position) -> Result<(), Problem> 
 }
 
 fn position(marker: &Marker) -> Position {
-    Position {
-        line: marker.line(),
-        column: marker.col().saturating_add(1),
-    }
+    Position { line: marker.line(), column: marker.col().saturating_add(1) }
 }
 
 fn refuse(at: Position, code: &'static str, detail: &str) -> Problem {
@@ -180,9 +133,5 @@ fn refuse(at: Position, code: &'static str, detail: &str) -> Problem {
 }
 
 fn syntax(error: &ScanError) -> Problem {
-    Problem::whole(
-        "syntax",
-        format!("this is not YAML: {}", error.info()),
-        Some(position(error.marker())),
-    )
+    Problem::whole("syntax", format!("this is not YAML: {}", error.info()), Some(position(error.marker())))
 }

@@ -57,9 +57,9 @@ impl Table {
     /// Builds the table of tests of one kind.
     pub(super) fn build(tests: &[Tested], clauses: usize) -> Self {
         let table = match tests.first().map(|tested| &tested.test) {
-            Some(Test::Exists(_)) => Some(Self::Present(mask(tests, clauses, |test| {
-                matches!(test, Test::Exists(true))
-            }))),
+            Some(Test::Exists(_)) => {
+                Some(Self::Present(mask(tests, clauses, |test| matches!(test, Test::Exists(true)))))
+            }
             Some(Test::Boolean { .. }) => {
                 let of = |value: bool| {
                     mask(
@@ -68,10 +68,7 @@ impl Table {
                         |test| matches!(test, Test::Boolean { equal, to } if (value == *to) == *equal),
                     )
                 };
-                Some(Self::Boolean {
-                    no: of(false),
-                    yes: of(true),
-                })
+                Some(Self::Boolean { no: of(false), yes: of(true) })
             }
             Some(Test::Number(_)) => ranks(tests, clauses, number).map(Self::Number),
             Some(Test::Instant(_)) => ranks(tests, clauses, instant).map(Self::Instant),
@@ -126,10 +123,8 @@ fn ranks<T: Ord + Clone>(
     order: fn(&Test) -> Option<Order<T>>,
 ) -> Option<Ranks<T>> {
     let orders: Vec<Order<T>> = tests.iter().filter_map(|tested| order(&tested.test)).collect();
-    let mut constants: Vec<T> = orders
-        .iter()
-        .flat_map(|order| order.constants().into_iter().cloned())
-        .collect();
+    let mut constants: Vec<T> =
+        orders.iter().flat_map(|order| order.constants().into_iter().cloned()).collect();
     let all = constants.len();
     constants.sort_unstable();
     constants.dedup();
@@ -151,27 +146,15 @@ fn ranks<T: Ord + Clone>(
 }
 
 fn number(test: &Test) -> Option<Order<Decimal>> {
-    if let Test::Number(order) = test {
-        Some(order.clone())
-    } else {
-        None
-    }
+    if let Test::Number(order) = test { Some(order.clone()) } else { None }
 }
 
 fn instant(test: &Test) -> Option<Order<Timestamp>> {
-    if let Test::Instant(order) = test {
-        Some(order.clone())
-    } else {
-        None
-    }
+    if let Test::Instant(order) = test { Some(order.clone()) } else { None }
 }
 
 fn age(test: &Test) -> Option<Order<i64>> {
-    if let Test::Age(age) = test {
-        Some(age.order())
-    } else {
-        None
-    }
+    if let Test::Age(age) = test { Some(age.order()) } else { None }
 }
 
 fn texts(tests: &[Tested], clauses: usize) -> Option<Table> {
@@ -192,13 +175,8 @@ fn texts(tests: &[Tested], clauses: usize) -> Option<Table> {
     }
     let negative = |test: &Test| matches!(test, Test::Text(TextTest::Ne(_) | TextTest::NotIn(_)));
     let other = mask(tests, clauses, negative);
-    let known = constants
-        .into_iter()
-        .map(|text| (text.clone(), mask(tests, clauses, |test| is(test, text))));
-    Some(Table::Text {
-        known: known.collect(),
-        other,
-    })
+    let known = constants.into_iter().map(|text| (text.clone(), mask(tests, clauses, |test| is(test, text))));
+    Some(Table::Text { known: known.collect(), other })
 }
 
 fn is(test: &Test, text: &String) -> bool {

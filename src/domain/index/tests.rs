@@ -6,10 +6,7 @@ use crate::domain::condition::{Order, TextTest};
 use crate::domain::facts::Source;
 
 fn holding(conditions: &[Condition], facts: &Facts) -> Vec<usize> {
-    Index::build(conditions.iter())
-        .matching(conditions.iter(), facts, now())
-        .iter()
-        .collect()
+    Index::build(conditions.iter()).matching(conditions.iter(), facts, now()).iter().collect()
 }
 
 proptest! {
@@ -31,10 +28,7 @@ proptest! {
 }
 
 fn compare(attribute: &str, test: Test) -> Condition {
-    Condition::Compare(Comparison {
-        attribute: attribute.to_owned(),
-        test,
-    })
+    Condition::Compare(Comparison { attribute: attribute.to_owned(), test })
 }
 
 #[test]
@@ -65,11 +59,6 @@ fn ten_thousand_segments_with_constants_of_their_own_are_built_and_found() {
     let conditions: Vec<_> = (0..10_000).map(segment).collect();
     let mut facts = Facts::default();
     facts.state("plan.amount", Value::Number(5_000.into()), Source::Stripe, now());
-    facts.state(
-        "plan.name",
-        Value::Text("plan 4321".into()),
-        Source::Stripe,
-        now(),
-    );
+    facts.state("plan.name", Value::Text("plan 4321".into()), Source::Stripe, now());
     assert_eq!(holding(&conditions, &facts), [4321]);
 }

@@ -31,10 +31,7 @@ impl ApiKeys {
     /// With nothing remembered.
     #[must_use]
     pub fn new(find: FindKey) -> Self {
-        Self {
-            find,
-            remembered: Mutex::new(HashMap::new()),
-        }
+        Self { find, remembered: Mutex::new(HashMap::new()) }
     }
 
     /// What `key` is worth.
@@ -62,10 +59,7 @@ impl ApiKeys {
             },
         };
         match known {
-            Some(key) => Identity::Known(Caller::Key(KeyCaller {
-                id: key.id,
-                role: key.role,
-            })),
+            Some(key) => Identity::Known(Caller::Key(KeyCaller { id: key.id, role: key.role })),
             None => Identity::Refused,
         }
     }

@@ -50,10 +50,8 @@ impl Claims {
         };
         refuse_unless(visible(&self.jti), "jti is not 1 to 255 visible ASCII characters")?;
 
-        let customer = self
-            .sub
-            .parse()
-            .map_err(|_| Refusal("sub is not 1 to 255 visible ASCII characters"))?;
+        let customer =
+            self.sub.parse().map_err(|_| Refusal("sub is not 1 to 255 visible ASCII characters"))?;
         let subscription = self.subscription.map(|text| text.parse()).transpose();
         let attributes = attributes::parse(&self.attributes.unwrap_or_default(), "/attributes");
         Ok(CustomerCaller {
@@ -72,14 +70,8 @@ impl Claims {
         let latest = now + i64::from(rules.max_token_age_seconds) + leeway;
         refuse_unless(self.exp > now.saturating_sub(leeway), "exp has passed")?;
         refuse_unless(self.exp <= latest, "exp is too far ahead")?;
-        refuse_unless(
-            self.nbf.is_none_or(|nbf| nbf <= now + leeway),
-            "nbf is still to come",
-        )?;
-        refuse_unless(
-            self.iat.is_none_or(|iat| iat <= now + leeway),
-            "iat is still to come",
-        )
+        refuse_unless(self.nbf.is_none_or(|nbf| nbf <= now + leeway), "nbf is still to come")?;
+        refuse_unless(self.iat.is_none_or(|iat| iat <= now + leeway), "iat is still to come")
     }
 }
 

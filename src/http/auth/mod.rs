@@ -62,10 +62,7 @@ impl Identity {
         };
         let now = shell.clock.now();
         if credential.starts_with(KEY_PREFIX) {
-            return shell
-                .keys
-                .identify(&SecretString::from(credential), now, may_look_up)
-                .await;
+            return shell.keys.identify(&SecretString::from(credential), now, may_look_up).await;
         }
         match shell.verifier.verify(credential, now) {
             Ok(caller) => Self::Known(Caller::Customer(caller)),

@@ -47,17 +47,9 @@ impl Verifier {
         }
         if let Some(secret) = &rules.hs256_secret {
             let key = DecodingKey::from_secret(secret.expose_secret().as_bytes());
-            keys.push(VerificationKey {
-                id: None,
-                algorithm: Algorithm::HS256,
-                key,
-            });
+            keys.push(VerificationKey { id: None, algorithm: Algorithm::HS256, key });
         }
-        Ok(Self {
-            rules: rules.clone(),
-            allowed,
-            keys,
-        })
+        Ok(Self { rules: rules.clone(), allowed, keys })
     }
 
     /// What `token` says, if it is good at `now`.
@@ -86,9 +78,7 @@ impl Verifier {
             key.algorithm == algorithm
                 && (algorithm == Algorithm::HS256 || id.is_none() || key.id.as_deref() == id)
         });
-        let first = fitting
-            .next()
-            .ok_or(Refusal("there is no key for its alg and kid"))?;
+        let first = fitting.next().ok_or(Refusal("there is no key for its alg and kid"))?;
         if fitting.next().is_some() {
             return Err(Refusal("several keys fit; name one as kid"));
         }
@@ -132,9 +122,5 @@ fn verification_key(jwk: &Jwk) -> Option<VerificationKey> {
         _ => *said == KeyAlgorithm::RS256,
     });
     let key = DecodingKey::from_jwk(jwk).ok().filter(|_| agrees)?;
-    Some(VerificationKey {
-        id: jwk.common.key_id.clone(),
-        algorithm,
-        key,
-    })
+    Some(VerificationKey { id: jwk.common.key_id.clone(), algorithm, key })
 }

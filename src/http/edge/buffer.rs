@@ -26,26 +26,18 @@ pub async fn buffer(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let server = &shell.config.server;
-    let length = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
+    let length =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let read = async {
         if length.is_some_and(|length: usize| length > server.body_limit_bytes) {
             return Err(too_large(server.body_limit_bytes));
         }
         read(request.take_payload(), server.body_limit_bytes).await
     };
-    let outcome = tokio::time::timeout(server.body_timeout(), read)
-        .await
-        .unwrap_or_else(|_| {
-            let detail = "The body did not arrive in time; send the request again.";
-            Err(Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "request_timeout",
-                detail,
-            ))
-        });
+    let outcome = tokio::time::timeout(server.body_timeout(), read).await.unwrap_or_else(|_| {
+        let detail = "The body did not arrive in time; send the request again.";
+        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail))
+    });
     match outcome {
         Ok(bytes) => {
             request.extensions_mut().insert(BodyBytes(bytes.clone()));

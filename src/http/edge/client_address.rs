@@ -29,10 +29,7 @@ impl TrustedProxies {
     #[must_use]
     pub fn caller(&self, request: &ServiceRequest) -> Option<IpAddr> {
         let mut address = request.peer_addr()?.ip().to_canonical();
-        let named = request
-            .headers()
-            .get_all(FORWARDED_FOR)
-            .filter_map(|value| value.to_str().ok());
+        let named = request.headers().get_all(FORWARDED_FOR).filter_map(|value| value.to_str().ok());
         let mut hops: Vec<&str> = named.flat_map(|list| list.split(',')).map(str::trim).collect();
         while self.trusts(address) {
             let Some(next) = hops.pop().and_then(|text| text.parse::<IpAddr>().ok()) else {
@@ -45,9 +42,7 @@ impl TrustedProxies {
 
     fn trusts(&self, address: IpAddr) -> bool {
         let bits = bits(address);
-        self.0
-            .iter()
-            .any(|network| network.v4 == address.is_ipv4() && bits & network.mask == network.bits)
+        self.0.iter().any(|network| network.v4 == address.is_ipv4() && bits & network.mask == network.bits)
     }
 }
 
@@ -60,24 +55,13 @@ fn bits(address: IpAddr) -> u128 {
 }
 
 fn network(text: &str) -> Option<Network> {
-    let (address, length) = text
-        .split_once('/')
-        .map_or((text, None), |(address, length)| (address, Some(length)));
+    let (address, length) =
+        text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
     let address: IpAddr = address.parse().ok()?;
     let full: u32 = if address.is_ipv4() { 32 } else { 128 };
-    let length = length
-        .map_or(Some(full), |length| length.parse().ok())
-        .filter(|length| *length <= full)?;
-    let mask = if length == 0 {
-        0
-    } else {
-        u128::MAX << (128 - length)
-    };
-    Some(Network {
-        bits: bits(address) & mask,
-        mask,
-        v4: address.is_ipv4(),
-    })
+    let length = length.map_or(Some(full), |length| length.parse().ok()).filter(|length| *length <= full)?;
+    let mask = if length == 0 { 0 } else { u128::MAX << (128 - length) };
+    Some(Network { bits: bits(address) & mask, mask, v4: address.is_ipv4() })
 }
 
 #[cfg(test)]
@@ -92,20 +76,14 @@ mod tests {
         if let Some(list) = forwarded {
             request = request.insert_header((FORWARDED_FOR, list));
         }
-        TrustedProxies::parse(&trusted)
-            .caller(&request.to_srv_request())
-            .unwrap()
-            .to_string()
+        TrustedProxies::parse(&trusted).caller(&request.to_srv_request()).unwrap().to_string()
     }
 
     #[test]
     fn only_trusted_proxies_are_believed() {
         assert_eq!(caller(&[], "10.0.0.1", Some("1.2.3.4")), "10.0.0.1");
         assert_eq!(caller(&["10.0.0.0/8"], "10.0.0.1", Some("1.2.3.4")), "1.2.3.4");
-        assert_eq!(
-            caller(&["10.0.0.0/8"], "10.0.0.1", Some("9.9.9.9, 1.2.3.4, 10.1.1.1")),
-            "1.2.3.4"
-        );
+        assert_eq!(caller(&["10.0.0.0/8"], "10.0.0.1", Some("9.9.9.9, 1.2.3.4, 10.1.1.1")), "1.2.3.4");
         assert_eq!(caller(&["10.0.0.1"], "10.0.0.2", Some("1.2.3.4")), "10.0.0.2");
         assert_eq!(caller(&["10.0.0.0/8"], "10.0.0.1", Some("nonsense")), "10.0.0.1");
         assert_eq!(caller(&["10.0.0.0/8"], "10.0.0.1", None), "10.0.0.1");

@@ -26,8 +26,5 @@ pub fn cors(server: &Server) -> Cors {
     if server.cors_origins.iter().any(|origin| origin == "*") {
         return base.allow_any_origin().send_wildcard();
     }
-    server
-        .cors_origins
-        .iter()
-        .fold(base, |cors, origin| cors.allowed_origin(origin))
+    server.cors_origins.iter().fold(base, |cors, origin| cors.allowed_origin(origin))
 }

@@ -27,9 +27,7 @@ pub async fn guard(
         Err(_elapsed) => {
             let detail =
                 "This took too long. It may still take effect: repeat it with the same Idempotency-Key.";
-            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out", detail)
-                .retry_after(1)
-                .into())
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out", detail).retry_after(1).into())
         }
     }
 }

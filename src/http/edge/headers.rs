@@ -27,16 +27,8 @@ pub async fn secure(
     set(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(headers, header::X_FRAME_OPTIONS, "DENY");
     set(headers, header::REFERRER_POLICY, "no-referrer");
-    set(
-        headers,
-        header::CONTENT_SECURITY_POLICY,
-        if docs { DOCS_POLICY } else { API_POLICY },
-    );
-    set(
-        headers,
-        header::CACHE_CONTROL,
-        if docs { "no-cache" } else { "no-store" },
-    );
+    set(headers, header::CONTENT_SECURITY_POLICY, if docs { DOCS_POLICY } else { API_POLICY });
+    set(headers, header::CACHE_CONTROL, if docs { "no-cache" } else { "no-store" });
     if shell.config.server.public_url.scheme() == "https" {
         set(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }

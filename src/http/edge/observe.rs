@@ -27,10 +27,7 @@ pub async fn observe(
     let span = tracing::info_span!("request", request_id = id.as_str(), %method);
     let started = tokio::time::Instant::now();
     let in_flight = shell.metrics.http.enter();
-    let mut result = REQUEST_ID
-        .scope(id.clone(), next.call(request))
-        .instrument(span.clone())
-        .await;
+    let mut result = REQUEST_ID.scope(id.clone(), next.call(request)).instrument(span.clone()).await;
     drop(in_flight);
 
     let (status, route) = match &mut result {

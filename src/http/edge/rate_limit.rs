@@ -63,15 +63,10 @@ impl Limiter {
 
     /// Counts one request: how many more may follow at once, or the seconds to wait.
     fn count(&self, who: &Who) -> Result<u32, u32> {
-        self.counts
-            .check_key(who)
-            .map(|state| state.remaining_burst_capacity())
-            .map_err(|refused| {
-                let wait = refused.wait_time_from(DefaultClock::default().now());
-                u32::try_from(wait.as_secs())
-                    .unwrap_or(u32::MAX)
-                    .saturating_add(1)
-            })
+        self.counts.check_key(who).map(|state| state.remaining_burst_capacity()).map_err(|refused| {
+            let wait = refused.wait_time_from(DefaultClock::default().now());
+            u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1)
+        })
     }
 
     fn describe(&self, headers: &mut HeaderMap, remaining: u32, reset: u32) {
@@ -103,12 +98,8 @@ pub async fn admit(
         Ok(remaining) => {
             request.extensions_mut().insert(identity);
             let mut response = next.call(request).await?;
-            let reset = shell
-                .config
-                .rate_limit
-                .burst
-                .saturating_sub(remaining)
-                .div_ceil(shell.limiter.per_second);
+            let reset =
+                shell.config.rate_limit.burst.saturating_sub(remaining).div_ceil(shell.limiter.per_second);
             shell.limiter.describe(response.headers_mut(), remaining, reset);
             Ok(response.map_into_left_body())
         }

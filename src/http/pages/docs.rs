@@ -23,9 +23,7 @@ pub(crate) async fn openapi(shell: Data<Shell>) -> HttpResponse {
 /// Serves the page at `/docs/`; every file of it is in the binary.
 pub fn register(config: &mut ServiceConfig) {
     // `none` keeps the page from sending the document to a public validator.
-    let settings = Config::from("/openapi.json")
-        .validator_url("none")
-        .try_it_out_enabled(true);
+    let settings = Config::from("/openapi.json").validator_url("none").try_it_out_enabled(true);
     config.service(redirect("/docs", "/docs/"));
     config.service(SwaggerUi::new("/docs/{_:.*}").config(settings));
 }

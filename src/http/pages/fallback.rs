@@ -37,10 +37,7 @@ impl AllowedMethods {
     }
 
     fn find(&self, path: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(pattern, _)| pattern.is_match(path))
-            .map(|(_, methods)| methods.as_str())
+        self.0.iter().find(|(pattern, _)| pattern.is_match(path)).map(|(_, methods)| methods.as_str())
     }
 }
 
@@ -52,10 +49,8 @@ pub async fn fallback(request: HttpRequest, shell: Data<Shell>) -> Result<HttpRe
     };
     let detail = format!("This path allows {methods}.");
     let allow = HeaderValue::from_str(methods).unwrap_or(HeaderValue::from_static(""));
-    Err(
-        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
-            .with_header(header::ALLOW, allow),
-    )
+    Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+        .with_header(header::ALLOW, allow))
 }
 
 /// Turns an error that a library answered in its own words into a problem.
@@ -78,11 +73,7 @@ pub async fn reword(
     let problem = match status {
         StatusCode::NOT_FOUND => Problem::not_found("thing"),
         StatusCode::INTERNAL_SERVER_ERROR => Problem::internal(&"a library answered 500"),
-        _ => Problem::new(
-            status,
-            "invalid_request",
-            "The request cannot be understood; see /openapi.json.",
-        ),
+        _ => Problem::new(status, "invalid_request", "The request cannot be understood; see /openapi.json."),
     };
     let (request, _) = response.into_parts();
     Ok(ServiceResponse::new(request, problem.error_response()).map_into_right_body())

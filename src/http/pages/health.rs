@@ -57,10 +57,7 @@ pub struct Health {
     responses((status = 200, description = "The process lives.", body = Health)))]
 #[get("/healthz")]
 pub(crate) async fn healthz() -> HttpResponse {
-    HttpResponse::Ok().json(Health {
-        status: State::Ok,
-        checks: BTreeMap::new(),
-    })
+    HttpResponse::Ok().json(Health { status: State::Ok, checks: BTreeMap::new() })
 }
 
 /// Whether the service can work
@@ -106,12 +103,7 @@ pub(crate) async fn metrics(shell: Data<Shell>) -> Result<HttpResponse, Problem>
     if !shell.config.metrics.enabled {
         return Err(Problem::not_found("page"));
     }
-    let text = shell
-        .metrics
-        .encode()
-        .map_err(|error| Problem::internal(&error))?;
+    let text = shell.metrics.encode().map_err(|error| Problem::internal(&error))?;
     let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CONTENT_TYPE, media_type))
-        .body(text))
+    Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, media_type)).body(text))
 }

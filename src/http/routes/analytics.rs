@@ -7,8 +7,8 @@ use super::sessions::SessionQuery;
 use crate::http::auth::permission::Analyst;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-use crate::services::App;
 use crate::services;
+use crate::services::App;
 use crate::services::summary::SummaryView;
 
 /// Sum up sessions.

@@ -58,7 +58,11 @@ impl Source {
     security(("apiKey" = [])),
 )]
 #[get("/v1/flows/{key}")]
-pub(crate) async fn get(_caller: Analyst, app: Data<App>, key: Segment<Key>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn get(
+    _caller: Analyst,
+    app: Data<App>,
+    key: Segment<Key>,
+) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(services::publish::get(&app, &key.0).await?))
 }
 
@@ -151,7 +155,11 @@ pub(crate) async fn publish(
     security(("apiKey" = [])),
 )]
 #[get("/v1/flows/{key}/versions")]
-pub(crate) async fn versions(_caller: Analyst, app: Data<App>, key: Segment<Key>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn versions(
+    _caller: Analyst,
+    app: Data<App>,
+    key: Segment<Key>,
+) -> Result<HttpResponse, Problem> {
     let data = services::publish::versions(&app, &key.0).await?;
     Ok(HttpResponse::Ok().json(List { data, next_cursor: None }))
 }

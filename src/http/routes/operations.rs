@@ -17,8 +17,8 @@ use crate::http::idempotency::{Idempotency, answer};
 use crate::http::path::Segment;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-use crate::services::{App, idempotency, operations};
 use crate::services::read::Page;
+use crate::services::{App, idempotency, operations};
 use crate::store::OperationFilter;
 
 /// A billing operation.
@@ -106,7 +106,8 @@ pub(crate) async fn list(
     query: Query<OperationQuery>,
 ) -> Result<HttpResponse, Problem> {
     let query = query.0;
-    let filter = OperationFilter { state: query.state, session: query.session, subscription: query.subscription };
+    let filter =
+        OperationFilter { state: query.state, session: query.session, subscription: query.subscription };
     let page = operations::list(&app, filter, query.cursor, query.limit.get()).await?;
     let data = page.data.into_iter().map(OperationView::from).collect();
     Ok(HttpResponse::Ok().json(List::from(Page { data, next: page.next })))

@@ -3,8 +3,8 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Deserializer, Serialize, de};
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::http::problem::Problem;
@@ -87,7 +87,8 @@ pub(super) fn csv<T: Serialize>(
     let mut response = HttpResponse::Ok();
     response.content_type("text/csv; charset=utf-8");
     if let Some(next) = next {
-        let kept = form_urlencoded::parse(request.query_string().as_bytes()).filter(|(name, _)| name != "cursor");
+        let kept =
+            form_urlencoded::parse(request.query_string().as_bytes()).filter(|(name, _)| name != "cursor");
         let query = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(kept)
             .append_pair("cursor", &next)

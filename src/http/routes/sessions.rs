@@ -102,9 +102,13 @@ fn beginner(caller: Caller, customer: Option<CustomerId>) -> Result<Beginner, Pr
             let detail = "leave `customer` out: the token says who it is";
             Err(Problem::invalid_field("/customer", "unexpected_field", detail))
         }
-        (Caller::Key(_), Some(customer)) => {
-            Ok(Beginner { customer, subscription: None, attributes: std::collections::BTreeMap::new(), token_id: None, vouched: true })
-        }
+        (Caller::Key(_), Some(customer)) => Ok(Beginner {
+            customer,
+            subscription: None,
+            attributes: std::collections::BTreeMap::new(),
+            token_id: None,
+            vouched: true,
+        }),
         (Caller::Key(_), None) => {
             let detail = "say for which customer the session begins";
             Err(Problem::invalid_field("/customer", "missing_field", detail))
@@ -122,7 +126,11 @@ fn beginner(caller: Caller, customer: Option<CustomerId>) -> Result<Beginner, Pr
     security(("customerToken" = []), ("apiKey" = [])),
 )]
 #[get("/v1/sessions/{id}")]
-pub(crate) async fn read(caller: CustomerOrOps, app: Data<App>, id: Segment<SessionId>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn read(
+    caller: CustomerOrOps,
+    app: Data<App>,
+    id: Segment<SessionId>,
+) -> Result<HttpResponse, Problem> {
     Ok(answer(services::read::session(&app, &access(caller.0), id.0).await?))
 }
 
@@ -235,7 +243,8 @@ struct CsvRow {
 
 impl From<&SessionRow> for CsvRow {
     fn from(row: &SessionRow) -> Self {
-        let accepted = row.offers.iter().find(|offer| offer.state == crate::domain::offer::OfferState::Accepted);
+        let accepted =
+            row.offers.iter().find(|offer| offer.state == crate::domain::offer::OfferState::Accepted);
         let presented: Vec<&str> = row.offers.iter().map(|offer| offer.key.as_str()).collect();
         Self {
             id: row.id.to_string(),

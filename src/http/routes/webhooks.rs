@@ -21,13 +21,21 @@ use crate::services::webhook::take_in;
     security(()),
 )]
 #[post("/v1/stripe/webhooks")]
-pub(crate) async fn stripe(app: Data<App>, shell: Data<Shell>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(crate) async fn stripe(
+    app: Data<App>,
+    shell: Data<Shell>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
     let body = request.extensions().get::<BodyBytes>().cloned().unwrap_or_default();
-    let signature = request.headers().get("Stripe-Signature").and_then(|value| value.to_str().ok()).unwrap_or("");
+    let signature =
+        request.headers().get("Stripe-Signature").and_then(|value| value.to_str().ok()).unwrap_or("");
     let event = webhook::verify(&shell.config.stripe.webhook_secrets, signature, &body.0, app.clock.now())
-        .map_err(|_| Problem::new(actix_web::http::StatusCode::BAD_REQUEST, "invalid_signature", SIGNATURE))?;
+        .map_err(|_| {
+            Problem::new(actix_web::http::StatusCode::BAD_REQUEST, "invalid_signature", SIGNATURE)
+        })?;
     take_in(&app, &event).await?;
     Ok(HttpResponse::Ok().json(serde_json::json!({"received": true})))
 }
 
-const SIGNATURE: &str = "The event is not signed with this endpoint's secret, or was signed more than five minutes ago.";
+const SIGNATURE: &str =
+    "The event is not signed with this endpoint's secret, or was signed more than five minutes ago.";

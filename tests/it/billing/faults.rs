@@ -29,34 +29,13 @@ fn faults() -> Vec<FaultKind> {
 fn effects(bench: &Bench, price: &PriceId) -> Vec<(Effect, &'static [(&'static str, &'static str)])> {
     const UPDATE: &[(&str, &str)] = &[("POST", "/v1/subscriptions/*")];
     let terms = serde_json::from_value(json!({"percent_off": 20, "duration": "forever"})).unwrap();
-    let cancel = |when| Effect::Cancel {
-        when,
-        feedback: None,
-        comment: None,
-    };
+    let cancel = |when| Effect::Cancel { when, feedback: None, comment: None };
     vec![
+        (Effect::Discount { terms }, &[("POST", "/v1/coupons"), ("POST", "/v1/subscriptions/*")]),
+        (Effect::Pause { behavior: PauseBehavior::KeepAsDraft, resumes_at: bench.in_days(30) }, UPDATE),
+        (Effect::ExtendTrial { trial_end: bench.in_days(50) }, UPDATE),
         (
-            Effect::Discount { terms },
-            &[("POST", "/v1/coupons"), ("POST", "/v1/subscriptions/*")],
-        ),
-        (
-            Effect::Pause {
-                behavior: PauseBehavior::KeepAsDraft,
-                resumes_at: bench.in_days(30),
-            },
-            UPDATE,
-        ),
-        (
-            Effect::ExtendTrial {
-                trial_end: bench.in_days(50),
-            },
-            UPDATE,
-        ),
-        (
-            Effect::AttachFeatures {
-                price: price.clone(),
-                until: bench.in_days(30),
-            },
+            Effect::AttachFeatures { price: price.clone(), until: bench.in_days(30) },
             &[("POST", "/v1/subscription_items")],
         ),
         (cancel(CancelWhen::PeriodEnd), UPDATE),
@@ -79,12 +58,7 @@ async fn finish(bench: &Bench, operation: &mut Operation) {
 /// Carries out one of the effects while each of its writes meets the fault so many times; it must act once.
 async fn happens_once(number: usize, fault: FaultKind, times: usize) {
     let bench = Bench::new().await;
-    let price: PriceId = bench
-        .sandbox
-        .seed_price("Extras", 0, "usd", "month")
-        .unwrap()
-        .parse()
-        .unwrap();
+    let price: PriceId = bench.sandbox.seed_price("Extras", 0, "usd", "month").unwrap().parse().unwrap();
     bench.sandbox.clear_calls();
     let (effect, calls) = effects(&bench, &price).swap_remove(number);
     for (method, path) in calls {
@@ -95,13 +69,7 @@ async fn happens_once(number: usize, fault: FaultKind, times: usize) {
     let mut operation = bench.operation(effect);
     finish(&bench, &mut operation).await;
     let acts = bench.acts();
-    assert_eq!(
-        acts.len(),
-        calls.len(),
-        "{fault:?} {:?}: {:#?}",
-        operation.effect,
-        bench.sandbox.calls()
-    );
+    assert_eq!(acts.len(), calls.len(), "{fault:?} {:?}: {:#?}", operation.effect, bench.sandbox.calls());
 }
 
 #[tokio::test]
@@ -124,16 +92,8 @@ async fn every_effect_happens_once_when_stripe_stays_away_for_long() {
 async fn detaching_happens_once_under_every_fault() {
     for fault in faults() {
         let bench = Bench::new().await;
-        let price: PriceId = bench
-            .sandbox
-            .seed_price("Extras", 0, "usd", "month")
-            .unwrap()
-            .parse()
-            .unwrap();
-        let attach = Effect::AttachFeatures {
-            price: price.clone(),
-            until: bench.in_days(30),
-        };
+        let price: PriceId = bench.sandbox.seed_price("Extras", 0, "usd", "month").unwrap().parse().unwrap();
+        let attach = Effect::AttachFeatures { price: price.clone(), until: bench.in_days(30) };
         bench.applied(&mut bench.operation(attach)).await;
         bench.sandbox.clear_calls();
         bench.script("DELETE", "/v1/subscription_items/*", fault.clone());
@@ -147,20 +107,11 @@ async fn detaching_happens_once_under_every_fault() {
 async fn a_lost_answer_is_unknown_until_somebody_looks() {
     let bench = Bench::new().await;
     for _ in 0..3 {
-        bench.script(
-            "POST",
-            "/v1/subscriptions/*",
-            FaultKind::BadGateway { acted: true },
-        );
+        bench.script("POST", "/v1/subscriptions/*", FaultKind::BadGateway { acted: true });
     }
-    let effect = Effect::Pause {
-        behavior: PauseBehavior::Void,
-        resumes_at: bench.in_days(30),
-    };
+    let effect = Effect::Pause { behavior: PauseBehavior::Void, resumes_at: bench.in_days(30) };
     let mut operation = bench.operation(effect);
-    let Progress::Unknown { problem, .. } = bench.run(&mut operation).await else {
-        panic!("known")
-    };
+    let Progress::Unknown { problem, .. } = bench.run(&mut operation).await else { panic!("known") };
     assert_eq!(problem.code, "http_502");
     bench.applied(&mut operation).await;
     assert_eq!(operation.steps[0].name, "pause");
@@ -170,22 +121,14 @@ async fn a_lost_answer_is_unknown_until_somebody_looks() {
 #[tokio::test]
 async fn a_final_refusal_rejects_an_offer_and_calls_for_somebody_about_a_cancellation() {
     let bench = Bench::new().await;
-    let declined = || FaultKind::Decline {
-        code: "insufficient_funds".to_owned(),
-    };
+    let declined = || FaultKind::Decline { code: "insufficient_funds".to_owned() };
     bench.script("POST", "/v1/subscriptions/*", declined());
-    let trial = Effect::ExtendTrial {
-        trial_end: bench.in_days(50),
-    };
+    let trial = Effect::ExtendTrial { trial_end: bench.in_days(50) };
     let problem = bench.rejected(&mut bench.operation(trial)).await;
     assert_eq!(problem.code, "card_declined");
     assert!(problem.request_id.is_some());
     bench.script("POST", "/v1/subscriptions/*", declined());
-    let cancel = Effect::Cancel {
-        when: CancelWhen::PeriodEnd,
-        feedback: None,
-        comment: None,
-    };
+    let cancel = Effect::Cancel { when: CancelWhen::PeriodEnd, feedback: None, comment: None };
     let Progress::NeedsAttention(problem) = bench.run(&mut bench.operation(cancel)).await else {
         panic!("settled")
     };
@@ -196,23 +139,14 @@ async fn a_final_refusal_rejects_an_offer_and_calls_for_somebody_about_a_cancell
 #[tokio::test]
 async fn stripe_away_is_unknown_and_a_wrong_key_needs_somebody() {
     let bench = Bench::new().await;
-    let effect = Effect::Pause {
-        behavior: PauseBehavior::Void,
-        resumes_at: bench.in_days(30),
-    };
+    let effect = Effect::Pause { behavior: PauseBehavior::Void, resumes_at: bench.in_days(30) };
     let mut operation = bench.operation(effect);
     bench.sandbox.stop().await;
-    assert!(matches!(
-        bench.run(&mut operation).await,
-        Progress::Unknown { .. }
-    ));
+    assert!(matches!(bench.run(&mut operation).await, Progress::Unknown { .. }));
     bench.sandbox.start_again().await.unwrap();
     bench.applied(&mut operation).await;
 
     let options = counteroffer::billing::StripeOptions::new(bench.sandbox.url(), "sk_test_other".into());
     let gateway = counteroffer::billing::Gateway::new(&options).unwrap();
-    assert!(matches!(
-        gateway.advance(&operation, bench.now()).await,
-        Progress::NeedsAttention(_)
-    ));
+    assert!(matches!(gateway.advance(&operation, bench.now()).await, Progress::NeedsAttention(_)));
 }

@@ -41,12 +41,7 @@ impl Bench {
         options.first_delay = Duration::from_millis(1);
         options.attempt_timeout = Duration::from_millis(400);
         let gateway = Gateway::new(&options).unwrap();
-        Self {
-            sandbox,
-            gateway,
-            customer,
-            subscription,
-        }
+        Self { sandbox, gateway, customer, subscription }
     }
 
     fn now(&self) -> Timestamp {
@@ -114,11 +109,7 @@ impl Bench {
 
     /// The calls that changed something, without those of the test itself.
     fn acts(&self) -> Vec<RecordedCall> {
-        self.sandbox
-            .calls()
-            .into_iter()
-            .filter(|call| call.acted)
-            .collect()
+        self.sandbox.calls().into_iter().filter(|call| call.acted).collect()
     }
 
     fn script(&self, method: &str, path: &str, fault: counteroffer::sandbox::FaultKind) {

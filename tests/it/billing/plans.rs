@@ -10,16 +10,11 @@ use super::{Bench, step_names};
 
 fn half_off() -> Effect {
     let terms = json!({"percent_off": 50, "duration": "repeating", "duration_in_months": 3});
-    Effect::Discount {
-        terms: serde_json::from_value(terms).unwrap(),
-    }
+    Effect::Discount { terms: serde_json::from_value(terms).unwrap() }
 }
 
 fn pause(bench: &Bench) -> Effect {
-    Effect::Pause {
-        behavior: PauseBehavior::Void,
-        resumes_at: bench.in_days(30),
-    }
+    Effect::Pause { behavior: PauseBehavior::Void, resumes_at: bench.in_days(30) }
 }
 
 fn cancel(when: CancelWhen) -> Effect {
@@ -38,15 +33,10 @@ async fn every_effect() -> Vec<(Bench, Effect)> {
         let effect = match number {
             0 => half_off(),
             1 => pause(&bench),
-            2 => Effect::ExtendTrial {
-                trial_end: bench.in_days(50),
-            },
+            2 => Effect::ExtendTrial { trial_end: bench.in_days(50) },
             3 => {
                 let price = bench.sandbox.seed_price("Extras", 0, "usd", "month").unwrap();
-                Effect::AttachFeatures {
-                    price: price.parse().unwrap(),
-                    until: bench.in_days(90),
-                }
+                Effect::AttachFeatures { price: price.parse().unwrap(), until: bench.in_days(90) }
             }
             4 => cancel(CancelWhen::PeriodEnd),
             _ => cancel(CancelWhen::Now),
@@ -60,29 +50,13 @@ async fn every_effect() -> Vec<(Bench, Effect)> {
 #[tokio::test]
 async fn reads_a_subscription_and_knows_a_missing_one() {
     let bench = Bench::new().await;
-    let found = bench
-        .gateway
-        .subscription(&bench.subscription.parse().unwrap())
-        .await
-        .unwrap()
-        .unwrap();
+    let found = bench.gateway.subscription(&bench.subscription.parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(found.customer.as_str(), bench.customer);
     assert_eq!(found.mrr().amount, 4900);
     assert_eq!(found.items[0].name, "Pro");
     assert!(!found.livemode && !bench.gateway.livemode());
-    assert!(
-        bench
-            .gateway
-            .subscription(&"sub_none".parse().unwrap())
-            .await
-            .unwrap()
-            .is_none()
-    );
-    let all = bench
-        .gateway
-        .subscriptions_of(&bench.customer.parse().unwrap())
-        .await
-        .unwrap();
+    assert!(bench.gateway.subscription(&"sub_none".parse().unwrap()).await.unwrap().is_none());
+    let all = bench.gateway.subscriptions_of(&bench.customer.parse().unwrap()).await.unwrap();
     assert_eq!(all, [found]);
     bench.gateway.check().await.unwrap();
 }
@@ -94,17 +68,9 @@ async fn reads_discounts_of_customer_and_subscription() {
         let params = [("id", name), ("percent_off", "12.5"), ("duration", "forever")];
         bench.sandbox.create("coupons", &params).unwrap()
     };
-    bench
-        .sandbox
-        .seed_customer_discount(&bench.customer, &coupon("loyal"))
-        .unwrap();
+    bench.sandbox.seed_customer_discount(&bench.customer, &coupon("loyal")).unwrap();
     bench.update(&[("discounts[0][coupon]", &coupon("spring"))]);
-    let found = bench
-        .gateway
-        .subscription(&bench.subscription.parse().unwrap())
-        .await
-        .unwrap()
-        .unwrap();
+    let found = bench.gateway.subscription(&bench.subscription.parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(found.discounts[0].coupon.as_str(), "spring");
     assert_eq!(found.discounts[0].percent_off.unwrap().to_string(), "12.5");
     assert_eq!(found.customer_discount.unwrap().coupon.as_str(), "loyal");
@@ -123,10 +89,7 @@ async fn a_discount_is_a_coupon_and_its_attachment() {
     let coupon = bench.sandbox.object(discount.coupon.as_str()).unwrap();
     assert_eq!(coupon["max_redemptions"], 1);
     assert_eq!(coupon["duration_in_months"], 3);
-    assert_eq!(
-        coupon["metadata"]["counteroffer_operation"],
-        operation.id.to_string()
-    );
+    assert_eq!(coupon["metadata"]["counteroffer_operation"], operation.id.to_string());
     assert_eq!(bench.stored()["metadata"], json!({}));
 }
 
@@ -134,9 +97,7 @@ async fn a_discount_is_a_coupon_and_its_attachment() {
 async fn an_amount_is_taken_off_in_its_currency() {
     let bench = Bench::new().await;
     let terms = json!({"amount_off": 1500, "currency": "usd", "duration": "once"});
-    let effect = Effect::Discount {
-        terms: serde_json::from_value(terms).unwrap(),
-    };
+    let effect = Effect::Discount { terms: serde_json::from_value(terms).unwrap() };
     let subscription = bench.applied(&mut bench.operation(effect)).await;
     assert_eq!(subscription.discounts[0].amount_off.unwrap().amount, 1500);
 }
@@ -146,10 +107,7 @@ async fn a_pause_resumes_when_promised() {
     let bench = Bench::new().await;
     let mut operation = bench.operation(pause(&bench));
     let paused = bench.applied(&mut operation).await.pause_collection.unwrap();
-    assert_eq!(
-        (paused.behavior, paused.resumes_at),
-        (PauseBehavior::Void, Some(bench.in_days(30)))
-    );
+    assert_eq!((paused.behavior, paused.resumes_at), (PauseBehavior::Void, Some(bench.in_days(30))));
     assert_eq!(step_names(&operation), ["pause"]);
 }
 
@@ -157,45 +115,29 @@ async fn a_pause_resumes_when_promised() {
 async fn a_trial_is_extended_without_a_bill() {
     let bench = Bench::new().await;
     let end = bench.in_days(50);
-    let subscription = bench
-        .applied(&mut bench.operation(Effect::ExtendTrial { trial_end: end }))
-        .await;
+    let subscription = bench.applied(&mut bench.operation(Effect::ExtendTrial { trial_end: end })).await;
     assert_eq!(subscription.trial_end, Some(end));
     let asked = &bench.acts()[0].params;
-    assert!(
-        asked.contains(&("proration_behavior".to_owned(), "none".to_owned())),
-        "{asked:?}"
-    );
+    assert!(asked.contains(&("proration_behavior".to_owned(), "none".to_owned())), "{asked:?}");
 }
 
 #[tokio::test]
 async fn features_come_and_go() {
     let bench = Bench::new().await;
     let price = bench.sandbox.seed_price("Extras", 0, "usd", "month").unwrap();
-    let mut attach = bench.operation(Effect::AttachFeatures {
-        price: price.parse().unwrap(),
-        until: bench.in_days(90),
-    });
+    let mut attach =
+        bench.operation(Effect::AttachFeatures { price: price.parse().unwrap(), until: bench.in_days(90) });
     let subscription = bench.applied(&mut attach).await;
     assert_eq!(subscription.items.len(), 2);
-    assert_eq!(
-        attach.steps[0].result.as_deref(),
-        Some(subscription.items[1].id.as_str())
-    );
+    assert_eq!(attach.steps[0].result.as_deref(), Some(subscription.items[1].id.as_str()));
 
-    let mut detach = bench.operation(Effect::DetachFeatures {
-        price: price.parse().unwrap(),
-    });
+    let mut detach = bench.operation(Effect::DetachFeatures { price: price.parse().unwrap() });
     let subscription = bench.applied(&mut detach).await;
     assert_eq!(subscription.items.len(), 1);
     assert_eq!(subscription.items[0].unit_amount, Some(4900));
     // Gone already: nothing is asked of Stripe.
     let acts = bench.acts().len();
-    bench
-        .applied(&mut bench.operation(Effect::DetachFeatures {
-            price: price.parse().unwrap(),
-        }))
-        .await;
+    bench.applied(&mut bench.operation(Effect::DetachFeatures { price: price.parse().unwrap() })).await;
     assert_eq!(bench.acts().len(), acts);
 }
 
@@ -203,24 +145,13 @@ async fn features_come_and_go() {
 async fn an_item_that_somebody_else_added_is_not_ours() {
     let bench = Bench::new().await;
     let price = bench.sandbox.seed_price("Extras", 0, "usd", "month").unwrap();
-    let params = [
-        ("subscription", bench.subscription.as_str()),
-        ("price", price.as_str()),
-    ];
+    let params = [("subscription", bench.subscription.as_str()), ("price", price.as_str())];
     bench.sandbox.create("subscription_items", &params).unwrap();
     bench.sandbox.clear_calls();
     let price: counteroffer::domain::ids::PriceId = price.parse().unwrap();
-    let attach = Effect::AttachFeatures {
-        price: price.clone(),
-        until: bench.in_days(90),
-    };
-    assert_eq!(
-        bench.rejected(&mut bench.operation(attach)).await.code,
-        "already_attached"
-    );
-    let subscription = bench
-        .applied(&mut bench.operation(Effect::DetachFeatures { price }))
-        .await;
+    let attach = Effect::AttachFeatures { price: price.clone(), until: bench.in_days(90) };
+    assert_eq!(bench.rejected(&mut bench.operation(attach)).await.code, "already_attached");
+    let subscription = bench.applied(&mut bench.operation(Effect::DetachFeatures { price })).await;
     assert_eq!(subscription.items.len(), 2);
     assert!(bench.acts().is_empty());
 }
@@ -233,15 +164,9 @@ async fn features_must_be_free_and_fit() {
         (0, "eur", "month", "price_mismatch"),
         (0, "usd", "year", "price_mismatch"),
     ] {
-        let price = bench
-            .sandbox
-            .seed_price("Extras", amount, currency, interval)
-            .unwrap();
+        let price = bench.sandbox.seed_price("Extras", amount, currency, interval).unwrap();
         bench.sandbox.clear_calls();
-        let attach = Effect::AttachFeatures {
-            price: price.parse().unwrap(),
-            until: bench.in_days(9),
-        };
+        let attach = Effect::AttachFeatures { price: price.parse().unwrap(), until: bench.in_days(9) };
         assert_eq!(bench.rejected(&mut bench.operation(attach)).await.code, code);
         assert!(bench.acts().is_empty());
     }
@@ -250,18 +175,10 @@ async fn features_must_be_free_and_fit() {
 #[tokio::test]
 async fn a_cancellation_waits_for_the_period_or_not() {
     let bench = Bench::new().await;
-    let subscription = bench
-        .applied(&mut bench.operation(cancel(CancelWhen::PeriodEnd)))
-        .await;
+    let subscription = bench.applied(&mut bench.operation(cancel(CancelWhen::PeriodEnd))).await;
     assert!(subscription.cancel_at_period_end && !subscription.status.is_ended());
-    assert_eq!(
-        bench.stored()["cancellation_details"]["feedback"],
-        "too_expensive"
-    );
-    assert_eq!(
-        bench.stored()["cancellation_details"]["comment"],
-        "Zu teuer & zu viel"
-    );
+    assert_eq!(bench.stored()["cancellation_details"]["feedback"], "too_expensive");
+    assert_eq!(bench.stored()["cancellation_details"]["comment"], "Zu teuer & zu viel");
     // Asked for at once after all.
     let subscription = bench.applied(&mut bench.operation(cancel(CancelWhen::Now))).await;
     assert_eq!(subscription.status, SubscriptionStatus::Canceled);
@@ -279,10 +196,7 @@ async fn a_schedule_is_released_before_the_cancellation() {
         let bench = Bench::new().await;
         bench
             .sandbox
-            .create(
-                "subscription_schedules",
-                &[("from_subscription", &bench.subscription)],
-            )
+            .create("subscription_schedules", &[("from_subscription", &bench.subscription)])
             .unwrap();
         bench.sandbox.clear_calls();
         let mut operation = bench.operation(cancel(when));
@@ -299,20 +213,11 @@ async fn eligibility_is_checked_again() {
     bench.sandbox.create("coupons", &params).unwrap();
     bench.update(&[("discounts[0][coupon]", "spring")]);
     let before = bench.stored();
-    assert_eq!(
-        bench.rejected(&mut bench.operation(half_off())).await.code,
-        "already_discounted"
-    );
+    assert_eq!(bench.rejected(&mut bench.operation(half_off())).await.code, "already_discounted");
     assert_eq!(bench.stored(), before);
     bench.update(&[("cancel_at_period_end", "true")]);
-    assert_eq!(
-        bench.rejected(&mut bench.operation(pause(&bench))).await.code,
-        "cancel_scheduled"
-    );
-    let late = Effect::Pause {
-        behavior: PauseBehavior::Void,
-        resumes_at: bench.now(),
-    };
+    assert_eq!(bench.rejected(&mut bench.operation(pause(&bench))).await.code, "cancel_scheduled");
+    let late = Effect::Pause { behavior: PauseBehavior::Void, resumes_at: bench.now() };
     assert_eq!(bench.rejected(&mut bench.operation(late)).await.code, "time_over");
     assert!(bench.acts().is_empty());
 }
@@ -336,15 +241,11 @@ async fn a_missing_subscription_or_the_other_mode_needs_somebody() {
     let bench = Bench::new().await;
     let mut operation = bench.operation(cancel(CancelWhen::Now));
     operation.livemode = true;
-    let Progress::NeedsAttention(problem) = bench.run(&mut operation).await else {
-        panic!("settled")
-    };
+    let Progress::NeedsAttention(problem) = bench.run(&mut operation).await else { panic!("settled") };
     assert_eq!(problem.code, "other_mode");
     let mut operation = bench.operation(cancel(CancelWhen::Now));
     operation.subscription = "sub_none".parse().unwrap();
-    let Progress::NeedsAttention(problem) = bench.run(&mut operation).await else {
-        panic!("settled")
-    };
+    let Progress::NeedsAttention(problem) = bench.run(&mut operation).await else { panic!("settled") };
     assert_eq!(problem.code, "subscription_missing");
     let mut operation = bench.operation(half_off());
     operation.subscription = "sub_none".parse().unwrap();
@@ -388,9 +289,7 @@ async fn an_effect_that_was_undone_by_hand_is_not_done_again() {
     let mut operation = bench.operation(pause(&bench));
     bench.applied(&mut operation).await;
     bench.update(&[("pause_collection", "")]);
-    let Progress::NeedsAttention(problem) = bench.run(&mut operation).await else {
-        panic!("settled")
-    };
+    let Progress::NeedsAttention(problem) = bench.run(&mut operation).await else { panic!("settled") };
     assert_eq!(problem.code, "effect_not_visible");
     assert!(bench.acts().is_empty());
 }

@@ -39,12 +39,7 @@ struct Server {
 }
 
 async fn answer(request: HttpRequest, body: web::Bytes, script: web::Data<Arc<Script>>) -> HttpResponse {
-    let header = |name: &str| {
-        request
-            .headers()
-            .get(name)
-            .map(|value| value.to_str().unwrap().to_owned())
-    };
+    let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
     script.calls.lock().unwrap().push(Call {
         line: format!("{} {}", request.method(), request.uri()),
         key: header("idempotency-key"),
@@ -72,27 +67,16 @@ impl Server {
         let script = Arc::new(Script::default());
         script.replies.lock().unwrap().extend(replies);
         let data = Arc::clone(&script);
-        let app = move || {
-            App::new()
-                .app_data(web::Data::new(Arc::clone(&data)))
-                .default_service(web::to(answer))
-        };
-        let server = HttpServer::new(app)
-            .workers(1)
-            .shutdown_timeout(0)
-            .bind(("127.0.0.1", 0))
-            .unwrap();
+        let app =
+            move || App::new().app_data(web::Data::new(Arc::clone(&data))).default_service(web::to(answer));
+        let server = HttpServer::new(app).workers(1).shutdown_timeout(0).bind(("127.0.0.1", 0)).unwrap();
         let base = format!("http://{}", server.addrs()[0]).parse().unwrap();
         let server = server.run();
         let handle = server.handle();
         actix_web::rt::spawn(server);
         let mut options = StripeOptions::new(base, "sk_test_secret".into());
         options.first_delay = Duration::from_millis(1);
-        Self {
-            script,
-            options,
-            handle,
-        }
+        Self { script, options, handle }
     }
 
     async fn post(&self, key: Option<&str>) -> Result<Object, StripeError> {
@@ -138,10 +122,7 @@ async fn retries_keep_the_key_and_the_request() {
         assert_eq!(call.line, "POST /v1/things");
         assert_eq!(call.key.as_deref(), Some("key-1"));
         assert_eq!(call.body, "name=a+b");
-        assert_eq!(
-            call.version.as_deref(),
-            Some(stripe_client_core::VERSION.as_str())
-        );
+        assert_eq!(call.version.as_deref(), Some(stripe_client_core::VERSION.as_str()));
         assert_eq!(call.authorization.as_deref(), Some("Bearer sk_test_secret"));
     }
 }
@@ -158,10 +139,7 @@ async fn gives_up_after_the_last_attempt_not_knowing() {
 #[actix_web::test]
 async fn a_post_without_a_key_is_sent_once() {
     let server = Server::start([fails(500), OK]).await;
-    assert_eq!(
-        server.post(None).await.unwrap_err().kind,
-        StripeErrorKind::Unknown
-    );
+    assert_eq!(server.post(None).await.unwrap_err().kind, StripeErrorKind::Unknown);
     assert_eq!(server.calls().len(), 1);
 }
 
@@ -184,10 +162,7 @@ async fn hands_on_a_wait_that_is_longer_than_the_deadline() {
 #[actix_web::test]
 async fn does_as_stripe_says_about_retrying() {
     let server = Server::start([Reply::Says(500, &[("Stripe-Should-Retry", "false")], ""), OK]).await;
-    assert_eq!(
-        server.post(Some("key-1")).await.unwrap_err().kind,
-        StripeErrorKind::Unknown
-    );
+    assert_eq!(server.post(Some("key-1")).await.unwrap_err().kind, StripeErrorKind::Unknown);
     assert_eq!(server.calls().len(), 1);
     let server = Server::start([Reply::Says(400, &[("Stripe-Should-Retry", "true")], ""), OK]).await;
     server.post(Some("key-1")).await.unwrap();
@@ -210,10 +185,7 @@ async fn silence_is_unknown_and_asked_again_with_the_same_key() {
     let mut server = Server::start([Reply::Silence, Reply::Silence, Reply::Silence]).await;
     server.options.attempt_timeout = Duration::from_millis(30);
     let error = server.post(Some("key-1")).await.unwrap_err();
-    assert_eq!(
-        (error.kind, error.status, error.code.as_str()),
-        (StripeErrorKind::Unknown, None, "timeout")
-    );
+    assert_eq!((error.kind, error.status, error.code.as_str()), (StripeErrorKind::Unknown, None, "timeout"));
     let keys: Vec<_> = server.calls().into_iter().map(|call| call.key).collect();
     assert_eq!(keys, vec![Some("key-1".to_owned()); 3]);
 }
@@ -229,35 +201,21 @@ async fn the_deadline_holds_for_all_attempts_together() {
 
 #[actix_web::test]
 async fn nobody_listening_is_unknown() {
-    let free = std::net::TcpListener::bind(("127.0.0.1", 0))
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
     let mut server = Server::start([]).await;
     server.options.api_base = format!("http://{free}").parse().unwrap();
     let error = server.post(Some("key-1")).await.unwrap_err();
-    assert_eq!(
-        (error.kind, error.code.as_str()),
-        (StripeErrorKind::Unknown, "connection_failed")
-    );
+    assert_eq!((error.kind, error.code.as_str()), (StripeErrorKind::Unknown, "connection_failed"));
 }
 
 #[actix_web::test]
 async fn refusals_are_final_and_sent_once() {
     use StripeErrorKind::{Permission, Rejected, Unauthorized};
-    for (status, kind) in [
-        (400, Rejected),
-        (402, Rejected),
-        (404, Rejected),
-        (401, Unauthorized),
-        (403, Permission),
-    ] {
+    for (status, kind) in
+        [(400, Rejected), (402, Rejected), (404, Rejected), (401, Unauthorized), (403, Permission)]
+    {
         let server = Server::start([fails(status), OK]).await;
-        assert_eq!(
-            server.post(Some("key-1")).await.unwrap_err().kind,
-            kind,
-            "{status}"
-        );
+        assert_eq!(server.post(Some("key-1")).await.unwrap_err().kind, kind, "{status}");
         assert_eq!(server.calls().len(), 1, "{status}");
     }
 }
@@ -278,46 +236,25 @@ async fn knows_when_a_key_is_spent() {
 async fn a_body_that_cannot_be_read_is_unknown() {
     let server = Server::start([Reply::Says(200, &[], "<html>")]).await;
     let error = server.post(Some("key-1")).await.unwrap_err();
-    assert_eq!(
-        (error.kind, error.code.as_str()),
-        (StripeErrorKind::Unknown, "unreadable_answer")
-    );
+    assert_eq!((error.kind, error.code.as_str()), (StripeErrorKind::Unknown, "unreadable_answer"));
 }
 
 #[actix_web::test]
 async fn options_are_checked_and_secrets_silent() {
     let server = Server::start([fails(400)]).await;
     for key in ["", "sk_test_", "pk_test_1", "sk_live", "sk_test_a b", "sk_prod_1"] {
-        let options = StripeOptions {
-            secret_key: key.into(),
-            ..server.options.clone()
-        };
-        assert!(
-            matches!(Transport::new(&options), Err(InvalidOptions::Key)),
-            "{key}"
-        );
+        let options = StripeOptions { secret_key: key.into(), ..server.options.clone() };
+        assert!(matches!(Transport::new(&options), Err(InvalidOptions::Key)), "{key}");
     }
     for base in ["ftp://stripe.test", "data:x", "https://stripe.test/?a=1"] {
-        let options = StripeOptions {
-            api_base: base.parse().unwrap(),
-            ..server.options.clone()
-        };
-        assert!(
-            matches!(Transport::new(&options), Err(InvalidOptions::Address)),
-            "{base}"
-        );
+        let options = StripeOptions { api_base: base.parse().unwrap(), ..server.options.clone() };
+        assert!(matches!(Transport::new(&options), Err(InvalidOptions::Address)), "{base}");
     }
-    let live = StripeOptions {
-        secret_key: "rk_live_1".into(),
-        ..server.options.clone()
-    };
+    let live = StripeOptions { secret_key: "rk_live_1".into(), ..server.options.clone() };
     assert!(Transport::new(&live).unwrap().livemode());
     let transport = Transport::new(&server.options).unwrap();
     assert!(!transport.livemode());
     let error = server.post(None).await.unwrap_err();
     let words = format!("{:?} {transport:?} {error:?} {error}", server.options);
-    assert!(
-        !words.contains("sk_test_secret") && !words.contains("secret words"),
-        "{words}"
-    );
+    assert!(!words.contains("sk_test_secret") && !words.contains("secret words"), "{words}");
 }

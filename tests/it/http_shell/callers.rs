@@ -15,9 +15,8 @@ async fn each_permission_lets_in_whom_it_names() {
     ];
     let token = sign(&claims());
     let roles = [Role::Server, Role::Analyst, Role::Operator, Role::Admin];
-    let credentials: Vec<&str> = std::iter::once(token.as_str())
-        .chain(roles.iter().map(|role| running.key(*role)))
-        .collect();
+    let credentials: Vec<&str> =
+        std::iter::once(token.as_str()).chain(roles.iter().map(|role| running.key(*role))).collect();
     for (name, allowed) in table {
         let path = format!("/v1/probe/{name}");
         for (credential, allowed) in credentials.iter().zip(allowed) {
@@ -35,12 +34,7 @@ async fn each_permission_lets_in_whom_it_names() {
 #[actix_web::test]
 async fn each_caller_has_a_quota_and_is_told_of_it() {
     let running = Running::start(&[("RATE_LIMIT__PER_SECOND", "1"), ("RATE_LIMIT__BURST", "3")]);
-    let get = || {
-        running
-            .get("/v1/probe/customer")
-            .bearer_auth(sign(&claims()))
-            .send()
-    };
+    let get = || running.get("/v1/probe/customer").bearer_auth(sign(&claims())).send();
     for left in ["2", "1", "0"] {
         let answer = get().await.unwrap();
         assert_eq!(answer.status(), 200);
@@ -53,12 +47,8 @@ async fn each_caller_has_a_quota_and_is_told_of_it() {
     assert!(refused.headers().contains_key("ratelimit"));
     problem(refused, 429, "rate_limited").await;
 
-    let other = running
-        .get("/v1/probe/analyst")
-        .bearer_auth(running.key(Role::Analyst))
-        .send()
-        .await
-        .unwrap();
+    let other =
+        running.get("/v1/probe/analyst").bearer_auth(running.key(Role::Analyst)).send().await.unwrap();
     assert_eq!(other.status(), 200);
     for _ in 0..10 {
         assert_eq!(running.get("/healthz").send().await.unwrap().status(), 200);
@@ -71,12 +61,7 @@ async fn made_up_keys_run_into_the_limit_of_their_address() {
     let mut last = 0;
     for _ in 0..6 {
         let (key, _) = keys::generate();
-        let answer = running
-            .get("/v1/probe/analyst")
-            .bearer_auth(key.expose_secret())
-            .send()
-            .await
-            .unwrap();
+        let answer = running.get("/v1/probe/analyst").bearer_auth(key.expose_secret()).send().await.unwrap();
         last = answer.status().as_u16();
     }
     assert_eq!(last, 429);
@@ -95,18 +80,11 @@ async fn an_idempotency_key_runs_once_at_a_time_and_is_bound_to_the_request() {
     };
     let (first, second, other) = tokio::join!(post("a", "x"), post("a", "x"), post("b", "y"));
     let (first, second) = (first.unwrap(), second.unwrap());
-    let (ran, refused) = if first.status() == 200 {
-        (first, second)
-    } else {
-        (second, first)
-    };
+    let (ran, refused) = if first.status() == 200 { (first, second) } else { (second, first) };
     problem(refused, 409, "idempotency_key_running").await;
     let print: String = ran.json().await.unwrap();
     assert_ne!(print, other.unwrap().json::<String>().await.unwrap());
-    assert_eq!(
-        print,
-        post("a", "x").await.unwrap().json::<String>().await.unwrap()
-    );
+    assert_eq!(print, post("a", "x").await.unwrap().json::<String>().await.unwrap());
     for bad in ["", "a b", &"k".repeat(256)] {
         problem(post(bad, "x").await.unwrap(), 400, "invalid_idempotency_key").await;
     }

@@ -7,18 +7,12 @@ use super::*;
 fn load(file: Option<&str>, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let mut path = tempfile::NamedTempFile::new().unwrap();
     path.write_all(file.unwrap_or_default().as_bytes()).unwrap();
-    let environment = environment
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Config::load(file.map(|_| path.path()), environment)
 }
 
 fn keys_of(error: &ConfigError) -> Vec<&str> {
-    error
-        .problems()
-        .iter()
-        .map(|problem| problem.key.as_str())
-        .collect()
+    error.problems().iter().map(|problem| problem.key.as_str()).collect()
 }
 
 #[test]
@@ -26,10 +20,7 @@ fn layers_override_each_other() {
     let file = "[server]\nworkers = 3\nbody_limit_bytes = 2048\n";
     let environment = [
         ("COUNTEROFFER_SERVER__WORKERS", "4"),
-        (
-            "COUNTEROFFER_SERVER__CORS_ORIGINS",
-            "https://a.example, https://b.example",
-        ),
+        ("COUNTEROFFER_SERVER__CORS_ORIGINS", "https://a.example, https://b.example"),
         ("STRIPE_WEBHOOK_SECRET", "whsec_1,whsec_2"),
         ("STRIPE_SECRET_KEY", "sk_test_1"),
         ("DATABASE_URL", "postgres://u:p@h/d"),
@@ -37,10 +28,7 @@ fn layers_override_each_other() {
     ];
     let config = load(Some(file), &environment).unwrap();
     assert_eq!((config.server.workers, config.server.body_limit_bytes), (4, 2048));
-    assert_eq!(
-        config.server.cors_origins,
-        ["https://a.example", "https://b.example"]
-    );
+    assert_eq!(config.server.cors_origins, ["https://a.example", "https://b.example"]);
     assert_eq!(config.stripe.webhook_secrets.len(), 2);
     let shown = format!("{config:?}");
     for secret in ["sk_test_1", "whsec_1", "u:p@h"] {
@@ -54,67 +42,22 @@ fn what_cannot_be_used_is_named() {
     let cases: [(Option<&str>, &[(&str, &str)], &str, &str); 14] = [
         (Some("[server]\nport = 1\n"), &[], "server.port", "server.listen"),
         (Some("[sever]\nlisten = \"x\"\n"), &[], "sever.listen", "server"),
-        (
-            Some("[server]\nworkers = 1000\n"),
-            &[],
-            "server.workers",
-            "0 to 256",
-        ),
-        (
-            Some("[server]\nworkers = \"many\"\n"),
-            &[],
-            "server.workers",
-            "integer",
-        ),
-        (
-            Some("[server]\nlisten = \"here\"\n"),
-            &[],
-            "server.listen",
-            "Address and port",
-        ),
+        (Some("[server]\nworkers = 1000\n"), &[], "server.workers", "0 to 256"),
+        (Some("[server]\nworkers = \"many\"\n"), &[], "server.workers", "integer"),
+        (Some("[server]\nlisten = \"here\"\n"), &[], "server.listen", "Address and port"),
         (Some("[log]\nformat = \"xml\"\n"), &[], "log.format", "json"),
-        (
-            None,
-            &[("COUNTEROFFER_SERVER__PORT", "1")],
-            "COUNTEROFFER_SERVER__PORT",
-            "server.listen",
-        ),
-        (
-            None,
-            &[("COUNTEROFFER_SERVER__WORKERS", "x")],
-            "COUNTEROFFER_SERVER__WORKERS",
-            "a whole number",
-        ),
+        (None, &[("COUNTEROFFER_SERVER__PORT", "1")], "COUNTEROFFER_SERVER__PORT", "server.listen"),
+        (None, &[("COUNTEROFFER_SERVER__WORKERS", "x")], "COUNTEROFFER_SERVER__WORKERS", "a whole number"),
         (
             None,
             &[("COUNTEROFFER_METRICS__ENABLED", "on")],
             "COUNTEROFFER_METRICS__ENABLED",
             "`true` or `false`",
         ),
-        (
-            None,
-            &[("COUNTEROFFER_AUTH__HS256_SECRET", "short")],
-            "auth.hs256_secret",
-            "32 bytes",
-        ),
-        (
-            None,
-            &[("COUNTEROFFER_AUTH__ALGORITHMS", "none")],
-            "auth.algorithms",
-            "HS256",
-        ),
-        (
-            None,
-            &[("COUNTEROFFER_AUTH__ALGORITHMS", "RS256")],
-            "auth.jwks_file",
-            "RS256",
-        ),
-        (
-            None,
-            &[("DATABASE_URL", "mysql://x")],
-            "database.url",
-            "sqlite://PATH",
-        ),
+        (None, &[("COUNTEROFFER_AUTH__HS256_SECRET", "short")], "auth.hs256_secret", "32 bytes"),
+        (None, &[("COUNTEROFFER_AUTH__ALGORITHMS", "none")], "auth.algorithms", "HS256"),
+        (None, &[("COUNTEROFFER_AUTH__ALGORITHMS", "RS256")], "auth.jwks_file", "RS256"),
+        (None, &[("DATABASE_URL", "mysql://x")], "database.url", "sqlite://PATH"),
         (
             None,
             &[("COUNTEROFFER_SERVER__CORS_ORIGINS", "app.example.com/")],
@@ -125,18 +68,10 @@ fn what_cannot_be_used_is_named() {
     for (file, environment, key, allowed) in cases {
         let error = load(file, environment).unwrap_err();
         let text = error.to_string();
-        assert!(
-            keys_of(&error)[0].starts_with(key) && text.contains(allowed),
-            "{key}: {text}"
-        );
+        assert!(keys_of(&error)[0].starts_with(key) && text.contains(allowed), "{key}: {text}");
         assert!(!text.contains("short\""), "{text}");
     }
-    assert!(
-        load(Some("[server"), &[])
-            .unwrap_err()
-            .to_string()
-            .contains("TOML")
-    );
+    assert!(load(Some("[server"), &[]).unwrap_err().to_string().contains("TOML"));
     assert!(Config::load(Some(std::path::Path::new("/no/such/file")), []).is_err());
     let both = load(Some("[server]\nworkers = 999\n[worker]\npoll_ms = 1\n"), &[]).unwrap_err();
     assert_eq!(keys_of(&both), ["server.workers", "worker.poll_ms"]);
@@ -155,11 +90,7 @@ fn every_key_is_documented() {
     assert!(entries.len() > 30);
     let table = reference_markdown();
     for entry in &entries {
-        assert!(
-            entry.doc.len() > 10 && entry.doc.ends_with('.'),
-            "{} has no comment",
-            entry.key
-        );
+        assert!(entry.doc.len() > 10 && entry.doc.ends_with('.'), "{} has no comment", entry.key);
         assert!(table.contains(&format!("| `{}` |", entry.key)));
         // Each documented variable is one that is read.
         for variable in &entry.variables {
@@ -177,9 +108,7 @@ fn a_jwks_file_that_cannot_be_used_stops_the_start() {
         file.write_all(text.as_bytes()).unwrap();
         let path = file.path().to_str().unwrap();
         let config = config(&[("AUTH__ALGORITHMS", "RS256"), ("AUTH__JWKS_FILE", path)]);
-        let error = counteroffer::http::auth::Verifier::new(&config.auth)
-            .err()
-            .unwrap();
+        let error = counteroffer::http::auth::Verifier::new(&config.auth).err().unwrap();
         assert!(error.to_string().contains(wanted), "{error}");
     }
 }

@@ -69,37 +69,16 @@ async fn keyed(_: Customer, key: Idempotency) -> HttpResponse {
 fn probes(config: &mut web::ServiceConfig) {
     config
         .route("/v1/probe/customer", web::get().to(customer))
-        .route(
-            "/v1/probe/customer_or_server",
-            web::get().to(async |_: CustomerOrServer| "ok"),
-        )
-        .route(
-            "/v1/probe/customer_or_ops",
-            web::get().to(async |_: CustomerOrOps| "ok"),
-        )
+        .route("/v1/probe/customer_or_server", web::get().to(async |_: CustomerOrServer| "ok"))
+        .route("/v1/probe/customer_or_ops", web::get().to(async |_: CustomerOrOps| "ok"))
         .route("/v1/probe/analyst", web::get().to(async |_: Analyst| "ok"))
         .route("/v1/probe/operator", web::get().to(async |_: Operator| "ok"))
-        .route(
-            "/v1/probe/server_or_analyst",
-            web::get().to(async |_: ServerOrAnalyst| "ok"),
-        )
-        .route(
-            "/v1/probe/server_or_operator",
-            web::get().to(async |_: ServerOrOperator| "ok"),
-        )
+        .route("/v1/probe/server_or_analyst", web::get().to(async |_: ServerOrAnalyst| "ok"))
+        .route("/v1/probe/server_or_operator", web::get().to(async |_: ServerOrOperator| "ok"))
         .route("/v1/probe/keyed", web::post().to(keyed))
-        .route(
-            "/probe/body",
-            web::post().to(async |body: Body<Probe>| body.0.count.to_string()),
-        )
-        .route(
-            "/probe/optional",
-            web::post().to(async |body: OptionalBody<Probe>| body.0.count.to_string()),
-        )
-        .route(
-            "/probe/query",
-            web::get().to(async |query: Query<Probe>| query.0.count.to_string()),
-        )
+        .route("/probe/body", web::post().to(async |body: Body<Probe>| body.0.count.to_string()))
+        .route("/probe/optional", web::post().to(async |body: OptionalBody<Probe>| body.0.count.to_string()))
+        .route("/probe/query", web::get().to(async |query: Query<Probe>| query.0.count.to_string()))
         .route("/probe/panic", web::get().to(panics))
         .route("/probe/slow", web::get().to(slow));
 }
@@ -123,17 +102,10 @@ struct Running {
 }
 
 fn config(settings: &[(&str, &str)]) -> Config {
-    let base = [
-        ("SERVER__LISTEN", "127.0.0.1:0"),
-        ("SERVER__WORKERS", "1"),
-        ("AUTH__HS256_SECRET", SECRET),
-    ];
+    let base = [("SERVER__LISTEN", "127.0.0.1:0"), ("SERVER__WORKERS", "1"), ("AUTH__HS256_SECRET", SECRET)];
     let all = base.iter().chain(settings);
-    Config::load(
-        None,
-        all.map(|(name, value)| (format!("COUNTEROFFER_{name}"), (*value).to_owned())),
-    )
-    .unwrap()
+    Config::load(None, all.map(|(name, value)| (format!("COUNTEROFFER_{name}"), (*value).to_owned())))
+        .unwrap()
 }
 
 fn clock() -> Clock {
@@ -146,15 +118,10 @@ impl Running {
             .into_iter()
             .map(|role| (role, keys::generate(), ApiKeyId::generate(clock().now())))
             .collect();
-        let known: Vec<_> = made
-            .iter()
-            .map(|(role, (_, hash), id)| (*hash, KnownKey { id: *id, role: *role }))
-            .collect();
+        let known: Vec<_> =
+            made.iter().map(|(role, (_, hash), id)| (*hash, KnownKey { id: *id, role: *role })).collect();
         let find = move |hash| {
-            let found = known
-                .iter()
-                .find(|(stored, _)| *stored == hash)
-                .map(|(_, key)| key.clone());
+            let found = known.iter().find(|(stored, _)| *stored == hash).map(|(_, key)| key.clone());
             let answer: futures_util::future::BoxFuture<'static, Result<_, Cause>> =
                 Box::pin(async move { Ok(found) });
             answer
@@ -163,39 +130,21 @@ impl Running {
         let ready = Readiness::default().with(
             "store",
             Box::new(move || {
-                Box::pin(async move {
-                    if failing {
-                        Err(Cause::new("secret cause"))
-                    } else {
-                        Ok(())
-                    }
-                })
+                Box::pin(async move { if failing { Err(Cause::new("secret cause")) } else { Ok(()) } })
             }),
         );
-        let shell = Shell::new(
-            Arc::new(config(settings)),
-            clock(),
-            Metrics::new(|_| {}),
-            Box::new(find),
-            ready,
-        )
-        .unwrap();
+        let shell =
+            Shell::new(Arc::new(config(settings)), clock(), Metrics::new(|_| {}), Box::new(find), ready)
+                .unwrap();
         let server = server(shell, probes).unwrap();
         let address = server.address();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         tokio::spawn(server.run_until(async move {
             let _ = stopped.await;
         }));
-        let keys = made
-            .into_iter()
-            .map(|(role, (key, _), _)| (role, key.expose_secret().to_owned()))
-            .collect();
-        Self {
-            address,
-            client: reqwest::Client::new(),
-            keys,
-            stop: Some(stop),
-        }
+        let keys =
+            made.into_iter().map(|(role, (key, _), _)| (role, key.expose_secret().to_owned())).collect();
+        Self { address, client: reqwest::Client::new(), keys, stop: Some(stop) }
     }
 
     fn url(&self, path: &str) -> String {
@@ -241,9 +190,6 @@ async fn problem(response: reqwest::Response, status: u16, code: &str) -> Value 
     assert_eq!(body["code"], code, "{body}");
     assert_eq!(body["status"], status);
     assert_eq!(body["type"], format!("urn:counteroffer:problem:{code}"));
-    assert_eq!(
-        body["request_id"].as_str().unwrap(),
-        headers["x-request-id"].to_str().unwrap()
-    );
+    assert_eq!(body["request_id"].as_str().unwrap(), headers["x-request-id"].to_str().unwrap());
     body
 }

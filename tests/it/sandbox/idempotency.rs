@@ -9,29 +9,16 @@ async fn keyed(sandbox: &Sandbox, key: &str, params: &[(&str, &str)]) -> Answer 
 }
 
 fn customers_made(sandbox: &Sandbox) -> usize {
-    sandbox
-        .calls()
-        .iter()
-        .filter(|c| c.path == "/v1/customers" && c.acted)
-        .count()
+    sandbox.calls().iter().filter(|c| c.path == "/v1/customers" && c.acted).count()
 }
 
 #[tokio::test]
 async fn a_key_replays_for_a_day_and_refuses_other_parameters() {
     let sandbox = sandbox().await;
     let first = keyed(&sandbox, "k1", &[("email", "a@example.com"), ("name", "A")]).await;
-    assert_eq!(
-        (
-            first.header("idempotency-key"),
-            first.header("idempotent-replayed")
-        ),
-        (Some("k1"), None)
-    );
+    assert_eq!((first.header("idempotency-key"), first.header("idempotent-replayed")), (Some("k1"), None));
     let again = keyed(&sandbox, "k1", &[("name", "A"), ("email", "a@example.com")]).await;
-    assert_eq!(
-        (again.id(), again.header("idempotent-replayed")),
-        (first.id(), Some("true"))
-    );
+    assert_eq!((again.id(), again.header("idempotent-replayed")), (first.id(), Some("true")));
     let other = keyed(&sandbox, "k1", &[("email", "b@example.com")]).await;
     assert_eq!(
         (other.status.as_u16(), other.body["error"]["type"].as_str()),
@@ -39,22 +26,14 @@ async fn a_key_replays_for_a_day_and_refuses_other_parameters() {
     );
     assert_eq!(customers_made(&sandbox), 1);
     sandbox.advance(DAY);
-    assert_ne!(
-        keyed(&sandbox, "k1", &[("email", "a@example.com"), ("name", "A")])
-            .await
-            .id(),
-        first.id()
-    );
+    assert_ne!(keyed(&sandbox, "k1", &[("email", "a@example.com"), ("name", "A")]).await.id(), first.id());
 }
 
 #[tokio::test]
 async fn a_call_that_fails_validation_does_not_use_its_key() {
     let sandbox = sandbox().await;
     assert_eq!(keyed(&sandbox, "k", &[("foo", "1")]).await.status, 400);
-    assert_eq!(
-        keyed(&sandbox, "k", &[("email", "a@example.com")]).await.status,
-        200
-    );
+    assert_eq!(keyed(&sandbox, "k", &[("email", "a@example.com")]).await.status, 200);
 }
 
 #[tokio::test]
@@ -85,25 +64,15 @@ async fn faults_before_the_work_do_nothing() {
         }
     }
     assert_eq!(customers_made(&sandbox), 0);
-    assert_eq!(
-        keyed(&sandbox, "k", &[("email", "a@example.com")]).await.status,
-        200
-    );
+    assert_eq!(keyed(&sandbox, "k", &[("email", "a@example.com")]).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_500_that_acted_is_replayed() {
     let sandbox = sandbox().await;
-    sandbox.script(Fault::once(
-        "POST",
-        "/v1/customers",
-        FaultKind::ServerError { acted: true },
-    ));
+    sandbox.script(Fault::once("POST", "/v1/customers", FaultKind::ServerError { acted: true }));
     for _ in 0..2 {
-        assert_eq!(
-            keyed(&sandbox, "k", &[("email", "a@example.com")]).await.status,
-            500
-        );
+        assert_eq!(keyed(&sandbox, "k", &[("email", "a@example.com")]).await.status, 500);
     }
     assert_eq!(customers_made(&sandbox), 1);
 }
@@ -111,11 +80,7 @@ async fn a_500_that_acted_is_replayed() {
 #[tokio::test]
 async fn a_timeout_that_acted_replays_its_real_answer() {
     let sandbox = sandbox().await;
-    sandbox.script(Fault::once(
-        "POST",
-        "/v1/customers",
-        FaultKind::Timeout { acted: true },
-    ));
+    sandbox.script(Fault::once("POST", "/v1/customers", FaultKind::Timeout { acted: true }));
     let params = [("email", "a@example.com")];
     let silent = request(&sandbox, Method::POST, "/v1/customers", &params)
         .header("idempotency-key", "k")
@@ -124,35 +89,20 @@ async fn a_timeout_that_acted_replays_its_real_answer() {
         .await;
     assert!(silent.unwrap_err().is_timeout());
     let again = keyed(&sandbox, "k", &params).await;
-    assert_eq!(
-        (again.status.as_u16(), again.header("idempotent-replayed")),
-        (200, Some("true"))
-    );
+    assert_eq!((again.status.as_u16(), again.header("idempotent-replayed")), (200, Some("true")));
     assert_eq!(customers_made(&sandbox), 1);
     let calls = sandbox.calls();
-    assert_eq!(
-        (calls[0].status, calls[0].acted, calls[1].replayed),
-        (None, true, true)
-    );
+    assert_eq!((calls[0].status, calls[0].acted, calls[1].replayed), (None, true, true));
 }
 
 #[tokio::test]
 async fn a_decline_is_remembered() {
     let sandbox = sandbox().await;
-    sandbox.script(Fault::once(
-        "POST",
-        "/v1/*",
-        FaultKind::Decline {
-            code: "insufficient_funds".into(),
-        },
-    ));
+    sandbox.script(Fault::once("POST", "/v1/*", FaultKind::Decline { code: "insufficient_funds".into() }));
     for _ in 0..2 {
         let answer = keyed(&sandbox, "k", &[]).await;
         assert_eq!(
-            (
-                answer.status.as_u16(),
-                answer.body["error"]["decline_code"].as_str()
-            ),
+            (answer.status.as_u16(), answer.body["error"]["decline_code"].as_str()),
             (402, Some("insufficient_funds"))
         );
     }

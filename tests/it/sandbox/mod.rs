@@ -15,12 +15,8 @@ use std::sync::LazyLock;
 const KEY: &str = "sk_test_sandbox";
 const WEBHOOK_SECRET: &str = "whsec_sandbox";
 /// One client for all tests, without idle connections: each test has a runtime of its own.
-static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
-    reqwest::Client::builder()
-        .pool_max_idle_per_host(0)
-        .build()
-        .unwrap()
-});
+static CLIENT: LazyLock<reqwest::Client> =
+    LazyLock::new(|| reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap());
 const DAY: i64 = 86_400;
 
 /// A clock that stands at the start of 2026, and no address for webhooks.
@@ -49,11 +45,7 @@ impl Answer {
     async fn of(response: Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
-        Self {
-            status,
-            headers,
-            body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
-        }
+        Self { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
     }
 
     fn header(&self, name: &str) -> Option<&str> {
@@ -67,12 +59,7 @@ impl Answer {
     /// Status, code, param and message of a refusal.
     fn refusal(&self) -> (u16, &str, &str, &str) {
         let field = |name: &str| self.body["error"][name].as_str().unwrap_or("");
-        (
-            self.status.as_u16(),
-            field("code"),
-            field("param"),
-            field("message"),
-        )
+        (self.status.as_u16(), field("code"), field("param"), field("message"))
     }
 }
 
@@ -89,11 +76,7 @@ fn request(
 ) -> reqwest::RequestBuilder {
     let url = sandbox.url().join(path).unwrap();
     let builder = CLIENT.request(method.clone(), url).bearer_auth(KEY);
-    if method == Method::GET {
-        builder.query(params)
-    } else {
-        builder.form(params)
-    }
+    if method == Method::GET { builder.query(params) } else { builder.form(params) }
 }
 
 async fn get(sandbox: &Sandbox, path: &str, params: &[(&str, &str)]) -> Answer {
@@ -119,11 +102,7 @@ fn seeds(sandbox: &Sandbox) -> Seeds {
     let customer = sandbox.seed_customer("ada@example.com").unwrap();
     let price = sandbox.seed_price("Pro", 4_900, "usd", "month").unwrap();
     let subscription = sandbox.seed_subscription(&customer, &price).unwrap();
-    Seeds {
-        customer,
-        price,
-        subscription,
-    }
+    Seeds { customer, price, subscription }
 }
 
 fn path_of(subscription: &str) -> String {

@@ -10,16 +10,8 @@ async fn a_session_reads_back_as_it_was_written() {
     for database in databases() {
         let store = database.store().await;
         let one = session("ada", "sub_1");
-        assert_eq!(
-            store.begin(begin(&one)).await.unwrap(),
-            Begun::Created,
-            "{}",
-            database.name
-        );
-        let stored = Stored {
-            session: one.clone(),
-            version: 1,
-        };
+        assert_eq!(store.begin(begin(&one)).await.unwrap(), Begun::Created, "{}", database.name);
+        let stored = Stored { session: one.clone(), version: 1 };
         assert_eq!(store.session(one.id).await.unwrap(), Some(stored.clone()));
         assert_eq!(store.open_session(&one.subscription).await.unwrap(), Some(stored));
         assert_eq!(store.decisions(one.id).await.unwrap().len(), 1);
@@ -33,21 +25,9 @@ async fn of_many_begins_of_one_subscription_one_wins() {
         let store = database.store().await;
         let sessions: Vec<_> = (0..64).map(|_| session("ada", "sub_1")).collect();
         let begun = join_all(sessions.iter().map(|one| store.begin(begin(one)))).await;
-        let open = store
-            .open_session(&sessions[0].subscription)
-            .await
-            .unwrap()
-            .unwrap()
-            .session
-            .id;
-        let created = begun
-            .iter()
-            .filter(|begun| matches!(begun, Ok(Begun::Created)))
-            .count();
-        let told = begun
-            .iter()
-            .filter(|begun| matches!(begun, Ok(Begun::Open(id)) if *id == open))
-            .count();
+        let open = store.open_session(&sessions[0].subscription).await.unwrap().unwrap().session.id;
+        let created = begun.iter().filter(|begun| matches!(begun, Ok(Begun::Created))).count();
+        let told = begun.iter().filter(|begun| matches!(begun, Ok(Begun::Open(id)) if *id == open)).count();
         assert_eq!((created, told), (1, 63), "{}", database.name);
         store.close().await;
     }
@@ -58,16 +38,10 @@ async fn a_replayed_token_gets_the_same_session_even_when_it_is_closed() {
     for database in databases() {
         let store = database.store().await;
         let mut one = session("ada", "sub_1");
-        let with_token = |one: &Session| Begin {
-            token_id: Some("digest".to_owned()),
-            ..begin(one)
-        };
+        let with_token = |one: &Session| Begin { token_id: Some("digest".to_owned()), ..begin(one) };
         assert_eq!(store.begin(with_token(&one)).await.unwrap(), Begun::Created);
         one.keep(now()).unwrap();
-        let change = Change {
-            session: Some((one.clone(), 1)),
-            ..Change::new(now())
-        };
+        let change = Change { session: Some((one.clone(), 1)), ..Change::new(now()) };
         store.change(change).await.unwrap();
         let again = session("ada", "sub_1");
         assert_eq!(
@@ -88,26 +62,12 @@ async fn one_key_is_answered_once_whatever_comes_at_the_same_time() {
         let store = database.store().await;
         let begins = (0..32).map(|number| {
             let one = session("ada", &format!("sub_{number}"));
-            store.begin(Begin {
-                saved: Some(saved("k", &format!("{number}"))),
-                ..begin(&one)
-            })
+            store.begin(Begin { saved: Some(saved("k", &format!("{number}"))), ..begin(&one) })
         });
         let begun: Vec<_> = join_all(begins).await.into_iter().map(Result::unwrap).collect();
         let kept = store.saved_answer("customer:1", "k").await.unwrap().unwrap();
-        assert_eq!(
-            begun.iter().filter(|begun| **begun == Begun::Created).count(),
-            1,
-            "{}",
-            database.name
-        );
-        assert_eq!(
-            begun
-                .iter()
-                .filter(|begun| **begun == Begun::Replayed(kept.clone()))
-                .count(),
-            31
-        );
+        assert_eq!(begun.iter().filter(|begun| **begun == Begun::Created).count(), 1, "{}", database.name);
+        assert_eq!(begun.iter().filter(|begun| **begun == Begun::Replayed(kept.clone())).count(), 31);
         let page = store.sessions(Default::default(), None, 100).await.unwrap();
         assert_eq!(page.sessions.len(), 1, "those replayed wrote nothing");
         store.close().await;
@@ -120,17 +80,9 @@ async fn a_begin_that_meets_an_open_session_leaves_its_key_free() {
         let store = database.store().await;
         let one = session("ada", "sub_1");
         store.begin(begin(&one)).await.unwrap();
-        let other = Begin {
-            saved: Some(saved("k", "{}")),
-            ..begin(&session("ada", "sub_1"))
-        };
+        let other = Begin { saved: Some(saved("k", "{}")), ..begin(&session("ada", "sub_1")) };
         assert_eq!(store.begin(other).await.unwrap(), Begun::Open(one.id));
-        assert_eq!(
-            store.saved_answer("customer:1", "k").await.unwrap(),
-            None,
-            "{}",
-            database.name
-        );
+        assert_eq!(store.saved_answer("customer:1", "k").await.unwrap(), None, "{}", database.name);
         store.close().await;
     }
 }
@@ -148,30 +100,15 @@ async fn poisoned_commands_harm_no_other() {
             sent.push(async move {
                 match orphan {
                     Some(new_operations) => {
-                        let poison = Change {
-                            new_operations,
-                            ..Change::new(now())
-                        };
+                        let poison = Change { new_operations, ..Change::new(now()) };
                         matches!(store.change(poison).await, Err(StoreError::Refused(_)))
                     }
                     None => matches!(store.begin(begin(&one)).await, Ok(Begun::Created)),
                 }
             });
         }
-        assert!(
-            join_all(sent).await.into_iter().all(|as_expected| as_expected),
-            "{}",
-            database.name
-        );
-        assert_eq!(
-            store
-                .sessions(Default::default(), None, 1000)
-                .await
-                .unwrap()
-                .sessions
-                .len(),
-            390
-        );
+        assert!(join_all(sent).await.into_iter().all(|as_expected| as_expected), "{}", database.name);
+        assert_eq!(store.sessions(Default::default(), None, 1000).await.unwrap().sessions.len(), 390);
         store.close().await;
     }
 }
@@ -186,12 +123,7 @@ async fn texts_that_a_database_cannot_keep_are_refused_before_they_queue() {
         // In a document JSON escapes it, and both databases keep it.
         let mut one = session("ada", "sub_1");
         one.answers.comment = Some("a\0b".to_owned());
-        assert_eq!(
-            store.begin(begin(&one)).await.unwrap(),
-            Begun::Created,
-            "{}",
-            database.name
-        );
+        assert_eq!(store.begin(begin(&one)).await.unwrap(), Begun::Created, "{}", database.name);
         assert_eq!(store.session(one.id).await.unwrap().unwrap().session, one);
         store.close().await;
     }

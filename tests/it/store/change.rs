@@ -17,14 +17,7 @@ async fn begun(store: &Store, id: &str) -> Session {
 
 fn comment(one: &Session, text: &str) -> Session {
     let mut one = one.clone();
-    one.answer(
-        Answers {
-            comment: Some(text.to_owned()),
-            ..Answers::default()
-        },
-        now(),
-    )
-    .unwrap();
+    one.answer(Answers { comment: Some(text.to_owned()), ..Answers::default() }, now()).unwrap();
     one
 }
 
@@ -33,27 +26,17 @@ async fn of_many_changes_of_one_version_one_wins() {
     for database in databases() {
         // Two stores on PostgreSQL, so that changes come from several writers.
         let store = database.store().await;
-        let other = if database.name == "postgres" {
-            database.store().await
-        } else {
-            store.clone()
-        };
+        let other = if database.name == "postgres" { database.store().await } else { store.clone() };
         let one = begun(&store, "sub_1").await;
         for version in 1..=4 {
             let changes = (0..64).map(|number| {
                 let session = comment(&one, &format!("{version} {number}"));
                 let by = if number % 2 == 0 { &store } else { &other };
-                by.change(Change {
-                    session: Some((session, version)),
-                    ..Change::new(now())
-                })
+                by.change(Change { session: Some((session, version)), ..Change::new(now()) })
             });
             let changed: Vec<_> = join_all(changes).await.into_iter().map(Result::unwrap).collect();
             let done: Vec<_> = (0..64).filter(|index| changed[*index] == Changed::Done).collect();
-            let stale = changed
-                .iter()
-                .filter(|changed| **changed == Changed::Stale)
-                .count();
+            let stale = changed.iter().filter(|changed| **changed == Changed::Stale).count();
             assert_eq!((done.len(), stale), (1, 63), "{}", database.name);
             let stored = store.session(one.id).await.unwrap().unwrap();
             assert_eq!(stored.version, version + 1);
@@ -74,18 +57,10 @@ async fn a_stale_change_writes_nothing_at_all() {
             session: Some((comment(&one, "hello"), version)),
             decision: Some(decision(1)),
             new_operations: vec![(cancellation(&one), None)],
-            budget: vec![BudgetTake {
-                budget: "b".to_owned(),
-                amount: 5,
-                limit: 10,
-            }],
+            budget: vec![BudgetTake { budget: "b".to_owned(), amount: 5, limit: 10 }],
             snapshot: Some((subscription("sub_1"), now())),
             webhook_event: Some(format!("evt_{name}")),
-            audit: Some(AuditLine {
-                actor: "customer".into(),
-                action: "a".into(),
-                detail: "{}".into(),
-            }),
+            audit: Some(AuditLine { actor: "customer".into(), action: "a".into(), detail: "{}".into() }),
             saved: Some(saved(name, "{}")),
             ..Change::new(now())
         };
@@ -94,24 +69,11 @@ async fn a_stale_change_writes_nothing_at_all() {
         assert_eq!(both, [Changed::Done, Changed::Stale], "{}", database.name);
         assert!(store.saved_answer("customer:1", "good").await.unwrap().is_some());
         assert!(store.saved_answer("customer:1", "bad").await.unwrap().is_none());
-        assert_eq!(
-            store
-                .operations(Default::default(), None, 10)
-                .await
-                .unwrap()
-                .len(),
-            1
-        );
-        assert_eq!(
-            store.budget_spent(vec!["b".into(), "c".into()]).await.unwrap(),
-            [("b".into(), 5)].into()
-        );
+        assert_eq!(store.operations(Default::default(), None, 10).await.unwrap().len(), 1);
+        assert_eq!(store.budget_spent(vec!["b".into(), "c".into()]).await.unwrap(), [("b".into(), 5)].into());
         assert_eq!(store.audit_trail(None, 10).await.unwrap().len(), 1);
         // The event of the refused change is not taken for handled.
-        let again = Change {
-            webhook_event: Some("evt_bad".to_owned()),
-            ..Change::new(now())
-        };
+        let again = Change { webhook_event: Some("evt_bad".to_owned()), ..Change::new(now()) };
         assert_eq!(store.change(again.clone()).await.unwrap(), Changed::Done);
         assert_eq!(store.change(again).await.unwrap(), Changed::DuplicateEvent);
         store.close().await;
@@ -122,23 +84,11 @@ async fn a_stale_change_writes_nothing_at_all() {
 async fn a_budget_is_never_exceeded() {
     for database in databases() {
         let store = database.store().await;
-        let other = if database.name == "postgres" {
-            database.store().await
-        } else {
-            store.clone()
-        };
+        let other = if database.name == "postgres" { database.store().await } else { store.clone() };
         let take = |number: usize| Change {
             budget: vec![
-                BudgetTake {
-                    budget: "wide".to_owned(),
-                    amount: 10,
-                    limit: 100_000,
-                },
-                BudgetTake {
-                    budget: "tight".to_owned(),
-                    amount: 10,
-                    limit: 255,
-                },
+                BudgetTake { budget: "wide".to_owned(), amount: 10, limit: 100_000 },
+                BudgetTake { budget: "tight".to_owned(), amount: 10, limit: 255 },
             ],
             saved: Some(saved(&format!("k{number}"), "{}")),
             ..Change::new(now())
@@ -146,32 +96,13 @@ async fn a_budget_is_never_exceeded() {
         let by = |number| if number % 2 == 0 { &store } else { &other };
         let changed = join_all((0..60).map(|number| by(number).change(take(number)))).await;
         let changed: Vec<_> = changed.into_iter().map(Result::unwrap).collect();
-        let done = changed
-            .iter()
-            .filter(|changed| **changed == Changed::Done)
-            .count();
+        let done = changed.iter().filter(|changed| **changed == Changed::Done).count();
         assert_eq!(done, 25, "{}", database.name);
-        assert!(
-            changed
-                .iter()
-                .all(|changed| matches!(changed, Changed::Done | Changed::BudgetSpent(1)))
-        );
-        let spent = store
-            .budget_spent(vec!["tight".into(), "wide".into()])
-            .await
-            .unwrap();
+        assert!(changed.iter().all(|changed| matches!(changed, Changed::Done | Changed::BudgetSpent(1))));
+        let spent = store.budget_spent(vec!["tight".into(), "wide".into()]).await.unwrap();
         assert_eq!(spent, [("tight".into(), 250), ("wide".into(), 250)].into());
-        let back = BudgetHold {
-            budget: "tight".to_owned(),
-            amount: 10,
-        };
-        store
-            .change(Change {
-                budget_return: vec![back],
-                ..Change::new(now())
-            })
-            .await
-            .unwrap();
+        let back = BudgetHold { budget: "tight".to_owned(), amount: 10 };
+        store.change(Change { budget_return: vec![back], ..Change::new(now()) }).await.unwrap();
         assert_eq!(store.change(take(99)).await.unwrap(), Changed::Done);
         store.close().await;
         other.close().await;
@@ -190,26 +121,12 @@ async fn a_saved_answer_is_replayed_and_can_be_brought_up_to_date() {
         };
         assert_eq!(store.change(change(1)).await.unwrap(), Changed::Done);
         let replayed = Changed::Replayed(saved("k", "202"));
-        assert_eq!(
-            store.change(change(2)).await.unwrap(),
-            replayed,
-            "{}",
-            database.name
-        );
+        assert_eq!(store.change(change(2)).await.unwrap(), replayed, "{}", database.name);
         assert_eq!(store.session(one.id).await.unwrap().unwrap().version, 2);
-        let update = Change {
-            update_saved: Some(saved("k", "200")),
-            ..Change::new(now())
-        };
+        let update = Change { update_saved: Some(saved("k", "200")), ..Change::new(now()) };
         assert_eq!(store.change(update).await.unwrap(), Changed::Done);
-        assert_eq!(
-            store.saved_answer("customer:1", "k").await.unwrap().unwrap().body,
-            "200"
-        );
-        assert_eq!(
-            store.save_answer(saved("k", "x")).await.unwrap().unwrap().body,
-            "200"
-        );
+        assert_eq!(store.saved_answer("customer:1", "k").await.unwrap().unwrap().body, "200");
+        assert_eq!(store.save_answer(saved("k", "x")).await.unwrap().unwrap().body, "200");
         assert_eq!(store.purge_saved_answers(later(1)).await.unwrap(), 1);
         store.close().await;
     }
@@ -231,17 +148,10 @@ async fn offers_follow_the_session() {
         assert_eq!(store.change(change).await.unwrap(), Changed::Done);
         let operation = cancellation(&one);
         one.accept(one.offers[1].id, None, operation.id, now()).unwrap();
-        let change = Change {
-            session: Some((one.clone(), 2)),
-            ..Change::new(now())
-        };
+        let change = Change { session: Some((one.clone(), 2)), ..Change::new(now()) };
         assert_eq!(store.change(change).await.unwrap(), Changed::Done);
         let summary = store.summary(Default::default()).await.unwrap();
-        let offers: Vec<_> = summary
-            .offers
-            .iter()
-            .map(|o| (o.key.as_str(), o.state, o.count))
-            .collect();
+        let offers: Vec<_> = summary.offers.iter().map(|o| (o.key.as_str(), o.state, o.count)).collect();
         let expected = [
             ("call_back", None, 1),
             ("gift", Some(OfferState::Declined), 1),
@@ -250,14 +160,8 @@ async fn offers_follow_the_session() {
         assert_eq!(offers, expected, "{}", database.name);
         assert_eq!(summary.costs[0].sum.amount, 40);
         let history = store.history(&one.customer).await.unwrap();
-        assert_eq!(
-            (history.sessions, history.saves, history.last_save_at),
-            (1, 1, Some(now()))
-        );
-        assert_eq!(
-            (history.accepted[0].1.as_str(), history.declined[0].1.as_str()),
-            ("gift-2", "gift")
-        );
+        assert_eq!((history.sessions, history.saves, history.last_save_at), (1, 1, Some(now())));
+        assert_eq!((history.accepted[0].1.as_str(), history.declined[0].1.as_str()), ("gift-2", "gift"));
         assert_eq!(history.declined[0].2, now());
         assert_eq!(store.decisions(one.id).await.unwrap().len(), 2);
         store.close().await;
@@ -271,13 +175,7 @@ async fn an_operation_is_updated_by_its_holder_only() {
         let one = begun(&store, "sub_1").await;
         let mut operation = cancellation(&one);
         let new = vec![(operation.clone(), Some(lease("a")))];
-        store
-            .change(Change {
-                new_operations: new,
-                ..Change::new(now())
-            })
-            .await
-            .unwrap();
+        store.change(Change { new_operations: new, ..Change::new(now()) }).await.unwrap();
         operation.attempts = 1;
         let update = |owner: &str, keep: bool| Change {
             session: Some((comment(&one, owner), 1)),
@@ -288,27 +186,12 @@ async fn an_operation_is_updated_by_its_holder_only() {
             }),
             ..Change::new(now())
         };
-        assert_eq!(
-            store.change(update("b", true)).await.unwrap(),
-            Changed::Stale,
-            "{}",
-            database.name
-        );
+        assert_eq!(store.change(update("b", true)).await.unwrap(), Changed::Stale, "{}", database.name);
         assert_eq!(store.session(one.id).await.unwrap().unwrap().version, 1);
         assert_eq!(store.change(update("a", false)).await.unwrap(), Changed::Done);
-        assert_eq!(
-            store.operation(operation.id).await.unwrap(),
-            Some(operation.clone())
-        );
-        let after = Change {
-            session: None,
-            ..update("a", true)
-        };
-        assert_eq!(
-            store.change(after).await.unwrap(),
-            Changed::Stale,
-            "the lease was given up"
-        );
+        assert_eq!(store.operation(operation.id).await.unwrap(), Some(operation.clone()));
+        let after = Change { session: None, ..update("a", true) };
+        assert_eq!(store.change(after).await.unwrap(), Changed::Stale, "the lease was given up");
         store.close().await;
     }
 }

@@ -63,10 +63,7 @@ pub(super) fn session(customer: &str, id: &str) -> Session {
         subscription: id.parse().unwrap(),
         livemode: false,
         snapshot: Some(subscription(id)),
-        flow: FlowRef {
-            key: key("default"),
-            version: 1,
-        },
+        flow: FlowRef { key: key("default"), version: 1 },
         locale: "en".to_owned(),
         context: None,
         cancel_now_allowed: false,
@@ -82,11 +79,7 @@ pub(super) fn session(customer: &str, id: &str) -> Session {
 }
 
 pub(super) fn decision(ordinal: i32) -> DecisionRecord {
-    DecisionRecord {
-        ordinal,
-        at: now(),
-        body: format!(r#"{{"ordinal":{ordinal}}}"#),
-    }
+    DecisionRecord { ordinal, at: now(), body: format!(r#"{{"ordinal":{ordinal}}}"#) }
 }
 
 /// The command that begins a session; each offer costs 100.
@@ -115,17 +108,11 @@ pub(super) fn saved(name: &str, body: &str) -> SavedAnswer {
 
 /// A cancellation at the end of the period, due at once.
 pub(super) fn cancellation(session: &Session) -> Operation {
-    let effect = Effect::Cancel {
-        when: CancelWhen::PeriodEnd,
-        feedback: None,
-        comment: Some("bye".to_owned()),
-    };
+    let effect =
+        Effect::Cancel { when: CancelWhen::PeriodEnd, feedback: None, comment: Some("bye".to_owned()) };
     Operation::new(OperationId::generate(now()), session, None, effect, now(), now())
 }
 
 pub(super) fn lease(owner: &str) -> Lease {
-    Lease {
-        owner: owner.to_owned(),
-        until: later(60),
-    }
+    Lease { owner: owner.to_owned(), until: later(60) }
 }

@@ -19,11 +19,7 @@ fn version(note: &str) -> NewVersion {
 async fn versions_are_numbered_one_by_one_whoever_publishes() {
     for database in databases() {
         let store = database.store().await;
-        let other = if database.name == "postgres" {
-            database.store().await
-        } else {
-            store.clone()
-        };
+        let other = if database.name == "postgres" { database.store().await } else { store.clone() };
         let by = |number: usize| if number.is_multiple_of(2) { &store } else { &other };
         let published = join_all((0..10).map(|number| by(number).publish(version("n"), now()))).await;
         let mut numbers: Vec<_> = published.into_iter().map(Result::unwrap).collect();
@@ -44,32 +40,12 @@ async fn a_draft_replaces_the_one_before() {
     for database in databases() {
         let store = database.store().await;
         let flow = key("spring");
-        assert_eq!(
-            store
-                .put_draft(&flow, "a".to_owned(), "yaml", now())
-                .await
-                .unwrap(),
-            1
-        );
-        assert_eq!(
-            store
-                .put_draft(&flow, "b".to_owned(), "json", later(1))
-                .await
-                .unwrap(),
-            2
-        );
+        assert_eq!(store.put_draft(&flow, "a".to_owned(), "yaml", now()).await.unwrap(), 1);
+        assert_eq!(store.put_draft(&flow, "b".to_owned(), "json", later(1)).await.unwrap(), 2);
         let draft = store.draft(&flow).await.unwrap().unwrap();
-        assert_eq!(
-            (draft.document.as_str(), draft.format.as_str(), draft.revision),
-            ("b", "json", 2)
-        );
+        assert_eq!((draft.document.as_str(), draft.format.as_str(), draft.revision), ("b", "json", 2));
         store.publish(version("first"), now()).await.unwrap();
-        assert_eq!(
-            store.flows().await.unwrap(),
-            [key("default"), flow],
-            "{}",
-            database.name
-        );
+        assert_eq!(store.flows().await.unwrap(), [key("default"), flow], "{}", database.name);
         store.close().await;
     }
 }

@@ -11,25 +11,12 @@ async fn write(store: &Store, customer: &str, id: &str, edit: impl FnOnce(&mut S
     let mut one = session(customer, id);
     store.begin(begin(&one)).await.unwrap();
     edit(&mut one);
-    store
-        .change(Change {
-            session: Some((one.clone(), 1)),
-            ..Change::new(now())
-        })
-        .await
-        .unwrap();
+    store.change(Change { session: Some((one.clone(), 1)), ..Change::new(now()) }).await.unwrap();
     one
 }
 
 fn because(one: &mut Session, reason: &str) {
-    one.answer(
-        Answers {
-            reason: Some(key(reason)),
-            ..Answers::default()
-        },
-        now(),
-    )
-    .unwrap();
+    one.answer(Answers { reason: Some(key(reason)), ..Answers::default() }, now()).unwrap();
 }
 
 #[tokio::test]
@@ -45,155 +32,39 @@ async fn sessions_are_filtered_and_paged() {
         };
         let all = SessionFilter::default;
         assert_eq!(
-            ids(SessionFilter {
-                status: Some(Status::Saved),
-                ..all()
-            })
-            .await,
+            ids(SessionFilter { status: Some(Status::Saved), ..all() }).await,
             [saved.id],
             "{}",
             database.name
         );
+        assert_eq!(ids(SessionFilter { reason: Some(key("too_expensive")), ..all() }).await, [dear.id]);
+        assert_eq!(ids(SessionFilter { customer: Some("bob".parse().unwrap()), ..all() }).await, [dear.id]);
         assert_eq!(
-            ids(SessionFilter {
-                reason: Some(key("too_expensive")),
-                ..all()
-            })
-            .await,
-            [dear.id]
-        );
-        assert_eq!(
-            ids(SessionFilter {
-                customer: Some("bob".parse().unwrap()),
-                ..all()
-            })
-            .await,
-            [dear.id]
-        );
-        assert_eq!(
-            ids(SessionFilter {
-                subscription: Some("sub_2".parse().unwrap()),
-                ..all()
-            })
-            .await,
+            ids(SessionFilter { subscription: Some("sub_2".parse().unwrap()), ..all() }).await,
             [dear.id]
         );
         for (filter, count) in [
-            (
-                SessionFilter {
-                    segment: Some(key("big_spender")),
-                    ..all()
-                },
-                3,
-            ),
-            (
-                SessionFilter {
-                    segment: Some(key("bigxspender")),
-                    ..all()
-                },
-                0,
-            ),
-            (
-                SessionFilter {
-                    segment: Some(key("spender")),
-                    ..all()
-                },
-                0,
-            ),
-            (
-                SessionFilter {
-                    offer: Some(key("gift")),
-                    ..all()
-                },
-                3,
-            ),
-            (
-                SessionFilter {
-                    offer: Some(key("other")),
-                    ..all()
-                },
-                0,
-            ),
-            (
-                SessionFilter {
-                    offer_type: Some(OfferType::Custom),
-                    ..all()
-                },
-                3,
-            ),
-            (
-                SessionFilter {
-                    offer_type: Some(OfferType::Pause),
-                    ..all()
-                },
-                0,
-            ),
-            (
-                SessionFilter {
-                    flow: Some(key("default")),
-                    livemode: Some(false),
-                    ..all()
-                },
-                3,
-            ),
-            (
-                SessionFilter {
-                    livemode: Some(true),
-                    ..all()
-                },
-                0,
-            ),
-            (
-                SessionFilter {
-                    created_from: Some(now()),
-                    created_to: Some(later(1)),
-                    ..all()
-                },
-                3,
-            ),
-            (
-                SessionFilter {
-                    created_from: Some(later(1)),
-                    ..all()
-                },
-                0,
-            ),
-            (
-                SessionFilter {
-                    created_to: Some(now()),
-                    ..all()
-                },
-                0,
-            ),
+            (SessionFilter { segment: Some(key("big_spender")), ..all() }, 3),
+            (SessionFilter { segment: Some(key("bigxspender")), ..all() }, 0),
+            (SessionFilter { segment: Some(key("spender")), ..all() }, 0),
+            (SessionFilter { offer: Some(key("gift")), ..all() }, 3),
+            (SessionFilter { offer: Some(key("other")), ..all() }, 0),
+            (SessionFilter { offer_type: Some(OfferType::Custom), ..all() }, 3),
+            (SessionFilter { offer_type: Some(OfferType::Pause), ..all() }, 0),
+            (SessionFilter { flow: Some(key("default")), livemode: Some(false), ..all() }, 3),
+            (SessionFilter { livemode: Some(true), ..all() }, 0),
+            (SessionFilter { created_from: Some(now()), created_to: Some(later(1)), ..all() }, 3),
+            (SessionFilter { created_from: Some(later(1)), ..all() }, 0),
+            (SessionFilter { created_to: Some(now()), ..all() }, 0),
         ] {
-            assert_eq!(
-                ids(filter.clone()).await.len(),
-                count,
-                "{}: {filter:?}",
-                database.name
-            );
-            let counted: u64 = store
-                .summary(filter)
-                .await
-                .unwrap()
-                .by_status
-                .iter()
-                .map(|(_, n)| n)
-                .sum();
+            assert_eq!(ids(filter.clone()).await.len(), count, "{}: {filter:?}", database.name);
+            let counted: u64 = store.summary(filter).await.unwrap().by_status.iter().map(|(_, n)| n).sum();
             assert_eq!(usize::try_from(counted).unwrap(), count);
         }
         let first = store.sessions(all(), None, 2).await.unwrap();
         let second = store.sessions(all(), first.next, 2).await.unwrap();
-        assert_eq!(
-            (first.sessions.len(), second.sessions.len(), second.next),
-            (2, 1, None)
-        );
-        assert!(
-            first
-                .sessions
-                .iter()
-                .all(|stored| stored.session.id > second.sessions[0].session.id)
-        );
+        assert_eq!((first.sessions.len(), second.sessions.len(), second.next), (2, 1, None));
+        assert!(first.sessions.iter().all(|stored| stored.session.id > second.sessions[0].session.id));
         store.close().await;
     }
 }
@@ -211,30 +82,12 @@ async fn figures_add_up() {
             .await;
         }
         write(&store, "bob", "sub_9", |_| {}).await;
-        let summary = store
-            .summary(SessionFilter {
-                offer: Some(key("gift")),
-                ..Default::default()
-            })
-            .await
-            .unwrap();
-        assert_eq!(
-            summary.by_status,
-            [(Status::InProgress, 1), (Status::Saved, 3)],
-            "{}",
-            database.name
-        );
-        assert!(
-            summary
-                .by_reason
-                .contains(&(Some(key("too_expensive")), Status::Saved, 3))
-        );
+        let summary =
+            store.summary(SessionFilter { offer: Some(key("gift")), ..Default::default() }).await.unwrap();
+        assert_eq!(summary.by_status, [(Status::InProgress, 1), (Status::Saved, 3)], "{}", database.name);
+        assert!(summary.by_reason.contains(&(Some(key("too_expensive")), Status::Saved, 3)));
         assert!(summary.by_reason.contains(&(None, Status::InProgress, 1)));
-        let mrr: Vec<_> = summary
-            .mrr
-            .iter()
-            .map(|mrr| (mrr.status, mrr.sum.amount))
-            .collect();
+        let mrr: Vec<_> = summary.mrr.iter().map(|mrr| (mrr.status, mrr.sum.amount)).collect();
         assert_eq!(mrr, [(Status::InProgress, 4900), (Status::Saved, 3 * 4900)]);
         assert_eq!((summary.costs.len(), summary.costs[0].sum.amount), (1, 300));
         assert_eq!(summary.offers.iter().map(|offers| offers.count).sum::<u64>(), 8);
@@ -248,28 +101,15 @@ async fn what_waits_for_something_is_found() {
         let store = database.store().await;
         let waiting = write(&store, "ada", "sub_1", |one| {
             let operation = cancellation(one).id;
-            one.cancel(
-                counteroffer::domain::operation::CancelWhen::PeriodEnd,
-                operation,
-                now(),
-            )
-            .unwrap();
+            one.cancel(counteroffer::domain::operation::CancelWhen::PeriodEnd, operation, now()).unwrap();
         })
         .await;
         let open = write(&store, "ada", "sub_2", |_| {}).await;
         let operation = waiting.awaited_operation().unwrap();
-        assert_eq!(
-            store.sessions_awaiting(operation).await.unwrap()[0].session.id,
-            waiting.id
-        );
+        assert_eq!(store.sessions_awaiting(operation).await.unwrap()[0].session.id, waiting.id);
         assert!(store.sessions_to_expire(now(), 10).await.unwrap().is_empty());
         let over = store.sessions_to_expire(later(3600), 10).await.unwrap();
-        assert_eq!(
-            (over.len(), over[0].session.id),
-            (1, open.id),
-            "{}",
-            database.name
-        );
+        assert_eq!((over.len(), over[0].session.id), (1, open.id), "{}", database.name);
         store.close().await;
     }
 }
@@ -287,32 +127,14 @@ async fn subscribers_are_read_at_once() {
         };
         store.put_customer(&profile).await.unwrap();
         store.put_customer(&profile).await.unwrap();
-        assert!(
-            store
-                .put_snapshot(&subscription("sub_1"), later(9))
-                .await
-                .unwrap()
-        );
-        assert!(
-            !store
-                .put_snapshot(&subscription("sub_1"), later(5))
-                .await
-                .unwrap(),
-            "{}",
-            database.name
-        );
+        assert!(store.put_snapshot(&subscription("sub_1"), later(9)).await.unwrap());
+        assert!(!store.put_snapshot(&subscription("sub_1"), later(5)).await.unwrap(), "{}", database.name);
         let known = store.subscriber(&one.customer, &one.subscription).await.unwrap();
         assert_eq!(known.profile, Some(profile.clone()));
         assert_eq!(known.snapshot, Some((subscription("sub_1"), later(9))));
-        assert_eq!(
-            (known.history.sessions, known.open.unwrap().session.id),
-            (1, one.id)
-        );
+        assert_eq!((known.history.sessions, known.open.unwrap().session.id), (1, one.id));
         assert_eq!(store.customer(&one.customer).await.unwrap(), Some(profile));
-        assert_eq!(
-            store.snapshot(&one.subscription).await.unwrap().unwrap().1,
-            later(9)
-        );
+        assert_eq!(store.snapshot(&one.subscription).await.unwrap().unwrap().1, later(9));
         store.close().await;
     }
 }
@@ -332,21 +154,12 @@ async fn api_keys_are_found_by_hash_and_revoked() {
             revoked_at: None,
         };
         store.insert_api_key(record.clone()).await.unwrap();
-        assert_eq!(
-            store.api_key_by_hash([9; 32]).await.unwrap(),
-            Some(record.clone()),
-            "{}",
-            database.name
-        );
+        assert_eq!(store.api_key_by_hash([9; 32]).await.unwrap(), Some(record.clone()), "{}", database.name);
         assert_eq!(store.api_key_by_hash([8; 32]).await.unwrap(), None);
         store.note_api_key_used(record.id, later(1)).await.unwrap();
         assert!(store.revoke_api_key(record.id, later(2)).await.unwrap());
         assert!(!store.revoke_api_key(record.id, later(3)).await.unwrap());
-        let expected = ApiKeyRecord {
-            last_used_at: Some(later(1)),
-            revoked_at: Some(later(2)),
-            ..record
-        };
+        let expected = ApiKeyRecord { last_used_at: Some(later(1)), revoked_at: Some(later(2)), ..record };
         assert_eq!(store.api_keys().await.unwrap(), [expected]);
         store.close().await;
     }

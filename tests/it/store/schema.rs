@@ -6,12 +6,8 @@ use crate::support::database::{Database, databases, postgres, sqlite};
 
 fn execute(database: &Database, sql: &str) {
     let done = match database.url().strip_prefix("sqlite:") {
-        Some(path) => diesel::SqliteConnection::establish(path)
-            .unwrap()
-            .batch_execute(sql),
-        None => diesel::PgConnection::establish(database.url())
-            .unwrap()
-            .batch_execute(sql),
+        Some(path) => diesel::SqliteConnection::establish(path).unwrap().batch_execute(sql),
+        None => diesel::PgConnection::establish(database.url()).unwrap().batch_execute(sql),
     };
     done.unwrap();
 }
@@ -22,11 +18,7 @@ async fn migrations_go_up_down_and_up_again() {
         let url = database.parsed_url();
         let options = StoreOptions::new(url.clone());
         let behind = Store::open(options.clone()).await.unwrap_err();
-        assert!(
-            matches!(behind, StoreError::SchemaBehind { .. }),
-            "{}: {behind}",
-            database.name
-        );
+        assert!(matches!(behind, StoreError::SchemaBehind { .. }), "{}: {behind}", database.name);
         let up = migrate(&url).await.unwrap();
         assert!(!up.is_empty());
         assert_eq!(migrate(&url).await.unwrap(), Vec::<String>::new());
@@ -37,16 +29,9 @@ async fn migrations_go_up_down_and_up_again() {
         let store = Store::open(options.clone()).await.unwrap();
         store.ping().await.unwrap();
         store.close().await;
-        execute(
-            &database,
-            "INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')",
-        );
+        execute(&database, "INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')");
         let ahead = Store::open(options).await.unwrap_err();
-        assert!(
-            matches!(ahead, StoreError::SchemaAhead { .. }),
-            "{}: {ahead}",
-            database.name
-        );
+        assert!(matches!(ahead, StoreError::SchemaAhead { .. }), "{}: {ahead}", database.name);
     }
 }
 
@@ -55,10 +40,7 @@ async fn processes_that_start_together_migrate_once() {
     let Some(database) = postgres() else { return };
     let url = database.parsed_url();
     let applied = join_all((0..4).map(|_| migrate(&url))).await;
-    let busy = applied
-        .into_iter()
-        .filter(|applied| !applied.as_ref().unwrap().is_empty())
-        .count();
+    let busy = applied.into_iter().filter(|applied| !applied.as_ref().unwrap().is_empty()).count();
     assert_eq!(busy, 1);
 }
 
@@ -66,18 +48,10 @@ async fn processes_that_start_together_migrate_once() {
 async fn a_sqlite_file_serves_one_process() {
     let database = sqlite();
     let store = database.store().await;
-    let second = Store::open(StoreOptions::new(database.parsed_url()))
-        .await
-        .unwrap_err();
+    let second = Store::open(StoreOptions::new(database.parsed_url())).await.unwrap_err();
     assert!(matches!(second, StoreError::InUse(_)), "{second}");
-    assert!(
-        second.to_string().contains("another process is using sqlite:"),
-        "{second}"
-    );
-    assert!(matches!(
-        migrate(&database.parsed_url()).await,
-        Err(StoreError::InUse(_))
-    ));
+    assert!(second.to_string().contains("another process is using sqlite:"), "{second}");
+    assert!(matches!(migrate(&database.parsed_url()).await, Err(StoreError::InUse(_))));
     store.close().await;
     database.store().await.close().await;
 }

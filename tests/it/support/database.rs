@@ -55,11 +55,7 @@ pub(crate) fn databases() -> Vec<Database> {
 pub(crate) fn sqlite() -> Database {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("test.db");
-    Database {
-        url: format!("sqlite:{}", path.display()),
-        name: "sqlite",
-        _directory: Some(directory),
-    }
+    Database { url: format!("sqlite:{}", path.display()), name: "sqlite", _directory: Some(directory) }
 }
 
 /// An empty PostgreSQL database, where there is a server.
@@ -67,17 +63,9 @@ pub(crate) fn postgres() -> Option<Database> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let server = SERVER.get_or_init(Server::find).as_ref()?;
-    let name = format!(
-        "counteroffer_test_{}_{}",
-        std::process::id(),
-        NUMBER.fetch_add(1, Ordering::Relaxed)
-    );
+    let name = format!("counteroffer_test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     server.create(&name);
-    Some(Database {
-        url: server.url(&name),
-        name: "postgres",
-        _directory: None,
-    })
+    Some(Database { url: server.url(&name), name: "postgres", _directory: None })
 }
 
 /// A PostgreSQL server.
@@ -88,21 +76,14 @@ struct Server {
 
 impl Server {
     fn find() -> Option<Self> {
-        let given = std::env::var("DATABASE_URL")
-            .ok()
-            .filter(|url| url.starts_with("postgres"));
+        let given = std::env::var("DATABASE_URL").ok().filter(|url| url.starts_with("postgres"));
         if let Some(given) = given {
-            return Some(Self {
-                base: given.parse().expect("DATABASE_URL is no URL"),
-            });
+            return Some(Self { base: given.parse().expect("DATABASE_URL is no URL") });
         }
         let Some(programs) = programs() else {
             let required =
                 std::env::var("COUNTEROFFER_TEST_REQUIRE_POSTGRES").is_ok_and(|value| value == "1");
-            assert!(
-                !required,
-                "PostgreSQL is required: set DATABASE_URL or install its server programs"
-            );
+            assert!(!required, "PostgreSQL is required: set DATABASE_URL or install its server programs");
             eprintln!(
                 "\n!!! NO POSTGRESQL: no DATABASE_URL, and no initdb on PATH or in /usr/lib/postgresql.\n\
                  !!! Tests run on SQLite only.\n"
@@ -121,25 +102,17 @@ impl Server {
     fn create(&self, database: &str) {
         use diesel::connection::{Connection, SimpleConnection};
         let mut connection = diesel::pg::PgConnection::establish(self.base.as_str()).unwrap();
-        connection
-            .batch_execute(&format!("CREATE DATABASE {database}"))
-            .unwrap();
+        connection.batch_execute(&format!("CREATE DATABASE {database}")).unwrap();
     }
 }
 
 /// The folder of the newest PostgreSQL server found.
 fn programs() -> Option<PathBuf> {
     let version = |folder: &Path| -> u32 {
-        let name = folder
-            .parent()
-            .and_then(Path::file_name)
-            .and_then(|name| name.to_str());
+        let name = folder.parent().and_then(Path::file_name).and_then(|name| name.to_str());
         name.and_then(|name| name.parse().ok()).unwrap_or(0)
     };
-    let installed = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut folders: Vec<_> = installed.map(|entry| entry.path().join("bin")).collect();
     folders.sort_by_key(|folder| std::cmp::Reverse(version(folder)));
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -155,22 +128,11 @@ fn programs() -> Option<PathBuf> {
 /// Starts a cluster in a folder of its own. A shell waits for this process to end, then stops the cluster and removes
 /// the folder: whatever ends a test, nothing is left.
 fn start(programs: &Path) -> Server {
-    let folder = tempfile::Builder::new()
-        .prefix("counteroffer-pg-")
-        .tempdir()
-        .unwrap()
-        .keep();
+    let folder = tempfile::Builder::new().prefix("counteroffer-pg-").tempdir().unwrap().keep();
     let port = free_port();
     // initdb and postgres refuse to run as root.
-    let root = Command::new("id")
-        .arg("-u")
-        .output()
-        .is_ok_and(|out| out.stdout.starts_with(b"0\n"));
-    let become_other = if root {
-        "setpriv --reuid=nobody --regid=nogroup --clear-groups --"
-    } else {
-        ""
-    };
+    let root = Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout.starts_with(b"0\n"));
+    let become_other = if root { "setpriv --reuid=nobody --regid=nogroup --clear-groups --" } else { "" };
     let script = format!(
         r#"set -e
         cd "$folder"
@@ -197,9 +159,7 @@ fn start(programs: &Path) -> Server {
         .expect("sh starts");
     // The pipe closes when this process ends, in whatever way.
     std::mem::forget(shell);
-    let base: url::Url = format!("postgres://tester@127.0.0.1:{port}/postgres")
-        .parse()
-        .unwrap();
+    let base: url::Url = format!("postgres://tester@127.0.0.1:{port}/postgres").parse().unwrap();
     wait_for(&base, &folder);
     Server { base }
 }
@@ -209,10 +169,7 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "nothing else runs while the cluster starts"
-)]
+#[allow(clippy::disallowed_methods, reason = "nothing else runs while the cluster starts")]
 fn wait_for(base: &url::Url, folder: &Path) {
     use diesel::connection::Connection;
     for _ in 0..300 {

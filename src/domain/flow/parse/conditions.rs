@@ -52,10 +52,7 @@ pub(super) fn segments(
     declared: &BTreeMap<String, AttributeType>,
     problems: &mut Problems,
 ) -> BTreeMap<Key, Condition> {
-    let mut types = Types {
-        declared,
-        inferred: BTreeMap::new(),
-    };
+    let mut types = Types { declared, inferred: BTreeMap::new() };
     let mut segments = BTreeMap::new();
     for entry in values::map(at, MAX_SEGMENTS, problems).unwrap_or_default() {
         let key = values::map_key(at, entry, problems);
@@ -118,10 +115,8 @@ fn parts(
 fn comparison(at: &At<'_>, types: &mut Types<'_>, problems: &mut Problems) -> Option<Comparison> {
     let mut fields = Fields::of(at, problems)?;
     let name_at = fields.required("attribute", problems)?;
-    let operators: Vec<_> = test::OPERATORS
-        .into_iter()
-        .filter_map(|word| Some((word, fields.optional(word)?)))
-        .collect();
+    let operators: Vec<_> =
+        test::OPERATORS.into_iter().filter_map(|word| Some((word, fields.optional(word)?))).collect();
     fields.finish(problems);
     let name = values::string(&name_at, problems)?;
     let Some(allowed) = types.of(name) else {
@@ -142,10 +137,7 @@ fn comparison(at: &At<'_>, types: &mut Types<'_>, problems: &mut Problems) -> Op
         problems.add(at, "conflicting_types", detail);
         return None;
     }
-    Some(Comparison {
-        attribute: name.to_owned(),
-        test,
-    })
+    Some(Comparison { attribute: name.to_owned(), test })
 }
 
 fn unknown(name: &str) -> String {
@@ -160,9 +152,6 @@ fn unknown(name: &str) -> String {
             "there is no attribute `{name}`; names begin with `subscription.`, `plan.`, `history.` or `customer.`"
         )
     } else {
-        format!(
-            "there is no attribute `{name}`; there are `{}`",
-            near.join("`, `")
-        )
+        format!("there is no attribute `{name}`; there are `{}`", near.join("`, `"))
     }
 }

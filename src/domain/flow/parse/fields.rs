@@ -14,18 +14,10 @@ impl<'a> Fields<'a> {
     /// The map's entries; none, with a problem noted, when it is no map.
     pub(super) fn of(map: &'a At<'a>, problems: &mut Problems) -> Option<Self> {
         let Kind::Map(entries) = &map.node.kind else {
-            problems.add(
-                map,
-                "invalid_type",
-                format!("expected a map, found {}", map.node.kind.word()),
-            );
+            problems.add(map, "invalid_type", format!("expected a map, found {}", map.node.kind.word()));
             return None;
         };
-        Some(Self {
-            map,
-            entries,
-            asked: Vec::new(),
-        })
+        Some(Self { map, entries, asked: Vec::new() })
     }
 
     /// The value of a member, if it is there and not null.
@@ -42,13 +34,7 @@ impl<'a> Fields<'a> {
     pub(super) fn required(&mut self, name: &'static str, problems: &mut Problems) -> Option<At<'a>> {
         let found = self.optional(name);
         if found.is_none() {
-            problems.add_key(
-                self.map,
-                name,
-                self.map.node.at,
-                "required",
-                format!("`{name}` is missing"),
-            );
+            problems.add_key(self.map, name, self.map.node.at, "required", format!("`{name}` is missing"));
         }
         found
     }

@@ -28,34 +28,16 @@ pub(super) fn document(root: &At<'_>, problems: &mut Problems) -> Option<FlowDoc
         return None;
     }
     let mut fields = Fields::of(root, problems)?;
-    let key = fields
-        .required("key", problems)
-        .and_then(|at| values::key(&at, problems));
+    let key = fields.required("key", problems).and_then(|at| values::key(&at, problems));
     let survey = fields.optional("survey").and_then(|at| survey(&at, problems));
-    let reasons = fields
-        .optional("reasons")
-        .map(|at| reasons(&at, problems))
-        .unwrap_or_default();
-    let attributes = fields
-        .optional("attributes")
-        .map(|at| attributes(&at, problems))
-        .unwrap_or_default();
+    let reasons = fields.optional("reasons").map(|at| reasons(&at, problems)).unwrap_or_default();
+    let attributes = fields.optional("attributes").map(|at| attributes(&at, problems)).unwrap_or_default();
     let segments_at = fields.optional("segments");
-    let segments = segments_at
-        .map(|at| conditions::segments(&at, &attributes, problems))
-        .unwrap_or_default();
-    let offers = fields
-        .optional("offers")
-        .map(|at| offers::offers(&at, problems))
-        .unwrap_or_default();
+    let segments = segments_at.map(|at| conditions::segments(&at, &attributes, problems)).unwrap_or_default();
+    let offers = fields.optional("offers").map(|at| offers::offers(&at, problems)).unwrap_or_default();
     let rules_at = fields.required("rules", problems);
-    let rules = rules_at
-        .as_ref()
-        .map(|at| rules::rules(at, problems))
-        .unwrap_or_default();
-    let policy = fields
-        .optional("policy")
-        .map_or_else(Policy::default, |at| policy::policy(&at, problems));
+    let rules = rules_at.as_ref().map(|at| rules::rules(at, problems)).unwrap_or_default();
+    let policy = fields.optional("policy").map_or_else(Policy::default, |at| policy::policy(&at, problems));
     if let Some(rules_at) = rules_at {
         // By what is written rather than by what could be read: a broken offer is not an unknown one as well.
         let known = references::Known {
@@ -66,16 +48,7 @@ pub(super) fn document(root: &At<'_>, problems: &mut Problems) -> Option<FlowDoc
         references::check(&rules_at, &known, problems);
     }
     fields.finish(problems);
-    Some(FlowDocument {
-        key: key?,
-        survey,
-        reasons,
-        attributes,
-        segments,
-        offers,
-        rules,
-        policy,
-    })
+    Some(FlowDocument { key: key?, survey, reasons, attributes, segments, offers, rules, policy })
 }
 
 /// Refuses what is nested too deep and keys that occur twice in one map.
@@ -111,9 +84,7 @@ fn bounded(at: &At<'_>, depth: usize, problems: &mut Problems) -> bool {
 
 fn survey(at: &At<'_>, problems: &mut Problems) -> Option<Survey> {
     let mut fields = Fields::of(at, problems)?;
-    let question = fields
-        .required("question", problems)
-        .and_then(|at| values::texts(&at, problems));
+    let question = fields.required("question", problems).and_then(|at| values::texts(&at, problems));
     fields.finish(problems);
     Some(Survey { question: question? })
 }
@@ -138,23 +109,13 @@ fn reasons(at: &At<'_>, problems: &mut Problems) -> Vec<Reason> {
                 format!("there is another reason `{key}`; give each its own key"),
             );
         }
-        let label = fields
-            .required("label", problems)
-            .and_then(|at| values::texts(&at, problems));
-        let feedback = fields
-            .required("stripe_feedback", problems)
-            .and_then(|at| values::feedback(&at, problems));
-        let follow_up = fields
-            .optional("follow_up")
-            .and_then(|at| values::texts(&at, problems));
+        let label = fields.required("label", problems).and_then(|at| values::texts(&at, problems));
+        let feedback =
+            fields.required("stripe_feedback", problems).and_then(|at| values::feedback(&at, problems));
+        let follow_up = fields.optional("follow_up").and_then(|at| values::texts(&at, problems));
         fields.finish(problems);
         if let (Some(key), Some(label), Some(stripe_feedback)) = (key, label, feedback) {
-            reasons.push(Reason {
-                key,
-                label,
-                stripe_feedback,
-                follow_up,
-            });
+            reasons.push(Reason { key, label, stripe_feedback, follow_up });
         }
     }
     reasons
@@ -166,10 +127,7 @@ fn attributes(at: &At<'_>, problems: &mut Problems) -> BTreeMap<String, Attribut
     for entry in entries {
         let value = at.entry(entry);
         if find(&entry.key).is_some() {
-            let detail = format!(
-                "`{}` is in the catalogue and has its type; remove it here",
-                entry.key
-            );
+            let detail = format!("`{}` is in the catalogue and has its type; remove it here", entry.key);
             problems.add_key(at, &entry.key, entry.at, "attribute_of_catalogue", detail);
         } else if !is_customer_name(&entry.key) {
             let detail =

@@ -27,29 +27,16 @@ pub(super) fn offers(at: &At<'_>, problems: &mut Problems) -> BTreeMap<Key, Offe
 
 fn offer(at: &At<'_>, problems: &mut Problems) -> Option<OfferDefinition> {
     let mut fields = Fields::of(at, problems)?;
-    let offer_type = fields
-        .required("type", problems)
-        .and_then(|at| values::offer_type(&at, problems));
+    let offer_type = fields.required("type", problems).and_then(|at| values::offer_type(&at, problems));
     let terms_at = fields.optional("terms");
     let terms = offer_type.and_then(|offer_type| terms::terms(offer_type, at, terms_at.as_ref(), problems));
-    let copy = fields
-        .optional("copy")
-        .map(|at| copies(&at, terms.as_ref(), problems))
-        .unwrap_or_default();
+    let copy = fields.optional("copy").map(|at| copies(&at, terms.as_ref(), problems)).unwrap_or_default();
     let expires = fields.optional("expires_after");
-    let expires_after = expires.map_or(
-        Some(Span {
-            interval: Interval::Day,
-            count: 1,
-        }),
-        |at| values::span(&at, MAX_EXPIRY_DAYS, problems),
-    );
+    let expires_after = expires.map_or(Some(Span { interval: Interval::Day, count: 1 }), |at| {
+        values::span(&at, MAX_EXPIRY_DAYS, problems)
+    });
     fields.finish(problems);
-    Some(OfferDefinition {
-        terms: terms?,
-        copy,
-        expires_after: expires_after?,
-    })
+    Some(OfferDefinition { terms: terms?, copy, expires_after: expires_after? })
 }
 
 fn copies(at: &At<'_>, terms: Option<&Terms>, problems: &mut Problems) -> BTreeMap<String, CopyTemplate> {

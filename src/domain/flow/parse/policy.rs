@@ -21,9 +21,7 @@ pub(super) fn policy(at: &At<'_>, problems: &mut Problems) -> Policy {
     let Some(mut fields) = Fields::of(at, problems) else {
         return policy;
     };
-    let most = fields
-        .optional("max_offers")
-        .and_then(|at| values::small(&at, 1, 5, problems));
+    let most = fields.optional("max_offers").and_then(|at| values::small(&at, 1, 5, problems));
     if let Some(most) = most.and_then(|most| u8::try_from(most).ok()) {
         policy.max_offers = most;
     }
@@ -33,13 +31,9 @@ pub(super) fn policy(at: &At<'_>, problems: &mut Problems) -> Policy {
     if let Some(at) = fields.optional("budgets") {
         policy.budgets = budgets(&at, problems);
     }
-    policy.margin_floor_percent = fields
-        .optional("margin_floor_percent")
-        .and_then(|at| values::percent(&at, problems));
-    if let Some(flag) = fields
-        .optional("cancel_now")
-        .and_then(|at| values::flag(&at, problems))
-    {
+    policy.margin_floor_percent =
+        fields.optional("margin_floor_percent").and_then(|at| values::percent(&at, problems));
+    if let Some(flag) = fields.optional("cancel_now").and_then(|at| values::flag(&at, problems)) {
         policy.cancel_now = flag;
     }
     fields.finish(problems);
@@ -64,11 +58,7 @@ fn cooldowns(at: &At<'_>, problems: &mut Problems) -> BTreeMap<OfferType, u16> {
 fn budgets(at: &At<'_>, problems: &mut Problems) -> Vec<Budget> {
     let mut seen = BTreeSet::new();
     let mut budgets = Vec::new();
-    for (index, item) in values::list(at, 0, MAX_BUDGETS, problems)
-        .unwrap_or_default()
-        .iter()
-        .enumerate()
-    {
+    for (index, item) in values::list(at, 0, MAX_BUDGETS, problems).unwrap_or_default().iter().enumerate() {
         let at = at.element(index, item);
         let Some(budget) = budget(&at, problems) else {
             continue;
@@ -84,23 +74,14 @@ fn budgets(at: &At<'_>, problems: &mut Problems) -> Vec<Budget> {
 
 fn budget(at: &At<'_>, problems: &mut Problems) -> Option<Budget> {
     let mut fields = Fields::of(at, problems)?;
-    let types = fields
-        .required("offer_types", problems)
-        .and_then(|at| offer_types(&at, problems));
+    let types = fields.required("offer_types", problems).and_then(|at| offer_types(&at, problems));
     let per = fields.required("per", problems);
     let per = per.and_then(|at| values::word(&at, &[BudgetPeriod::Month], |_| "month", problems));
     let amount = fields.required("amount", problems);
     let amount = amount.and_then(|at| values::whole(&at, 0, MAX_BUDGET, problems));
-    let currency = fields
-        .required("currency", problems)
-        .and_then(|at| values::currency(&at, problems));
+    let currency = fields.required("currency", problems).and_then(|at| values::currency(&at, problems));
     fields.finish(problems);
-    Some(Budget {
-        offer_types: types?,
-        per: per?,
-        amount: amount?,
-        currency: currency?,
-    })
+    Some(Budget { offer_types: types?, per: per?, amount: amount?, currency: currency? })
 }
 
 fn offer_types(at: &At<'_>, problems: &mut Problems) -> Option<Vec<OfferType>> {

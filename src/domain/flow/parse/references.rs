@@ -43,16 +43,10 @@ pub(super) fn check(rules: &At<'_>, known: &Known<'_>, problems: &mut Problems) 
     };
     for (index, item) in items.iter().enumerate() {
         let rule = rules.element(index, item);
-        within(&rule, "present", |list| {
-            all(list, "offer", &known.offers, problems)
-        });
+        within(&rule, "present", |list| all(list, "offer", &known.offers, problems));
         within(&rule, "when", |when| {
-            within(when, "segments", |list| {
-                all(list, "segment", &known.segments, problems)
-            });
-            within(when, "reasons", |list| {
-                all(list, "reason", &known.reasons, problems)
-            });
+            within(when, "segments", |list| all(list, "segment", &known.segments, problems));
+            within(when, "reasons", |list| all(list, "reason", &known.reasons, problems));
         });
     }
 }

@@ -29,29 +29,17 @@ fn rule(at: &At<'_>, problems: &mut Problems) -> Option<Rule> {
     let mut fields = Fields::of(at, problems)?;
     let when_at = fields.optional("when");
     let otherwise_at = fields.optional("otherwise");
-    let present = fields
-        .required("present", problems)
-        .map(|at| keys(&at, 0, MAX_PRESENT, problems));
+    let present = fields.required("present", problems).map(|at| keys(&at, 0, MAX_PRESENT, problems));
     fields.finish(problems);
     let otherwise = otherwise_at.as_ref().and_then(|at| values::flag(at, problems));
     if let (Some(at), Some(false)) = (&otherwise_at, otherwise) {
         problems.add(at, "invalid_rule", "`otherwise` is `true` or left out");
     }
     match (when_at, otherwise_at) {
-        (Some(when), None) => Some(Rule {
-            when: Some(self::when(&when, problems)?),
-            present: present?,
-        }),
-        (None, Some(_)) => Some(Rule {
-            when: None,
-            present: present?,
-        }),
+        (Some(when), None) => Some(Rule { when: Some(self::when(&when, problems)?), present: present? }),
+        (None, Some(_)) => Some(Rule { when: None, present: present? }),
         _ => {
-            problems.add(
-                at,
-                "invalid_rule",
-                "expected exactly one of `when` and `otherwise: true`",
-            );
+            problems.add(at, "invalid_rule", "expected exactly one of `when` and `otherwise: true`");
             None
         }
     }
@@ -59,12 +47,8 @@ fn rule(at: &At<'_>, problems: &mut Problems) -> Option<Rule> {
 
 fn when(at: &At<'_>, problems: &mut Problems) -> Option<When> {
     let mut fields = Fields::of(at, problems)?;
-    let segments = fields
-        .optional("segments")
-        .map(|at| keys(&at, 1, MAX_RULE_KEYS, problems));
-    let reasons = fields
-        .optional("reasons")
-        .map(|at| keys(&at, 1, MAX_RULE_KEYS, problems));
+    let segments = fields.optional("segments").map(|at| keys(&at, 1, MAX_RULE_KEYS, problems));
+    let reasons = fields.optional("reasons").map(|at| keys(&at, 1, MAX_RULE_KEYS, problems));
     fields.finish(problems);
     if segments.is_none() && reasons.is_none() {
         problems.add(
@@ -73,30 +57,19 @@ fn when(at: &At<'_>, problems: &mut Problems) -> Option<When> {
             "expected `segments`, `reasons` or both; for everybody use `otherwise: true`",
         );
     }
-    Some(When {
-        segments: segments.unwrap_or_default(),
-        reasons: reasons.unwrap_or_default(),
-    })
+    Some(When { segments: segments.unwrap_or_default(), reasons: reasons.unwrap_or_default() })
 }
 
 /// A list of different keys.
 fn keys(at: &At<'_>, least: usize, most: usize, problems: &mut Problems) -> Vec<Key> {
     let mut keys = Vec::new();
-    for (index, item) in values::list(at, least, most, problems)
-        .unwrap_or_default()
-        .iter()
-        .enumerate()
-    {
+    for (index, item) in values::list(at, least, most, problems).unwrap_or_default().iter().enumerate() {
         let at = at.element(index, item);
         let Some(key) = values::key(&at, problems) else {
             continue;
         };
         if keys.contains(&key) {
-            problems.add(
-                &at,
-                "duplicate_value",
-                format!("`{key}` is named already; remove one"),
-            );
+            problems.add(&at, "duplicate_value", format!("`{key}` is named already; remove one"));
         }
         keys.push(key);
     }

@@ -72,18 +72,10 @@ fn discount(at: &At<'_>, fields: &mut Fields<'_>, problems: &mut Problems) -> Op
         (Some(percent), None, None) => values::percent(&percent, problems).map(DiscountValue::Percent),
         (None, Some(amount), Some(currency)) => {
             let amount = values::whole(&amount, 1, 99_999_999, problems);
-            amount
-                .zip(currency)
-                .map(|(amount, currency)| DiscountValue::Amount(Money { amount, currency }))
+            amount.zip(currency).map(|(amount, currency)| DiscountValue::Amount(Money { amount, currency }))
         }
         (None, Some(_), None) => {
-            problems.add_key(
-                at,
-                "currency",
-                at.node.at,
-                "required",
-                "`amount_off` needs a `currency`",
-            );
+            problems.add_key(at, "currency", at.node.at, "required", "`amount_off` needs a `currency`");
             None
         }
         (Some(_), None, Some(_)) => {
@@ -96,19 +88,13 @@ fn discount(at: &At<'_>, fields: &mut Fields<'_>, problems: &mut Problems) -> Op
             None
         }
         _ => {
-            problems.add(
-                at,
-                "invalid_discount",
-                "expected exactly one of `percent_off` and `amount_off`",
-            );
+            problems.add(at, "invalid_discount", "expected exactly one of `percent_off` and `amount_off`");
             None
         }
     };
     let word_at = fields.required("duration", problems);
     let words = [DurationWord::Once, DurationWord::Repeating, DurationWord::Forever];
-    let word = word_at
-        .as_ref()
-        .and_then(|at| values::word(at, &words, duration_word, problems));
+    let word = word_at.as_ref().and_then(|at| values::word(at, &words, duration_word, problems));
     let months_at = fields.optional("duration_in_months");
     let duration = duration(at, word?, months_at.as_ref(), problems);
     if let (Some(DiscountValue::Amount(_)), Some(DiscountDuration::Forever), Some(at)) =
@@ -117,10 +103,7 @@ fn discount(at: &At<'_>, fields: &mut Fields<'_>, problems: &mut Problems) -> Op
         let detail = "Stripe refuses `amount_off` with `duration: forever`; use `percent_off` or `repeating`";
         problems.add(at, "amount_off_forever", detail);
     }
-    Some(DiscountTerms {
-        value: value?,
-        duration: duration?,
-    })
+    Some(DiscountTerms { value: value?, duration: duration? })
 }
 
 fn duration(
@@ -161,11 +144,7 @@ fn duration_word(word: DurationWord) -> &'static str {
 }
 
 fn pause(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<PauseTerms> {
-    let behaviors = [
-        PauseBehavior::Void,
-        PauseBehavior::KeepAsDraft,
-        PauseBehavior::MarkUncollectible,
-    ];
+    let behaviors = [PauseBehavior::Void, PauseBehavior::KeepAsDraft, PauseBehavior::MarkUncollectible];
     let behavior = fields.optional("behavior");
     let behavior = behavior.map_or(Some(PauseBehavior::default()), |at| {
         values::word(&at, &behaviors, PauseBehavior::as_str, problems)
@@ -179,42 +158,27 @@ fn pause(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<PauseTerms>
             continue;
         };
         if choices.contains(&choice) {
-            problems.add(
-                &at,
-                "duplicate_choice",
-                "this length is among the choices already; remove one",
-            );
+            problems.add(&at, "duplicate_choice", "this length is among the choices already; remove one");
         }
         choices.push(choice);
     }
     // A broken choice leaves fewer than there are, which would make other variables known.
-    (choices.len() == items.len()).then_some(PauseTerms {
-        choices,
-        behavior: behavior?,
-    })
+    (choices.len() == items.len()).then_some(PauseTerms { choices, behavior: behavior? })
 }
 
 fn free_features(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<FreeFeaturesTerms> {
-    let price = fields
-        .required("price", problems)
-        .and_then(|at| values::parsed(&at, "invalid_id", problems));
+    let price = fields.required("price", problems).and_then(|at| values::parsed(&at, "invalid_id", problems));
     let lasts = fields.required("lasts", problems);
     let lasts = lasts.and_then(|at| values::span(&at, MAX_FEATURE_DAYS, problems));
     let mut features = Vec::new();
     if let Some(at) = fields.optional("features") {
-        for (index, item) in values::list(&at, 0, MAX_FEATURES, problems)
-            .unwrap_or_default()
-            .iter()
-            .enumerate()
+        for (index, item) in
+            values::list(&at, 0, MAX_FEATURES, problems).unwrap_or_default().iter().enumerate()
         {
             features.extend(values::line(&at.element(index, item), MAX_LABEL_CHARS, problems));
         }
     }
-    Some(FreeFeaturesTerms {
-        price: price?,
-        features,
-        lasts: lasts?,
-    })
+    Some(FreeFeaturesTerms { price: price?, features, lasts: lasts? })
 }
 
 fn url(fields: &mut Fields<'_>, schemes: &[&str], problems: &mut Problems) -> Option<url::Url> {
@@ -222,11 +186,7 @@ fn url(fields: &mut Fields<'_>, schemes: &[&str], problems: &mut Problems) -> Op
     let text = values::line(&at, MAX_URL_CHARS, problems)?;
     let expected = schemes.join(":` or `");
     let Ok(url) = url::Url::parse(&text) else {
-        problems.add(
-            &at,
-            "invalid_url",
-            format!("expected a whole URL that begins with `{expected}:`"),
-        );
+        problems.add(&at, "invalid_url", format!("expected a whole URL that begins with `{expected}:`"));
         return None;
     };
     if !schemes.contains(&url.scheme()) {
@@ -250,16 +210,10 @@ fn url(fields: &mut Fields<'_>, schemes: &[&str], problems: &mut Problems) -> Op
 
 fn custom(at: &At<'_>, problems: &mut Problems) -> Option<CustomTerms> {
     let Kind::Map(entries) = &at.node.kind else {
-        problems.add(
-            at,
-            "invalid_type",
-            format!("expected a map, found {}", at.node.kind.word()),
-        );
+        problems.add(at, "invalid_type", format!("expected a map, found {}", at.node.kind.word()));
         return None;
     };
-    let members = entries
-        .iter()
-        .map(|entry| (entry.key.clone(), json(&at.entry(entry), problems)));
+    let members = entries.iter().map(|entry| (entry.key.clone(), json(&at.entry(entry), problems)));
     Some(CustomTerms(members.collect::<Map<_, _>>()))
 }
 
@@ -272,30 +226,18 @@ fn json(at: &At<'_>, problems: &mut Problems) -> Json {
         Kind::Text(text) => Json::String(text.clone()),
         Kind::List(items) => {
             let items = items.iter().enumerate();
-            Json::Array(
-                items
-                    .map(|(index, item)| json(&at.element(index, item), problems))
-                    .collect(),
-            )
+            Json::Array(items.map(|(index, item)| json(&at.element(index, item), problems)).collect())
         }
         Kind::Map(entries) => {
             let entries = entries.iter();
-            Json::Object(
-                entries
-                    .map(|entry| (entry.key.clone(), json(&at.entry(entry), problems)))
-                    .collect(),
-            )
+            Json::Object(entries.map(|entry| (entry.key.clone(), json(&at.entry(entry), problems))).collect())
         }
     }
 }
 
 fn number_json(at: &At<'_>, number: Decimal, problems: &mut Problems) -> Json {
     if !crate::domain::condition::is_exact(number) {
-        problems.add(
-            at,
-            "out_of_range",
-            "expected a number of at most 15 digits; put longer ones in quotes",
-        );
+        problems.add(at, "out_of_range", "expected a number of at most 15 digits; put longer ones in quotes");
     }
     crate::domain::condition::number_json(number)
 }

@@ -66,16 +66,10 @@ pub(super) fn number(at: &At<'_>, problems: &mut Problems) -> Option<Decimal> {
 /// A whole number from `least` to `most`.
 pub(super) fn whole(at: &At<'_>, least: i64, most: i64, problems: &mut Problems) -> Option<i64> {
     let number = number(at, problems)?;
-    let whole = i64::try_from(number)
-        .ok()
-        .filter(|whole| Decimal::from(*whole) == number);
+    let whole = i64::try_from(number).ok().filter(|whole| Decimal::from(*whole) == number);
     let good = whole.filter(|whole| (least..=most).contains(whole));
     if good.is_none() {
-        problems.add(
-            at,
-            "out_of_range",
-            format!("expected a whole number from {least} to {most}"),
-        );
+        problems.add(at, "out_of_range", format!("expected a whole number from {least} to {most}"));
     }
     good
 }
@@ -92,9 +86,7 @@ pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(
     problems: &mut Problems,
 ) -> Option<T> {
     let text = string(at, problems)?;
-    text.parse()
-        .map_err(|error: T::Err| problems.add(at, code, error.to_string()))
-        .ok()
+    text.parse().map_err(|error: T::Err| problems.add(at, code, error.to_string())).ok()
 }
 
 /// A key.
@@ -105,9 +97,7 @@ pub(super) fn key(at: &At<'_>, problems: &mut Problems) -> Option<Key> {
 /// A key of a map.
 pub(super) fn map_key(map: &At<'_>, entry: &Entry, problems: &mut Problems) -> Option<Key> {
     let parsed: Result<Key, _> = entry.key.parse();
-    parsed
-        .map_err(|error| problems.add_key(map, &entry.key, entry.at, "invalid_key", error.to_string()))
-        .ok()
+    parsed.map_err(|error| problems.add_key(map, &entry.key, entry.at, "invalid_key", error.to_string())).ok()
 }
 
 /// A currency.
@@ -118,9 +108,7 @@ pub(super) fn currency(at: &At<'_>, problems: &mut Problems) -> Option<Currency>
 /// A percentage.
 pub(super) fn percent(at: &At<'_>, problems: &mut Problems) -> Option<Percent> {
     let number = number(at, problems)?;
-    Percent::try_from(number)
-        .map_err(|error| problems.add(at, "invalid_percent", error.to_string()))
-        .ok()
+    Percent::try_from(number).map_err(|error| problems.add(at, "invalid_percent", error.to_string())).ok()
 }
 
 /// One of a few words.
@@ -134,11 +122,7 @@ pub(super) fn word<T: Copy>(
     let found = all.iter().copied().find(|one| spelled(*one) == text);
     if found.is_none() {
         let words: Vec<_> = all.iter().map(|one| spelled(*one)).collect();
-        problems.add(
-            at,
-            "unknown_value",
-            format!("expected one of `{}`", words.join("`, `")),
-        );
+        problems.add(at, "unknown_value", format!("expected one of `{}`", words.join("`, `")));
     }
     found
 }
@@ -156,12 +140,7 @@ pub(super) fn offer_type(at: &At<'_>, problems: &mut Problems) -> Option<OfferTy
 /// An attribute type.
 pub(super) fn attribute_type(at: &At<'_>, problems: &mut Problems) -> Option<AttributeType> {
     use AttributeType::{Boolean, Instant, Number, Text, TextList};
-    word(
-        at,
-        &[Text, Number, Boolean, Instant, TextList],
-        type_word,
-        problems,
-    )
+    word(at, &[Text, Number, Boolean, Instant, TextList], type_word, problems)
 }
 
 /// A list of `least` to `most` items.
@@ -216,11 +195,7 @@ pub(super) fn locales<'a>(at: &At<'a>, problems: &mut Problems) -> Option<&'a [E
 pub(super) fn texts(at: &At<'_>, problems: &mut Problems) -> Option<Texts> {
     let entries = locales(at, problems)?;
     if entries.is_empty() {
-        problems.add(
-            at,
-            "invalid_length",
-            "expected the text in at least one language, such as `en`",
-        );
+        problems.add(at, "invalid_length", "expected the text in at least one language, such as `en`");
     }
     let mut texts = Texts::new();
     for entry in entries {
@@ -235,9 +210,8 @@ pub(super) fn texts(at: &At<'_>, problems: &mut Problems) -> Option<Texts> {
 pub(super) fn span(at: &At<'_>, most_days: u16, problems: &mut Problems) -> Option<Span> {
     let mut fields = super::fields::Fields::of(at, problems)?;
     let all = [Interval::Day, Interval::Week, Interval::Month, Interval::Year];
-    let interval = fields
-        .required("interval", problems)
-        .and_then(|at| word(&at, &all, Interval::as_str, problems));
+    let interval =
+        fields.required("interval", problems).and_then(|at| word(&at, &all, Interval::as_str, problems));
     let count = fields.required("count", problems);
     let count = count.and_then(|at| small(&at, 1, u16::MAX, problems));
     fields.finish(problems);

@@ -44,10 +44,7 @@ fn the_example_of_the_design_reads_and_its_json_reads_the_same() {
 
 /// The problems' codes with their pointers.
 fn codes(text: &str) -> Vec<(String, &'static str)> {
-    problems(text)
-        .into_iter()
-        .map(|problem| (problem.pointer, problem.code))
-        .collect()
+    problems(text).into_iter().map(|problem| (problem.pointer, problem.code)).collect()
 }
 
 /// A flow with one segment and one offer, each as given.
@@ -67,11 +64,7 @@ fn the_examples_read_and_compile() {
     ] {
         let document = yaml(text);
         let json = document.to_json().unwrap();
-        assert_eq!(
-            parse_stored(&json, Format::Json).as_ref(),
-            Ok(&document),
-            "{name}"
-        );
+        assert_eq!(parse_stored(&json, Format::Json).as_ref(), Ok(&document), "{name}");
         assert_eq!(*CompiledFlow::compile(document.clone()).document(), document);
     }
     let types: std::collections::BTreeSet<_> = yaml(include_str!("../../../../examples/flows/default.yaml"))
@@ -118,10 +111,7 @@ fn a_diff_names_what_changed() {
             .replace(", {interval: month, count: 3}", ""),
     );
     let changes = diff(&old, &new);
-    let seen: Vec<_> = changes
-        .iter()
-        .map(|change| (change.pointer.as_str(), change.kind))
-        .collect();
+    let seen: Vec<_> = changes.iter().map(|change| (change.pointer.as_str(), change.kind)).collect();
     assert_eq!(
         seen,
         [
@@ -138,35 +128,16 @@ fn the_schema_stands_alone() {
     let schema = json_schema();
     let text = schema.to_string();
     let defined = schema["$defs"].as_object().unwrap();
-    for reference in text
-        .split("\"$ref\":\"")
-        .skip(1)
-        .filter_map(|rest| rest.split('"').next())
-    {
-        let name = reference
-            .strip_prefix("#/$defs/")
-            .unwrap_or_else(|| panic!("{reference}"));
+    for reference in text.split("\"$ref\":\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+        let name = reference.strip_prefix("#/$defs/").unwrap_or_else(|| panic!("{reference}"));
         assert!(defined.contains_key(name), "{name} is not defined");
     }
-    for property in [
-        "key",
-        "survey",
-        "reasons",
-        "attributes",
-        "segments",
-        "offers",
-        "rules",
-        "policy",
-    ] {
+    for property in ["key", "survey", "reasons", "attributes", "segments", "offers", "rules", "policy"] {
         assert!(schema["properties"][property].is_object(), "{property}");
     }
     assert_eq!(schema["additionalProperties"], false);
     assert_eq!(schema["$defs"]["FlowPolicy"]["additionalProperties"], false);
-    assert!(
-        schema["$defs"]["FlowPolicy"].get("required").is_none(),
-        "{}",
-        schema["$defs"]["FlowPolicy"]
-    );
+    assert!(schema["$defs"]["FlowPolicy"].get("required").is_none(), "{}", schema["$defs"]["FlowPolicy"]);
 }
 
 proptest::proptest! {

@@ -27,9 +27,7 @@ polcy: {}
 ";
     let found = problems(text);
     let has = |pointer: &str, code: &str, line: usize| {
-        let one = found
-            .iter()
-            .find(|problem| problem.pointer == pointer && problem.code == code);
+        let one = found.iter().find(|problem| problem.pointer == pointer && problem.code == code);
         let one = one.unwrap_or_else(|| panic!("{pointer} {code} in {found:#?}"));
         assert_eq!(one.line, Some(line), "{one}");
     };
@@ -53,55 +51,28 @@ polcy: {}
     has("/rules/1/when/segments/0", "unknown_segment", 19);
     has("/rules/1/when/reasons/0", "unknown_reason", 19);
     has("/polcy", "unknown_field", 20);
-    assert_eq!(
-        found
-            .iter()
-            .find(|p| p.code == "invalid_percent")
-            .and_then(|p| p.column),
-        Some(47)
-    );
+    assert_eq!(found.iter().find(|p| p.code == "invalid_percent").and_then(|p| p.column), Some(47));
 }
 
 #[test]
 fn discounts_keep_to_what_stripe_takes() {
     let with = |terms: &str| {
-        codes(&flow_with(
-            "{attribute: plan.name, eq: x}",
-            &format!("{{type: discount, terms: {terms}}}"),
-        ))
+        codes(&flow_with("{attribute: plan.name, eq: x}", &format!("{{type: discount, terms: {terms}}}")))
     };
     for (terms, code) in [
-        (
-            "{amount_off: 5, currency: usd, duration: forever}",
-            "amount_off_forever",
-        ),
+        ("{amount_off: 5, currency: usd, duration: forever}", "amount_off_forever"),
         ("{amount_off: 0, currency: usd, duration: once}", "out_of_range"),
         ("{amount_off: 5, duration: once}", "required"),
-        (
-            "{percent_off: 5, currency: usd, duration: once}",
-            "invalid_discount",
-        ),
+        ("{percent_off: 5, currency: usd, duration: once}", "invalid_discount"),
         ("{duration: once}", "invalid_discount"),
-        (
-            "{percent_off: 5, amount_off: 5, duration: once}",
-            "invalid_discount",
-        ),
-        (
-            "{percent_off: 5, duration: once, duration_in_months: 2}",
-            "invalid_discount",
-        ),
-        (
-            "{percent_off: 5, duration: repeating, duration_in_months: 37}",
-            "out_of_range",
-        ),
+        ("{percent_off: 5, amount_off: 5, duration: once}", "invalid_discount"),
+        ("{percent_off: 5, duration: once, duration_in_months: 2}", "invalid_discount"),
+        ("{percent_off: 5, duration: repeating, duration_in_months: 37}", "out_of_range"),
         ("{percent_off: 12.345, duration: once}", "invalid_percent"),
         ("{percent_off: '5', duration: once}", "invalid_type"),
     ] {
         let found = with(terms);
-        assert!(
-            found.iter().any(|(_, found)| *found == code),
-            "{terms}: {found:?}"
-        );
+        assert!(found.iter().any(|(_, found)| *found == code), "{terms}: {found:?}");
     }
 }
 
@@ -112,45 +83,27 @@ fn operators_must_fit_the_attribute() {
         ("{attribute: plan.amount, eq: x}", "invalid_type"),
         ("{attribute: plan.name, eq: 5}", "invalid_type"),
         ("{attribute: subscription.past_due, eq: 'true'}", "invalid_type"),
-        (
-            "{attribute: subscription.created, gt: yesterday}",
-            "invalid_instant",
-        ),
+        ("{attribute: subscription.created, gt: yesterday}", "invalid_instant"),
         ("{attribute: subscription.created, older_than: 30}", "invalid_age"),
-        (
-            "{attribute: subscription.created, older_than: {days: 30}}",
-            "invalid_age",
-        ),
+        ("{attribute: subscription.created, older_than: {days: 30}}", "invalid_age"),
         ("{attribute: plan.amount, between: [5, 1]}", "empty_range"),
         ("{attribute: plan.amount, between: [5]}", "invalid_length"),
         ("{attribute: plan.amount, in: []}", "invalid_length"),
-        (
-            "{attribute: plan.amount, gt: 0.12345678901234567891}",
-            "out_of_range",
-        ),
+        ("{attribute: plan.amount, gt: 0.12345678901234567891}", "out_of_range"),
         ("{attribute: plan.amount, exists: yes}", "invalid_type"),
         ("{attribute: plan.amount}", "invalid_condition"),
         ("{attribute: plan.amount, gt: 1, lt: 5}", "invalid_condition"),
         ("{attribute: plan.amount, is: 1}", "unknown_field"),
-        (
-            "{all: [{attribute: plan.name, eq: x}], any: []}",
-            "invalid_condition",
-        ),
+        ("{all: [{attribute: plan.name, eq: x}], any: []}", "invalid_condition"),
         ("{some: []}", "invalid_condition"),
-        (
-            "{all: [{attribute: customer.x, eq: a}, {attribute: customer.x, gt: 5}]}",
-            "conflicting_types",
-        ),
+        ("{all: [{attribute: customer.x, eq: a}, {attribute: customer.x, gt: 5}]}", "conflicting_types"),
         (
             "{all: [{attribute: customer.x, older_than: 5d}, {attribute: customer.x, contains: a}]}",
             "conflicting_types",
         ),
     ] {
         let found = codes(&flow_with(segment, PAUSE));
-        assert!(
-            found.iter().any(|(_, found)| *found == code),
-            "{segment}: {found:?}"
-        );
+        assert!(found.iter().any(|(_, found)| *found == code), "{segment}: {found:?}");
     }
 }
 
@@ -170,11 +123,7 @@ fn templates_use_only_the_variables_that_the_offer_has() {
     let repeating = "duration: repeating, duration_in_months: 3";
     for (headline, terms, expected) in [
         ("Until {{ discount_ends }}", repeating, vec![]),
-        (
-            "Until {{ discount_ends }}",
-            "duration: once",
-            vec!["unknown_variable"],
-        ),
+        ("Until {{ discount_ends }}", "duration: once", vec!["unknown_variable"]),
         (
             "{{ plan.name }} {{ percent_off }} {% if plan.amount %}{{plan.amount}}{% endif %}",
             "duration: once",
@@ -186,26 +135,10 @@ fn templates_use_only_the_variables_that_the_offer_has() {
             vec!["unknown_variable", "unknown_variable"],
         ),
         ("{{ plan", "duration: once", vec!["invalid_template"]),
-        (
-            "{% for a in b %}x{% endfor %}",
-            "duration: once",
-            vec!["invalid_template"],
-        ),
-        (
-            "{{ 'x' * 100000000 }}",
-            "duration: once",
-            vec!["invalid_template"],
-        ),
-        (
-            "{{ plan.name|upper }}",
-            "duration: once",
-            vec!["invalid_template"],
-        ),
-        (
-            "{% set x = plan.name %}",
-            "duration: once",
-            vec!["invalid_template"],
-        ),
+        ("{% for a in b %}x{% endfor %}", "duration: once", vec!["invalid_template"]),
+        ("{{ 'x' * 100000000 }}", "duration: once", vec!["invalid_template"]),
+        ("{{ plan.name|upper }}", "duration: once", vec!["invalid_template"]),
+        ("{% set x = plan.name %}", "duration: once", vec!["invalid_template"]),
         ("50 % {off}", "duration: once", vec![]),
     ] {
         assert_eq!(discount(headline, terms), expected, "{headline}");
@@ -223,18 +156,13 @@ fn yaml_keeps_to_plain_documents() {
         ("key: a\n---\nkey: b", "several_documents"),
         ("? [a]\n: b", "invalid_key"),
         ("- a", "invalid_type"),
-        (
-            "key: a\nkey: b\nrules: [{otherwise: true, present: []}]",
-            "duplicate_key",
-        ),
+        ("key: a\nkey: b\nrules: [{otherwise: true, present: []}]", "duplicate_key"),
     ] {
         let found = codes(text);
         assert!(found.iter().any(|(_, found)| *found == code), "{text}: {found:?}");
     }
-    let found = parse(
-        r#"{"key": "a", "key": "b", "rules": [{"otherwise": true, "present": []}]}"#,
-        Format::Json,
-    );
+    let found =
+        parse(r#"{"key": "a", "key": "b", "rules": [{"otherwise": true, "present": []}]}"#, Format::Json);
     assert_eq!(found.unwrap_err()[0].code, "duplicate_key");
     let broken = parse("{\n \"key\": }", Format::Json).unwrap_err();
     assert_eq!((broken[0].code, broken[0].line), ("syntax", Some(2)));
@@ -263,33 +191,20 @@ fn what_is_too_deep_or_too_large_is_refused_in_no_time() {
         let started = std::time::Instant::now();
         assert!(parse(&text, Format::Yaml).is_err());
         assert!(parse(&text, Format::Json).is_err());
-        assert!(
-            started.elapsed().as_secs() < 10,
-            "{:?}: {:?}",
-            started.elapsed(),
-            text.get(..10)
-        );
+        assert!(started.elapsed().as_secs() < 10, "{:?}: {:?}", started.elapsed(), text.get(..10));
     }
     let mut deep = "{attribute: plan.name, eq: x}".to_owned();
     for _ in 0..15 {
         deep = format!("{{not: {deep}}}");
     }
     yaml(&flow_with(&deep, PAUSE));
-    assert_eq!(
-        codes(&flow_with(&format!("{{not: {deep}}}"), PAUSE))[0].1,
-        "too_deep"
-    );
+    assert_eq!(codes(&flow_with(&format!("{{not: {deep}}}"), PAUSE))[0].1, "too_deep");
 }
 
 #[test]
 fn problems_have_an_end() {
     let many: String = (0..2_000).map(|n| format!("x{n}: 1\n")).collect();
-    let found = problems(&format!(
-        "key: k\nrules: [{{otherwise: true, present: []}}]\n{many}"
-    ));
+    let found = problems(&format!("key: k\nrules: [{{otherwise: true, present: []}}]\n{many}"));
     assert_eq!(found.len(), limits::MAX_PROBLEMS + 1);
-    assert_eq!(
-        found.last().map(|problem| problem.code),
-        Some("too_many_problems")
-    );
+    assert_eq!(found.last().map(|problem| problem.code), Some("too_many_problems"));
 }

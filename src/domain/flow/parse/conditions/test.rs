@@ -75,10 +75,7 @@ pub(super) fn test(
 }
 
 fn fitting(allowed: TypeSet) -> Vec<&'static str> {
-    OPERATORS
-        .into_iter()
-        .filter(|operator| !types_of(operator).and(allowed).is_empty())
-        .collect()
+    OPERATORS.into_iter().filter(|operator| !types_of(operator).and(allowed).is_empty()).collect()
 }
 
 fn one(
@@ -89,13 +86,9 @@ fn one(
     problems: &mut Problems,
 ) -> Option<(Test, TypeSet)> {
     match &constant.node.kind {
-        Kind::Bool(flag) if possible.has(Boolean) => Some((
-            Test::Boolean {
-                equal: operator == "eq",
-                to: *flag,
-            },
-            TypeSet::of(&[Boolean]),
-        )),
+        Kind::Bool(flag) if possible.has(Boolean) => {
+            Some((Test::Boolean { equal: operator == "eq", to: *flag }, TypeSet::of(&[Boolean])))
+        }
         Kind::Number(_) if possible.has(Number) => {
             let number = exact(constant, problems)?;
             Some((Test::Number(order(operator, number)?), TypeSet::of(&[Number])))
@@ -127,21 +120,14 @@ fn many(
     problems: &mut Problems,
 ) -> Option<(Test, TypeSet)> {
     let items = values::list(constant, 1, MAX_CONSTANTS, problems)?;
-    let places: Vec<_> = items
-        .iter()
-        .enumerate()
-        .map(|(index, item)| constant.element(index, item))
-        .collect();
+    let places: Vec<_> =
+        items.iter().enumerate().map(|(index, item)| constant.element(index, item)).collect();
     let numbers =
         possible.has(Number) && matches!(items.first().map(|item| &item.kind), Some(Kind::Number(_)));
     let texts = TypeSet::of(&[Text, TextList]).and(possible);
     if numbers {
         let numbers = collect(&places, exact, problems)?;
-        let order = if inside {
-            Order::In(numbers)
-        } else {
-            Order::NotIn(numbers)
-        };
+        let order = if inside { Order::In(numbers) } else { Order::NotIn(numbers) };
         return Some((Test::Number(order), TypeSet::of(&[Number])));
     }
     if !texts.is_empty() {
@@ -149,20 +135,12 @@ fn many(
         for (at, text) in places.iter().zip(&found) {
             known_value(at, name, text, problems);
         }
-        let test = if inside {
-            TextTest::In(found)
-        } else {
-            TextTest::NotIn(found)
-        };
+        let test = if inside { TextTest::In(found) } else { TextTest::NotIn(found) };
         return Some((Test::Text(test), texts));
     }
     if possible.has(Instant) {
         let instants = collect(&places, instant, problems)?;
-        let order = if inside {
-            Order::In(instants)
-        } else {
-            Order::NotIn(instants)
-        };
+        let order = if inside { Order::In(instants) } else { Order::NotIn(instants) };
         return Some((Test::Instant(order), TypeSet::of(&[Instant])));
     }
     mistyped(places.first().unwrap_or(constant), possible, problems);
@@ -179,19 +157,11 @@ fn between(constant: &At<'_>, possible: TypeSet, problems: &mut Problems) -> Opt
     let (test, types, empty) = if numbers {
         let (low, high) = (exact(&low, problems), exact(&high, problems));
         let (low, high) = (low?, high?);
-        (
-            Test::Number(Order::Between(low, high)),
-            TypeSet::of(&[Number]),
-            low > high,
-        )
+        (Test::Number(Order::Between(low, high)), TypeSet::of(&[Number]), low > high)
     } else {
         let (low, high) = (instant(&low, problems), instant(&high, problems));
         let (low, high) = (low?, high?);
-        (
-            Test::Instant(Order::Between(low, high)),
-            TypeSet::of(&[Instant]),
-            low > high,
-        )
+        (Test::Instant(Order::Between(low, high)), TypeSet::of(&[Instant]), low > high)
     };
     if empty {
         problems.add(
@@ -249,11 +219,7 @@ fn exact(at: &At<'_>, problems: &mut Problems) -> Option<Decimal> {
 fn text(at: &At<'_>, problems: &mut Problems) -> Option<String> {
     let text = values::string(at, problems)?;
     if text.chars().count() > MAX_CONSTANT_CHARS {
-        problems.add(
-            at,
-            "invalid_length",
-            format!("expected at most {MAX_CONSTANT_CHARS} characters"),
-        );
+        problems.add(at, "invalid_length", format!("expected at most {MAX_CONSTANT_CHARS} characters"));
         return None;
     }
     Some(text.to_owned())
@@ -282,11 +248,7 @@ fn age(at: &At<'_>, problems: &mut Problems) -> Option<Age> {
 }
 
 fn mistyped(at: &At<'_>, possible: TypeSet, problems: &mut Problems) {
-    let hint = if possible.has(Text) {
-        " (put a text in quotes)"
-    } else {
-        ""
-    };
+    let hint = if possible.has(Text) { " (put a text in quotes)" } else { "" };
     let detail = format!("expected {possible}, found {}{hint}", at.node.kind.word());
     problems.add(at, "invalid_type", detail);
 }
@@ -297,10 +259,7 @@ fn known_value(at: &At<'_>, name: &str, text: &str, problems: &mut Problems) {
         return;
     };
     if !attribute.values.contains(&text) {
-        let detail = format!(
-            "`{name}` is never `{text}`; it is one of `{}`",
-            attribute.values.join("`, `")
-        );
+        let detail = format!("`{name}` is never `{text}`; it is one of `{}`", attribute.values.join("`, `"));
         problems.add(at, "unknown_value", detail);
     }
 }
