@@ -8,7 +8,11 @@ use crate::support::app::{TestApp, on_every_database};
 
 /// How often a call acted in the sandbox.
 fn acted(test: &TestApp, method: &str, path: &str) -> usize {
-    test.sandbox.calls().iter().filter(|call| call.acted && call.method == method && call.path.starts_with(path)).count()
+    test.sandbox
+        .calls()
+        .iter()
+        .filter(|call| call.acted && call.method == method && call.path.starts_with(path))
+        .count()
 }
 
 #[actix_web::test]
@@ -120,7 +124,10 @@ async fn a_cancel_is_kept_while_stripe_is_down_and_carried_out_afterwards() {
         assert!(first.presented().is_empty());
         for (who, session) in [(&known, &open), (&unknown, &first)] {
             let accepted = test.act(who, session, "cancel", json!({})).await.expect(202);
-            assert_eq!(accepted.body["status"], "in_progress", "nobody is told canceled before Stripe has said so");
+            assert_eq!(
+                accepted.body["status"], "in_progress",
+                "nobody is told canceled before Stripe has said so"
+            );
             assert_eq!(accepted.body["step"], "canceling");
             assert_eq!(accepted.body["billing"]["state"], "applying");
         }
@@ -165,7 +172,8 @@ async fn an_offer_that_stripe_refuses_for_good_leaves_the_session_open() {
         let who = test.subscriber();
         let session = test.begin(&who, Some("too_expensive")).await.expect(201);
         // Somebody gives a discount by hand between the offer and the click.
-        let coupon = test.sandbox.create("coupons", &[("percent_off", "10"), ("duration", "forever")]).unwrap();
+        let coupon =
+            test.sandbox.create("coupons", &[("percent_off", "10"), ("duration", "forever")]).unwrap();
         let path = format!("/v1/subscriptions/{}", who.subscription);
         test.sandbox.call("POST", &path, &[("discounts[0][coupon]", &coupon)]).unwrap();
         let refused = test.accept(&who, &session, "half-off").await.expect(200);

@@ -32,10 +32,12 @@ async fn a_reason_changes_what_is_offered() {
     on_every_database(async |test| {
         let who = test.subscriber();
         let session = test.begin(&who, None).await.expect(201);
-        let answered = test.act(&who, &session, "answers", json!({"reason": "too_expensive"})).await.expect(200);
+        let answered =
+            test.act(&who, &session, "answers", json!({"reason": "too_expensive"})).await.expect(200);
         assert_eq!(answered.presented(), ["half-off", "breather"]);
         assert_eq!(answered.offer("breather"), session.offer("breather"), "an offer that stays keeps its id");
-        let half = &answered.body["offers"].as_array().unwrap().iter().find(|o| o["key"] == "half-off").unwrap();
+        let half =
+            &answered.body["offers"].as_array().unwrap().iter().find(|o| o["key"] == "half-off").unwrap();
         assert_eq!(half["preview"]["next_invoice_amount"], 2450);
         assert_eq!(half["copy"]["headline"], "Half price until 1 June 2027");
         let wrong = test.act(&who, &session, "answers", json!({"reason": "weather"})).await.expect(422);
@@ -77,7 +79,8 @@ async fn another_customer_finds_nothing() {
         for action in ["answers", "cancel", "keep"] {
             test.post(&format!("{path}/{action}"), &token, json!({})).await.expect(404);
         }
-        let mixed = crate::support::app::Subscriber { subscription: who.subscription.clone(), ..other.clone() };
+        let mixed =
+            crate::support::app::Subscriber { subscription: who.subscription.clone(), ..other.clone() };
         test.begin(&mixed, None).await.expect(404);
         let read = test.read(&who, &session).await.expect(200);
         assert_eq!(read.body["status"], "in_progress");

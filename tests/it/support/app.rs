@@ -18,12 +18,12 @@ use serde_json::{Value, json};
 
 use super::database::{Database, databases};
 
-pub const TOKEN_SECRET: &str = "a-test-secret-of-at-least-32-bytes";
-pub const SECRET_KEY: &str = "sk_test_counteroffer";
-pub const WEBHOOK_SECRET: &str = "whsec_counteroffer";
+pub(crate) const TOKEN_SECRET: &str = "a-test-secret-of-at-least-32-bytes";
+pub(crate) const SECRET_KEY: &str = "sk_test_counteroffer";
+pub(crate) const WEBHOOK_SECRET: &str = "whsec_counteroffer";
 
 /// A flow with one offer of each type that changes billing, each for a reason of its own.
-pub const FLOW: &str = r#"
+pub(crate) const FLOW: &str = r#"
 key: default
 reasons:
   - {key: too_expensive, label: {en: It costs too much, de: Zu teuer}, stripe_feedback: too_expensive}
@@ -53,14 +53,14 @@ policy:
 "#;
 
 /// A test's own server and everything around it.
-pub struct TestApp {
-    pub app: App,
-    pub sandbox: Sandbox,
-    pub clock: Clock,
-    pub base: String,
-    pub database: Database,
-    pub config: Config,
-    pub free_price: String,
+pub(crate) struct TestApp {
+    pub(crate) app: App,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) clock: Clock,
+    pub(crate) base: String,
+    pub(crate) database: Database,
+    pub(crate) config: Config,
+    pub(crate) free_price: String,
     running: Option<Running>,
     client: reqwest::Client,
     finished: bool,
@@ -68,48 +68,55 @@ pub struct TestApp {
 
 /// A customer with a subscription in the sandbox.
 #[derive(Clone)]
-pub struct Subscriber {
-    pub customer: String,
-    pub subscription: String,
+pub(crate) struct Subscriber {
+    pub(crate) customer: String,
+    pub(crate) subscription: String,
 }
 
 /// An answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: reqwest::header::HeaderMap,
-    pub text: String,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
+    pub(crate) body: Value,
 }
 
 impl Answer {
     /// The text at a JSON pointer.
-    pub fn text_at(&self, pointer: &str) -> &str {
-        self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no text at {pointer} in {}", self.text))
+    pub(crate) fn text_at(&self, pointer: &str) -> &str {
+        self.body
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_else(|| panic!("no text at {pointer} in {}", self.text))
     }
 
     /// Checks the status.
-    pub fn expect(self, status: u16) -> Self {
+    pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
         self
     }
 
     /// The id of the offer with this key.
-    pub fn offer(&self, key: &str) -> String {
+    pub(crate) fn offer(&self, key: &str) -> String {
         let offers = self.body["offers"].as_array().unwrap_or_else(|| panic!("no offers in {}", self.text));
         let found = offers.iter().find(|offer| offer["key"] == key);
         found.unwrap_or_else(|| panic!("no offer {key} in {}", self.text))["id"].as_str().unwrap().to_owned()
     }
 
     /// The keys of the offers presented and not answered.
-    pub fn presented(&self) -> Vec<&str> {
+    pub(crate) fn presented(&self) -> Vec<&str> {
         let offers = self.body["offers"].as_array().unwrap();
-        offers.iter().filter(|offer| offer["state"] == "presented").map(|o| o["key"].as_str().unwrap()).collect()
+        offers
+            .iter()
+            .filter(|offer| offer["state"] == "presented")
+            .map(|o| o["key"].as_str().unwrap())
+            .collect()
     }
 }
 
 /// Runs a scenario on every database, each time with a server of its own.
-pub async fn on_every_database<F: Future<Output = TestApp>>(scenario: impl Fn(TestApp) -> F) {
+pub(crate) async fn on_every_database<F: Future<Output = TestApp>>(scenario: impl Fn(TestApp) -> F) {
     for database in databases() {
         let app = scenario(TestApp::start(database).await).await;
         app.finish().await;
@@ -117,12 +124,12 @@ pub async fn on_every_database<F: Future<Output = TestApp>>(scenario: impl Fn(Te
 }
 
 impl TestApp {
-    pub async fn start(database: Database) -> Self {
+    pub(crate) async fn start(database: Database) -> Self {
         Self::start_with(database, &[]).await
     }
 
     /// Starts with configuration of its own, as environment variables.
-    pub async fn start_with(database: Database, variables: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start_with(database: Database, variables: &[(&str, &str)]) -> Self {
         let start: Timestamp = "2027-03-01T12:00:00Z".parse().unwrap();
         let sandbox = Sandbox::start(SandboxConfig {
             addr: "127.0.0.1:0".parse().unwrap(),
@@ -173,20 +180,34 @@ impl TestApp {
     }
 
     /// Publishes a flow; `FREE_PRICE` stands for the sandbox's zero price.
-    pub async fn publish(&self, flow: &str) {
+    pub(crate) async fn publish(&self, flow: &str) {
         let source = flow.replace("FREE_PRICE", &self.free_price);
         let key = "default".parse().unwrap();
-        publish::publish(&self.app.store, &self.app.flows, &key, &source, Format::Yaml, "test", self.clock.now())
-            .await
-            .unwrap();
+        publish::publish(
+            &self.app.store,
+            &self.app.flows,
+            &key,
+            &source,
+            Format::Yaml,
+            "test",
+            self.clock.now(),
+        )
+        .await
+        .unwrap();
     }
 
     /// A customer with a subscription of 49.00 USD a month.
-    pub fn subscriber(&self) -> Subscriber {
+    pub(crate) fn subscriber(&self) -> Subscriber {
         self.subscriber_of("Pro", 4900, "usd", "month")
     }
 
-    pub fn subscriber_of(&self, name: &str, amount: i64, currency: &str, interval: &str) -> Subscriber {
+    pub(crate) fn subscriber_of(
+        &self,
+        name: &str,
+        amount: i64,
+        currency: &str,
+        interval: &str,
+    ) -> Subscriber {
         let price = self.sandbox.seed_price(name, amount, currency, interval).unwrap();
         let customer = self.sandbox.seed_customer("subscriber@example.com").unwrap();
         let subscription = self.sandbox.seed_subscription(&customer, &price).unwrap();
@@ -194,19 +215,33 @@ impl TestApp {
     }
 
     /// A customer token as the app's back end would mint it.
-    pub fn token(&self, who: &Subscriber) -> String {
+    pub(crate) fn token(&self, who: &Subscriber) -> String {
         let customer = who.customer.parse().unwrap();
         let subscription = who.subscription.parse().unwrap();
-        counteroffer::http::auth::mint(&self.config.auth, &customer, Some(&subscription), 600, self.clock.now()).unwrap()
+        counteroffer::http::auth::mint(
+            &self.config.auth,
+            &customer,
+            Some(&subscription),
+            600,
+            self.clock.now(),
+        )
+        .unwrap()
     }
 
     /// An API key of this role.
-    pub async fn key(&self, role: Role) -> String {
+    pub(crate) async fn key(&self, role: Role) -> String {
         let (_, key) = keys::create(&self.app.store, "test", role, self.clock.now()).await.unwrap();
         key.expose_secret().to_owned()
     }
 
-    pub async fn send(&self, method: Method, path: &str, token: &str, body: Option<Value>, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let mut request = self.client.request(method, format!("{}{path}", self.base));
         if !token.is_empty() {
             request = request.bearer_auth(token);
@@ -223,16 +258,16 @@ impl TestApp {
         Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text }
     }
 
-    pub async fn get(&self, path: &str, token: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
         self.send(Method::GET, path, token, None, &[]).await
     }
 
-    pub async fn post(&self, path: &str, token: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, token: &str, body: Value) -> Answer {
         self.send(Method::POST, path, token, Some(body), &[]).await
     }
 
     /// Begins a session, with a reason if one is given.
-    pub async fn begin(&self, who: &Subscriber, reason: Option<&str>) -> Answer {
+    pub(crate) async fn begin(&self, who: &Subscriber, reason: Option<&str>) -> Answer {
         let mut body = json!({"subscription": who.subscription});
         if let Some(reason) = reason {
             body["reason"] = json!(reason);
@@ -241,47 +276,50 @@ impl TestApp {
     }
 
     /// Posts to a path below a session.
-    pub async fn act(&self, who: &Subscriber, session: &Answer, action: &str, body: Value) -> Answer {
+    pub(crate) async fn act(&self, who: &Subscriber, session: &Answer, action: &str, body: Value) -> Answer {
         self.post(&format!("/v1/sessions/{}/{action}", session.text_at("/id")), &self.token(who), body).await
     }
 
     /// Accepts the offer with this key.
-    pub async fn accept(&self, who: &Subscriber, session: &Answer, key: &str) -> Answer {
+    pub(crate) async fn accept(&self, who: &Subscriber, session: &Answer, key: &str) -> Answer {
         self.act(who, session, &format!("offers/{}/accept", session.offer(key)), json!({})).await
     }
 
-    pub async fn read(&self, who: &Subscriber, session: &Answer) -> Answer {
+    pub(crate) async fn read(&self, who: &Subscriber, session: &Answer) -> Answer {
         self.get(&format!("/v1/sessions/{}", session.text_at("/id")), &self.token(who)).await
     }
 
     /// The subscription as Stripe has it.
-    pub fn in_stripe(&self, who: &Subscriber) -> Value {
+    pub(crate) fn in_stripe(&self, who: &Subscriber) -> Value {
         self.sandbox.object(&who.subscription).unwrap()
     }
 
     /// Moves our clock and Stripe's.
-    pub fn advance(&self, by: SignedDuration) {
+    pub(crate) fn advance(&self, by: SignedDuration) {
         self.clock.advance(by);
         self.sandbox.advance(by.as_secs());
     }
 
     /// Lets the worker do what is due.
-    pub async fn work(&self) -> usize {
+    pub(crate) async fn work(&self) -> usize {
         worker::drain(&self.app).await.unwrap()
     }
 
     /// Delivers every event that waits and says how each was answered.
-    pub async fn deliver_webhooks(&self) {
+    pub(crate) async fn deliver_webhooks(&self) {
         self.sandbox.deliver_all().await;
     }
 
     /// Ends the test: everything that is due must have been done.
-    pub async fn finish(mut self) {
+    pub(crate) async fn finish(mut self) {
         self.finished = true;
         let page = self.app.store.operations(OperationFilter::default(), None, 200).await.unwrap();
         let now = self.clock.now();
-        let left: Vec<_> =
-            page.data.iter().filter(|o| !o.state.is_settled() && o.due_at <= now).map(|o| (o.id, o.state)).collect();
+        let left: Vec<_> = page
+            .iter()
+            .filter(|o| !o.state.is_settled() && o.due_at <= now)
+            .map(|o| (o.id, o.state))
+            .collect();
         assert!(left.is_empty(), "unfinished operations: {left:?}");
         if let Some(running) = self.running.take() {
             running.stop().await.unwrap();
