@@ -7,7 +7,7 @@
 //     node mint-token.mjs --issuer app --customer cus_123 --subscription sub_123 --attribute industry=travel
 
 import { createHmac, randomUUID } from "node:crypto";
-import { realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
@@ -83,7 +83,9 @@ function main() {
   console.log(mint({ ...values, secret, attributes, ttl: Number(values.ttl) }));
 }
 
-if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+// Run, not imported.
+const script = process.argv[1];
+if (script && existsSync(script) && realpathSync(script) === fileURLToPath(import.meta.url)) {
   try {
     main();
   } catch (error) {

@@ -14,6 +14,9 @@ SUBSCRIPTION="${2:-${SUBSCRIPTION:?give the subscription to cancel as SUBSCRIPTI
 BASE="${3:-${BASE:-http://127.0.0.1:8080}}"
 # How often to ask again while billing is being changed, a second apart.
 PATIENCE=60
+# Names this walk, and with a number each of its requests.
+walk="walk-$(date +%s)-$$-$RANDOM"
+sent=0
 
 fail() { printf 'walk.sh: %s\n' "$*" >&2; exit 1; }
 
@@ -23,15 +26,14 @@ call() {
   local options=(--silent --show-error --max-time 40 --request "$1" --header "Authorization: Bearer $TOKEN")
   if [ $# -gt 2 ]; then
     # Sent again with the same key, a request changes nothing twice.
-    options+=(--header 'Content-Type: application/json' --header "Idempotency-Key: $(new_key)" --data "$3")
+    sent=$((sent + 1))
+    options+=(--header 'Content-Type: application/json' --header "Idempotency-Key: $walk-$sent" --data "$3")
   fi
   reply="$(curl "${options[@]}" --write-out '\n%{http_code}' "$BASE$2")" || fail "cannot reach $BASE"
   status="${reply##*$'\n'}"
   answer="${reply%$'\n'*}"
   printf '%s %s -> %s\n' "$1" "$2" "$status"
 }
-
-new_key() { python3 -c 'import uuid; print(uuid.uuid4())'; }
 
 # pick EXPRESSION: what a Python expression over the answer, as `a`, comes to; a list is printed one item a line.
 pick() {
@@ -60,10 +62,8 @@ same() {
 # The promise that holds at every step.
 way_out() { same 'the way out' 'a["exit"]["cancel_url"]' "/v1/sessions/$session/cancel"; }
 
-body() { python3 -c 'import json, sys; print(json.dumps({sys.argv[1]: sys.argv[2]}))' "$1" "$2"; }
-
 echo '# Begin'
-call POST /v1/sessions "$(body subscription "$SUBSCRIPTION")"
+call POST /v1/sessions "{\"subscription\": \"$SUBSCRIPTION\"}"
 want 200 201 # 200: one was open already
 session="$(pick 'a["id"]')"
 same 'the status' 'a["status"]' in_progress
@@ -72,7 +72,7 @@ way_out
 echo '# Say why'
 reason="$(pick '([r["key"] for r in a["survey"]["reasons"]] or [""])[0]')"
 if [ -n "$reason" ]; then
-  call POST "/v1/sessions/$session/answers" "$(body reason "$reason")"
+  call POST "/v1/sessions/$session/answers" "{\"reason\": \"$reason\"}"
   want 200
   same 'the reason' 'a["survey"]["answer"]' "$reason"
   way_out
