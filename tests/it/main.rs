@@ -8,7 +8,9 @@
 )]
 mod billing;
 mod billing_changes;
+mod examples;
 mod http_shell;
+mod readme;
 mod sandbox;
 mod sessions;
 mod store;
