@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 use tracing_subscriber::EnvFilter;
 
 use crate::billing::{Gateway, StripeOptions};
@@ -73,6 +74,7 @@ pub async fn app(config: &Config, clock: Clock) -> Result<App, BootError> {
         gateway: gateway(config)?,
         store,
         flows,
+        background: TaskTracker::new(),
         owner: SessionId::generate(clock.now()).to_string(),
         clock,
         metrics: services::Metrics::default(),
@@ -167,7 +169,8 @@ impl Running {
         self.address
     }
 
-    /// Stops: accepts nothing more, finishes running requests, lets the worker finish its step, writes what is queued.
+    /// Stops: accepts nothing more, finishes running requests, lets billing work finish its step, writes what is
+    /// queued.
     ///
     /// # Errors
     /// When the listener failed.
@@ -178,6 +181,8 @@ impl Running {
         if let Some(worker) = self.worker {
             worker.await?;
         }
+        self.app.background.close();
+        self.app.background.wait().await;
         self.app.store.close().await;
         Ok(())
     }

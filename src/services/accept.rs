@@ -7,7 +7,7 @@ use super::decide::budget_name;
 use super::deliver;
 use super::error::ServiceError;
 use super::idempotency::{IdempotencyKey, Reply};
-use super::transition::{Access, Effects, load, refused, transition};
+use super::transition::{Access, Effects, refused, transition};
 use crate::domain::cost::cost;
 use crate::domain::flow::FlowDocument;
 use crate::domain::ids::{OfferId, OperationId, SessionId};
@@ -29,17 +29,23 @@ pub async fn accept(
     choice: Option<Choice>,
     key: Option<&IdempotencyKey>,
 ) -> Result<Reply, ServiceError> {
-    let flow = app.flows.version(&app.store, &load(app, access, id).await?.session.flow).await?;
-    let done = transition(app, access, id, key, "accept", |session, now| {
+    let done = transition(app, access, id, key, "accept", |session, flow, now| {
         let operation = OperationId::generate(now);
         let effect = session.accept(offer, choice, operation, now).map_err(|why| refused(session, &why))?;
         let Some(effect) = effect else { return Ok(Effects { status: 200, ..Effects::default() }) };
         let amount = price(session, offer, choice, now);
-        let budget = amount.map(|priced| takes(flow.document(), session, priced, now)).unwrap_or_default();
+        let budget = amount.map(|priced| takes(flow, session, priced, now)).unwrap_or_default();
         let mut operation = Operation::new(operation, session, Some(offer), effect, now, now);
         operation.holds = budget.iter().map(hold).collect();
         let costs = amount.iter().map(|(_, amount)| (offer, *amount)).collect();
-        Ok(Effects { operation: Some(operation), budget, costs, status: 202, ..Effects::default() })
+        Ok(Effects {
+            operation: Some(operation),
+            leased: true,
+            budget,
+            costs,
+            status: 202,
+            ..Effects::default()
+        })
     })
     .await?;
     deliver::at_once(app, access, id, key, done).await

@@ -56,7 +56,7 @@ pub async fn answer(
     let known = Known { profile, history, snapshot, token };
     let left = budgets_left(app, &flow, app.clock.now()).await?;
     let ordinal = i32::try_from(app.store.decisions(id).await?.len()).unwrap_or(i32::MAX);
-    let done = transition(app, access, id, key, "answer", |session, now| {
+    let done = transition(app, access, id, key, "answer", |session, _, now| {
         session.answer(given.clone(), now).map_err(|why| refused(session, &why))?;
         let mut effects = Effects { status: 200, ..Effects::default() };
         if given.reason.is_some() {

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::task::TaskTracker;
 
 use super::flows::Flows;
 use super::metrics::Metrics;
 use crate::billing::Gateway;
 use crate::clock::Clock;
 use crate::domain::offer::Key;
-use crate::store::Store;
+use crate::store::{Lease, Store};
 
 /// What every use case works with; shared by all requests and the worker.
 #[derive(Clone, Debug)]
@@ -26,8 +27,18 @@ pub struct App {
     pub metrics: Metrics,
     /// What the configuration says about sessions and the worker.
     pub settings: Settings,
+    /// Billing work that goes on after its request was answered; waited for at shutdown.
+    pub background: TaskTracker,
     /// This process, as the holder of leases.
     pub owner: String,
+}
+
+impl App {
+    /// A lease of this process from `now` on.
+    pub(super) fn lease(&self, now: Timestamp) -> Lease {
+        let until = now.checked_add(self.settings.lease).unwrap_or(Timestamp::MAX);
+        Lease { owner: self.owner.clone(), until }
+    }
 }
 
 /// What the configuration says about sessions and the worker.

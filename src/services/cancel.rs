@@ -3,7 +3,7 @@
 use super::app::App;
 use super::deliver;
 use super::error::ServiceError;
-use super::idempotency::{IdempotencyKey, Reply};
+use super::idempotency::{IdempotencyKey, Reply, saved_reply};
 use super::transition::{Access, Effects, load, refused, render, transition};
 use crate::domain::ids::{OperationId, SessionId};
 use crate::domain::operation::{CancelWhen, Operation};
@@ -21,13 +21,16 @@ pub async fn cancel(
     when: CancelWhen,
     key: Option<&IdempotencyKey>,
 ) -> Result<Reply, ServiceError> {
+    if let Some(reply) = saved_reply(app, key).await? {
+        return Ok(reply);
+    }
     let session = load(app, access, id).await?.session;
     match session.state {
         State::Canceling { .. } => return again(app, &session, 202).await,
         State::Canceled { .. } => return again(app, &session, 200).await,
         _ => {}
     }
-    let done = transition(app, access, id, key, "cancel", |session, now| {
+    let done = transition(app, access, id, key, "cancel", |session, _, now| {
         let operation = OperationId::generate(now);
         let effect = session.cancel(when, operation, now).map_err(|why| refused(session, &why))?;
         let operation = Operation::new(operation, session, None, effect, now, now);

@@ -17,7 +17,7 @@ pub async fn decline(
     offer: OfferId,
     key: Option<&IdempotencyKey>,
 ) -> Result<Reply, ServiceError> {
-    let done = transition(app, access, id, key, "decline", |session, now| {
+    let done = transition(app, access, id, key, "decline", |session, _, now| {
         session.decline(offer, now).map_err(|why| refused(session, &why))?;
         Ok(Effects { status: 200, ..Effects::default() })
     })
@@ -35,7 +35,7 @@ pub async fn keep(
     id: SessionId,
     key: Option<&IdempotencyKey>,
 ) -> Result<Reply, ServiceError> {
-    let done = transition(app, access, id, key, "keep", |session, now| {
+    let done = transition(app, access, id, key, "keep", |session, _, now| {
         session.keep(now).map_err(|why| refused(session, &why))?;
         Ok(Effects { status: 200, ..Effects::default() })
     })

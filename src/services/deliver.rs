@@ -17,7 +17,7 @@ use crate::domain::ids::{OperationId, SessionId};
 use crate::domain::operation::{BudgetHold, Effect, Operation, OperationProblem, OperationState};
 use crate::domain::session::Status;
 use crate::domain::subscription::Subscription;
-use crate::store::{Change, Changed, Lease, OperationUpdate};
+use crate::store::{Change, Changed, OperationUpdate};
 
 /// How often an outcome is written again when the session moved meanwhile.
 const MAX_RACES: usize = 8;
@@ -34,7 +34,9 @@ pub(super) async fn at_once(
     let Some(operation) = done.operation else { return Ok(done.reply) };
     let runner = app.clone();
     // A task of its own: the client going away, or the deadline, must not stop it between two steps.
-    let work = tokio::spawn(async move { claim_and_run(&runner, operation).await });
+    let work = app.background.spawn(async move {
+        if done.leased { run(&runner, operation).await } else { claim_and_run(&runner, operation.id).await }
+    });
     if tokio::time::timeout(app.settings.apply_deadline, work).await.is_err() {
         return Ok(done.reply);
     }
@@ -56,8 +58,7 @@ pub(super) async fn at_once(
 /// Runs an operation if it is its turn: an earlier one on the same subscription goes first.
 pub(super) async fn claim_and_run(app: &App, id: OperationId) {
     let now = app.clock.now();
-    let until = now.checked_add(app.settings.lease).unwrap_or(Timestamp::MAX);
-    match app.store.claim_operation(id, &app.owner, now, until).await {
+    match app.store.claim_operation(id, &app.owner, now, app.lease(now).until).await {
         Ok(Some(operation)) => run(app, operation).await,
         Ok(None) => {}
         Err(error) => warn!(operation = %id, %error, "operation left to the worker"),
@@ -88,7 +89,7 @@ async fn steps(app: &App, mut operation: Operation) -> Result<(), ServiceError> 
             Progress::Applied { subscription, last } => {
                 operation.steps.extend(last);
                 operation.problem = None;
-                return settle(app, operation, OperationState::Applied, Some(&subscription)).await;
+                return settle(app, operation, OperationState::Applied, Some((&subscription, now))).await;
             }
             Progress::Rejected(problem) => {
                 // A cancellation is never dropped: what Stripe refuses, a person must carry out.
@@ -114,10 +115,11 @@ async fn steps(app: &App, mut operation: Operation) -> Result<(), ServiceError> 
 async fn renew(app: &App, operation: &mut Operation) -> Result<bool, ServiceError> {
     let now = app.clock.now();
     operation.updated_at = now;
-    let until = now.checked_add(app.settings.lease).unwrap_or(Timestamp::MAX);
-    let lease = Lease { owner: app.owner.clone(), until };
-    let update =
-        OperationUpdate { operation: operation.clone(), owner: app.owner.clone(), lease: Some(lease) };
+    let update = OperationUpdate {
+        operation: operation.clone(),
+        owner: app.owner.clone(),
+        lease: Some(app.lease(now)),
+    };
     let change = Change { operation: Some(update), patient: true, ..Change::new(now) };
     Ok(app.store.change(change).await? == Changed::Done)
 }
@@ -149,7 +151,7 @@ async fn settle(
     app: &App,
     mut operation: Operation,
     outcome: OperationState,
-    after: Option<&Subscription>,
+    after: Option<(&Subscription, Timestamp)>,
 ) -> Result<(), ServiceError> {
     operation.state = outcome;
     for _ in 0..MAX_RACES {
@@ -157,7 +159,7 @@ async fn settle(
         operation.updated_at = now;
         let stored = app.store.session(operation.session).await?;
         let session = stored.and_then(|mut stored| {
-            let moved = stored.session.settle(operation.id, outcome, after, now);
+            let moved = stored.session.settle(operation.id, outcome, after.map(|(seen, _)| seen), now);
             moved.then_some((stored.session, stored.version))
         });
         let update = OperationUpdate { operation: operation.clone(), owner: app.owner.clone(), lease: None };
@@ -169,7 +171,7 @@ async fn settle(
                 .collect(),
             operation: Some(update),
             budget_return: given_back(&operation, outcome),
-            snapshot: after.map(|subscription| (subscription.clone(), now)),
+            snapshot: after.map(|(subscription, seen_at)| (subscription.clone(), seen_at)),
             patient: true,
             ..Change::new(now)
         };

@@ -9,7 +9,8 @@ use super::app::App;
 use super::error::{Cause, ServiceError};
 use super::idempotency::{IdempotencyKey, Reply, matching, saved_reply};
 use super::view::session_view;
-use crate::domain::ids::{CustomerId, OfferId, OperationId, SessionId};
+use crate::domain::flow::FlowDocument;
+use crate::domain::ids::{CustomerId, OfferId, SessionId};
 use crate::domain::operation::Operation;
 use crate::domain::session::{Refused, Session};
 use crate::store::{AuditLine, BudgetTake, Change, Changed, DecisionRecord, SavedAnswer, Stored};
@@ -42,6 +43,8 @@ impl Access {
 pub(super) struct Effects {
     /// A new operation.
     pub(super) operation: Option<Operation>,
+    /// Whether this process may take it up at once, since none before it on the subscription can be on its way.
+    pub(super) leased: bool,
     /// A new decision.
     pub(super) decision: Option<DecisionRecord>,
     /// What offers cost at most, in minor units.
@@ -57,7 +60,8 @@ pub(super) struct Effects {
 /// What one step did.
 pub(super) struct Done {
     pub(super) reply: Reply,
-    pub(super) operation: Option<OperationId>,
+    pub(super) operation: Option<Operation>,
+    pub(super) leased: bool,
 }
 
 /// Loads a session that `access` may know of.
@@ -73,25 +77,26 @@ pub(super) async fn transition(
     id: SessionId,
     key: Option<&IdempotencyKey>,
     action: &'static str,
-    mut step: impl FnMut(&mut Session, Timestamp) -> Result<Effects, ServiceError>,
+    mut step: impl FnMut(&mut Session, &FlowDocument, Timestamp) -> Result<Effects, ServiceError>,
 ) -> Result<Done, ServiceError> {
     if let Some(reply) = saved_reply(app, key).await? {
-        return Ok(Done { reply, operation: None });
+        return Ok(Done { reply, operation: None, leased: false });
     }
     for _ in 0..MAX_RACES {
         let Stored { mut session, version } = load(app, access, id).await?;
+        let flow = app.flows.version(&app.store, &session.flow).await?;
         let now = app.clock.now();
-        let effects = step(&mut session, now)?;
-        let body = render(app, &session).await?;
+        let effects = step(&mut session, flow.document(), now)?;
+        let body = document(&session, flow.document())?;
         let saved = key.map(|key| key.save(effects.status, body.clone(), now));
-        let change = change((session, version), &effects, saved, action, now);
+        let change = change(app, (session, version), &effects, saved, action, now);
         match app.store.change(change).await? {
             Changed::Done => {
                 let reply = Reply { status: effects.status, body, replayed: false };
-                return Ok(Done { reply, operation: effects.operation.map(|operation| operation.id) });
+                return Ok(Done { reply, operation: effects.operation, leased: effects.leased });
             }
             Changed::Replayed(answer) => {
-                return matching(key, answer).map(|reply| Done { reply, operation: None });
+                return matching(key, answer).map(|reply| Done { reply, operation: None, leased: false });
             }
             Changed::BudgetSpent(_) => return Err(budget_spent()),
             Changed::Stale | Changed::DuplicateEvent => {}
@@ -103,8 +108,12 @@ pub(super) async fn transition(
 /// The session as JSON, as the front end sees it.
 pub(super) async fn render(app: &App, session: &Session) -> Result<String, ServiceError> {
     let flow = app.flows.version(&app.store, &session.flow).await?;
-    serde_json::to_string(&session_view(session, flow.document()))
-        .map_err(|e| ServiceError::Internal(Cause::new(e)))
+    document(session, flow.document())
+}
+
+fn document(session: &Session, flow: &FlowDocument) -> Result<String, ServiceError> {
+    serde_json::to_string(&session_view(session, flow))
+        .map_err(|error| ServiceError::Internal(Cause::new(error)))
 }
 
 /// The conflict that answers an action the state does not allow.
@@ -136,12 +145,14 @@ fn budget_spent() -> ServiceError {
 }
 
 fn change(
+    app: &App,
     session: (Session, i64),
     effects: &Effects,
     saved: Option<SavedAnswer>,
     action: &'static str,
     now: Timestamp,
 ) -> Change {
+    let lease = effects.leased.then(|| app.lease(now));
     Change {
         audit: Some(AuditLine {
             actor: "customer".to_owned(),
@@ -151,7 +162,7 @@ fn change(
         session: Some(session),
         decision: effects.decision.clone(),
         costs: effects.costs.clone(),
-        new_operations: effects.operation.iter().map(|new| (new.clone(), None)).collect(),
+        new_operations: effects.operation.iter().map(|new| (new.clone(), lease.clone())).collect(),
         budget: effects.budget.clone(),
         saved,
         patient: effects.patient,

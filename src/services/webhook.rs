@@ -23,13 +23,15 @@ const MAX_RACES: usize = 8;
 /// When Stripe or the database cannot be reached; Stripe sends the event again then.
 pub async fn take_in(app: &App, event: &Event) -> Result<(), ServiceError> {
     let Some(id) = &event.subscription else { return Ok(()) };
+    // Taken before the question, since what Stripe answers may be older than the answer.
+    let seen_at = app.clock.now();
     let subscription = app.gateway.subscription(id).await;
     let subscription = subscription.map_err(|error| ServiceError::BillingUnavailable(Cause::new(error)))?;
     for _ in 0..MAX_RACES {
         let now = app.clock.now();
         let change = Change {
             session: closed(app, id, subscription.as_ref(), now).await?,
-            snapshot: subscription.clone().map(|subscription| (subscription, now)),
+            snapshot: subscription.clone().map(|subscription| (subscription, seen_at)),
             webhook_event: Some(event.id.clone()),
             ..Change::new(now)
         };

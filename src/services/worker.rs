@@ -6,6 +6,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 use tracing::warn;
 
 use super::app::App;
@@ -27,21 +28,24 @@ const SWEEP_EVERY: Duration = Duration::from_secs(15);
 /// # Errors
 /// When the database cannot be reached.
 pub async fn drain(app: &App) -> Result<usize, ServiceError> {
-    let side_by_side = app.settings.worker_concurrency;
-    let limit = u32::try_from(side_by_side).unwrap_or(u32::MAX);
     let mut taken = 0;
     loop {
-        let now = app.clock.now();
-        let until = now.checked_add(app.settings.lease).unwrap_or(Timestamp::MAX);
-        let claimed = app.store.claim_operations(&app.owner, now, until, limit).await?;
-        if claimed.is_empty() {
-            return Ok(taken);
+        match take_up(app).await? {
+            0 => return Ok(taken),
+            more => taken += more,
         }
-        taken += claimed.len();
-        stream::iter(claimed)
-            .for_each_concurrent(side_by_side, |operation| deliver::run(app, operation))
-            .await;
     }
+}
+
+/// Applies as many operations as run side by side. Says how many those were.
+async fn take_up(app: &App) -> Result<usize, ServiceError> {
+    let side_by_side = app.settings.worker_concurrency;
+    let limit = u32::try_from(side_by_side).unwrap_or(u32::MAX);
+    let now = app.clock.now();
+    let claimed = app.store.claim_operations(&app.owner, now, app.lease(now).until, limit).await?;
+    let taken = claimed.len();
+    stream::iter(claimed).for_each_concurrent(side_by_side, |operation| deliver::run(app, operation)).await;
+    Ok(taken)
 }
 
 /// Abandons sessions whose time is over, and forgets saved answers and events that are old enough. Says how many
@@ -71,20 +75,35 @@ pub async fn sweep(app: &App) -> Result<usize, ServiceError> {
     Ok(abandoned)
 }
 
-/// Works until told to stop; then finishes the steps it is at.
-pub async fn work(app: App, poll: Duration, mut stop: watch::Receiver<bool>) {
-    let mut operations = tokio::time::interval(poll);
-    let mut flows = tokio::time::interval(FLOW_POLL);
-    let mut sweeps = tokio::time::interval(SWEEP_EVERY);
+/// Works until told to stop; then finishes the steps it is at. Each kind of work keeps its own time, so that a slow
+/// Stripe holds up no flow.
+pub async fn work(app: App, poll: Duration, stop: watch::Receiver<bool>) {
+    tokio::join!(
+        every(FLOW_POLL, stop.clone(), "flows", async || app.flows.refresh(&app.store).await.map(|_| ())),
+        every(SWEEP_EVERY, stop.clone(), "sweep", async || sweep(&app).await.map(|_| ())),
+        every(poll, stop.clone(), "operations", async || {
+            while take_up(&app).await? > 0 && !*stop.borrow() {}
+            Ok(())
+        }),
+    );
+}
+
+async fn every(
+    pause: Duration,
+    mut stop: watch::Receiver<bool>,
+    what: &str,
+    work: impl AsyncFn() -> Result<(), ServiceError>,
+) {
+    let mut ticks = tokio::time::interval(pause);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let (what, outcome) = tokio::select! {
+        tokio::select! {
             biased;
+            // The sender going away means the same as its word.
             _ = stop.wait_for(|stopping| *stopping) => return,
-            _ = flows.tick() => ("flows", app.flows.refresh(&app.store).await.map(|_| ())),
-            _ = sweeps.tick() => ("sweep", sweep(&app).await.map(|_| ())),
-            _ = operations.tick() => ("operations", drain(&app).await.map(|_| ())),
-        };
-        if let Err(error) = outcome {
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = work().await {
             warn!(what, ?error, "the worker will try again");
         }
     }
