@@ -3,67 +3,21 @@
 //! A flow defines offers under keys; a session presents them, and from then on keeps its own frozen copy, so that a
 //! later version of the flow cannot change what somebody has been promised.
 
-use std::fmt;
+mod discount;
+mod key;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::ids::{OfferId, PriceId};
-use super::money::{Currency, Money, Percent};
 use super::preview::Preview;
 use super::span::Span;
-
-/// The key of an offer, segment or reason within a flow: 1 to 64 of `a-z 0-9 - _`, first a letter or digit.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9_-]{0,63}$")]
-pub struct Key(Box<str>);
-
-/// A text that is no key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a key: expected 1 to 64 of `a-z`, `0-9`, `-` and `_`, starting with a letter or digit")]
-pub struct InvalidKey;
-
-impl Key {
-    /// The key's text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-impl std::str::FromStr for Key {
-    type Err = InvalidKey;
-
-    fn from_str(text: &str) -> Result<Self, InvalidKey> {
-        let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-        let starts_well = text.as_bytes().first().is_some_and(plain);
-        let reads_well = text.as_bytes().iter().all(|b| plain(b) || matches!(b, b'-' | b'_'));
-        if starts_well && reads_well && text.len() <= 64 { Ok(Self(text.into())) } else { Err(InvalidKey) }
-    }
-}
-impl TryFrom<String> for Key {
-    type Error = InvalidKey;
-
-    fn try_from(text: String) -> Result<Self, InvalidKey> {
-        text.parse()
-    }
-}
-impl From<Key> for String {
-    fn from(key: Key) -> Self {
-        key.0.into()
-    }
-}
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+pub use discount::{
+    DiscountDuration, DiscountTerms, DiscountValue, DiscountWire, DurationWord, InvalidDiscount,
+    MAX_DISCOUNT_MONTHS,
+};
+pub use key::{InvalidKey, Key};
 
 /// The type of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -112,146 +66,10 @@ impl OfferType {
     }
 }
 
-/// How much a discount takes off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DiscountValue {
-    /// A share of the invoice.
-    Percent(Percent),
-    /// An amount, greater than zero.
-    Amount(Money),
-}
-
-/// How long a discount lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DiscountDuration {
-    /// The next invoice.
-    Once,
-    /// 1 to [`MAX_DISCOUNT_MONTHS`] months.
-    Repeating {
-        /// Months.
-        months: u16,
-    },
-    /// For good. Stripe refuses it for amounts (since 2025-03-31.basil).
-    Forever,
-}
-
-/// The longest repeating discount, in months.
-pub const MAX_DISCOUNT_MONTHS: u16 = 36;
 /// The longest pause, in days; three years, as in Stripe's customer portal.
 pub const MAX_PAUSE_DAYS: u16 = 1095;
 /// The furthest a trial may be moved, in days: Stripe allows two years.
 pub const MAX_TRIAL_DAYS: u16 = 730;
-
-/// Terms of a discount.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "DiscountWire", into = "DiscountWire")]
-pub struct DiscountTerms {
-    /// How much.
-    pub value: DiscountValue,
-    /// How long.
-    pub duration: DiscountDuration,
-}
-
-/// The words that name a discount's duration on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DurationWord {
-    /// The next invoice.
-    Once,
-    /// A number of months.
-    Repeating,
-    /// For good.
-    Forever,
-}
-
-/// Terms of a discount as they are written: exactly one of `percent_off` and `amount_off` with `currency`;
-/// `duration_in_months` exactly when the duration is `repeating`.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = DiscountTerms)]
-pub struct DiscountWire {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    percent_off: Option<Percent>,
-    /// Minor units.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 99_999_999)]
-    amount_off: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    currency: Option<Currency>,
-    duration: DurationWord,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 36)]
-    duration_in_months: Option<u16>,
-}
-
-/// Why written terms of a discount are refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidDiscount {
-    /// None or both of the ways to say how much.
-    #[error("expected exactly one of `percent_off` and `amount_off`")]
-    Value,
-    /// An amount without a currency, or a currency without an amount.
-    #[error("`currency` goes with `amount_off`, and `amount_off` needs it")]
-    Currency,
-    /// An amount of zero or less.
-    #[error("`amount_off` must be at least 1 minor unit")]
-    Amount,
-    /// Months missing, out of range, or given without `repeating`.
-    #[error("`duration_in_months` (1 to 36) goes with `duration: repeating`, and that needs it")]
-    Months,
-    /// An amount for good.
-    #[error("Stripe refuses `amount_off` with `duration: forever`; use `percent_off` or `repeating`")]
-    AmountForever,
-}
-
-impl TryFrom<DiscountWire> for DiscountTerms {
-    type Error = InvalidDiscount;
-
-    fn try_from(wire: DiscountWire) -> Result<Self, InvalidDiscount> {
-        let value = match (wire.percent_off, wire.amount_off, wire.currency) {
-            (Some(percent), None, None) => DiscountValue::Percent(percent),
-            (None, Some(amount), Some(currency)) if amount > 0 => {
-                DiscountValue::Amount(Money { amount, currency })
-            }
-            (None, Some(_), Some(_)) => return Err(InvalidDiscount::Amount),
-            (Some(_), None, Some(_)) | (None, Some(_), None) => return Err(InvalidDiscount::Currency),
-            _ => return Err(InvalidDiscount::Value),
-        };
-        let duration = match (wire.duration, wire.duration_in_months) {
-            (DurationWord::Once, None) => DiscountDuration::Once,
-            (DurationWord::Forever, None) => DiscountDuration::Forever,
-            (DurationWord::Repeating, Some(months @ 1..=MAX_DISCOUNT_MONTHS)) => {
-                DiscountDuration::Repeating { months }
-            }
-            _ => return Err(InvalidDiscount::Months),
-        };
-        if matches!((value, duration), (DiscountValue::Amount(_), DiscountDuration::Forever)) {
-            return Err(InvalidDiscount::AmountForever);
-        }
-        Ok(Self { value, duration })
-    }
-}
-
-impl From<DiscountTerms> for DiscountWire {
-    fn from(terms: DiscountTerms) -> Self {
-        let (percent_off, amount_off) = match terms.value {
-            DiscountValue::Percent(percent) => (Some(percent), None),
-            DiscountValue::Amount(money) => (None, Some(money)),
-        };
-        let (duration, duration_in_months) = match terms.duration {
-            DiscountDuration::Once => (DurationWord::Once, None),
-            DiscountDuration::Repeating { months } => (DurationWord::Repeating, Some(months)),
-            DiscountDuration::Forever => (DurationWord::Forever, None),
-        };
-        Self {
-            percent_off,
-            amount_off: amount_off.map(|money| money.amount),
-            currency: amount_off.map(|money| money.currency),
-            duration,
-            duration_in_months,
-        }
-    }
-}
 
 /// What becomes of invoices while collection is paused; Stripe's `pause_collection.behavior`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]

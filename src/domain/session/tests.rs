@@ -1,0 +1,170 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::ids::SessionId;
+use crate::domain::offer::{ContactTerms, Copy, PauseBehavior, PauseTerms, PresentedOffer};
+use crate::domain::preview::Preview;
+use crate::domain::span::{Interval, Span};
+
+fn now() -> Timestamp {
+    "2027-03-01T12:00:00Z".parse().unwrap()
+}
+
+fn later(hours: i64) -> Timestamp {
+    now() + jiff::SignedDuration::from_hours(hours)
+}
+
+fn offer(key: &str, terms: Terms) -> PresentedOffer {
+    PresentedOffer {
+        id: OfferId::generate(now()),
+        key: key.parse().unwrap(),
+        terms,
+        state: OfferState::Presented,
+        copy: Copy::default(),
+        preview: Preview::default(),
+        presented_at: now(),
+        expires_at: later(24),
+        decided_at: None,
+        choice: None,
+    }
+}
+
+fn session() -> Session {
+    let length = |count| Span { interval: Interval::Month, count };
+    let pause = PauseTerms { choices: vec![length(1), length(3)], behavior: PauseBehavior::Void };
+    let contact = ContactTerms { url: "https://example.com/".parse().unwrap() };
+    Session {
+        id: SessionId::generate(now()),
+        customer: "customer".parse().unwrap(),
+        subscription: "sub_1".parse().unwrap(),
+        livemode: false,
+        snapshot: None,
+        flow: FlowRef { key: "default".parse().unwrap(), version: 1 },
+        locale: "en".to_owned(),
+        context: None,
+        cancel_now_allowed: false,
+        state: State::Deciding,
+        answers: Answers::default(),
+        offers: vec![offer("pause", Terms::Pause(pause)), offer("talk", Terms::Contact(contact))],
+        needs_attention: false,
+        created_at: now(),
+        updated_at: now(),
+        expires_at: later(24),
+        closed_at: None,
+    }
+}
+
+/// Something that can happen to a session, by a subscriber, billing or time.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Answer,
+    Accept(usize, Option<u8>),
+    Decline(usize),
+    Cancel(CancelWhen),
+    Keep,
+    Settle(OperationState),
+    EndElsewhere,
+    Expire,
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let outcome = prop_oneof![
+        Just(OperationState::Applied),
+        Just(OperationState::Rejected),
+        Just(OperationState::NeedsAttention),
+        Just(OperationState::Pending),
+    ];
+    let event = prop_oneof![
+        Just(Event::Answer),
+        (0..2_usize, prop::option::of(0..4_u8)).prop_map(|(offer, choice)| Event::Accept(offer, choice)),
+        (0..2_usize).prop_map(Event::Decline),
+        prop_oneof![Just(CancelWhen::PeriodEnd), Just(CancelWhen::Now)].prop_map(Event::Cancel),
+        Just(Event::Keep),
+        outcome.prop_map(Event::Settle),
+        Just(Event::EndElsewhere),
+        Just(Event::Expire),
+    ];
+    prop::collection::vec(event, 0..20)
+}
+
+/// Lets an event happen; says whether it was refused.
+fn happen(session: &mut Session, event: Event) -> bool {
+    let operation = OperationId::generate(now());
+    let id = |session: &Session, index: usize| session.offers[index].id;
+    match event {
+        Event::Answer => session.answer(Answers::default(), now()).is_err(),
+        Event::Accept(index, choice) => {
+            let id = id(session, index);
+            session.accept(id, choice, operation, now()).is_err()
+        }
+        Event::Decline(index) => {
+            let id = id(session, index);
+            session.decline(id, now()).is_err()
+        }
+        Event::Cancel(when) => session.cancel(when, operation, now()).is_err(),
+        Event::Keep => session.keep(now()).is_err(),
+        Event::Settle(outcome) => {
+            let awaited = session.awaited_operation().unwrap_or(operation);
+            !session.settle(awaited, outcome, None, now())
+        }
+        Event::EndElsewhere => !session.ended_elsewhere(None, now()),
+        Event::Expire => !session.expire(later(25)),
+    }
+}
+
+proptest! {
+    /// Whatever happens in whatever order: an outcome is final, a refusal changes nothing, an accepted cancellation is
+    /// never taken back, and as long as the session is open a cancel is accepted or on its way.
+    #[test]
+    fn the_rules_hold_under_any_sequence(events in events()) {
+        let mut session = session();
+        for event in events {
+            let before = session.clone();
+            if happen(&mut session, event) {
+                prop_assert_eq!(&session, &before);
+            }
+            if before.status() != Status::InProgress {
+                prop_assert_eq!(&session, &before);
+            }
+            if matches!(before.state, State::Canceling { .. }) {
+                let kept = matches!(session.state, State::Canceling { .. } | State::Canceled { .. });
+                prop_assert!(kept, "the cancellation was taken back");
+            }
+            prop_assert_eq!(session.closed_at.is_some(), session.status() != Status::InProgress);
+            let mut copy = session.clone();
+            let canceling = matches!(copy.state, State::Canceling { .. });
+            let accepted = copy.cancel(CancelWhen::PeriodEnd, OperationId::generate(now()), now()).is_ok();
+            prop_assert_eq!(accepted || canceling, session.status() == Status::InProgress);
+        }
+    }
+}
+
+#[test]
+fn an_operation_settled_twice_changes_nothing_the_second_time() {
+    let mut session = session();
+    let operation = OperationId::generate(now());
+    let pause = session.offers[0].id;
+    session.accept(pause, Some(1), operation, now()).unwrap();
+    assert!(session.settle(operation, OperationState::Applied, None, now()));
+    let saved = session.clone();
+    assert!(!session.settle(operation, OperationState::Applied, None, later(1)));
+    assert_eq!(session, saved);
+}
+
+#[test]
+fn an_expired_offer_cannot_be_accepted_but_the_way_out_stays() {
+    let mut session = session();
+    let talk = session.offers[1].id;
+    let operation = OperationId::generate(now());
+    assert_eq!(session.accept(talk, None, operation, later(25)), Err(Refused::OfferExpired));
+    assert!(session.cancel(CancelWhen::PeriodEnd, operation, later(25)).is_ok());
+}
+
+#[test]
+fn the_pause_fixes_its_end_when_it_is_accepted() {
+    let mut session = session();
+    let pause = session.offers[0].id;
+    let effect = session.accept(pause, Some(1), OperationId::generate(now()), now()).unwrap();
+    let resumes_at = "2027-06-01T12:00:00Z".parse().unwrap();
+    assert_eq!(effect, Some(Effect::Pause { behavior: PauseBehavior::Void, resumes_at }));
+}
