@@ -72,7 +72,8 @@ pub(super) fn read(status: u16, headers: &HeaderMap, body: Bytes) -> Result<Answ
     let replayed = text(headers, "idempotent-replayed") == Some("true");
     let kind_word = refusal.kind.unwrap_or_default();
     let reused = kind_word == "idempotency_error" && status != 409;
-    let key_spent = reused || (replayed && status >= 500);
+    // What a key remembers, it answers for a day: to ask again takes another, also after a refusal that is out of date.
+    let key_spent = reused || (replayed && status >= 400);
     let code = refusal.code.or(Some(kind_word).filter(|kind| !kind.is_empty()));
     let code = code.unwrap_or_else(|| format!("http_{status}"));
     let transient = matches!(status, 408 | 409 | 424 | 429 | 500..) || TRANSIENT.contains(&code.as_str());

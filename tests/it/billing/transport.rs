@@ -223,8 +223,8 @@ async fn refusals_are_final_and_sent_once() {
 #[actix_web::test]
 async fn knows_when_a_key_is_spent() {
     const REUSED: &str = r#"{"error":{"type":"idempotency_error","message":"other parameters"}}"#;
-    let replayed = Reply::Says(500, &[("Idempotent-Replayed", "true")], "{}");
-    for reply in [replayed, Reply::Says(400, &[], REUSED)] {
+    let replayed = |status| Reply::Says(status, &[("Idempotent-Replayed", "true")], "{}");
+    for reply in [replayed(500), replayed(402), Reply::Says(400, &[], REUSED)] {
         let server = Server::start([reply, OK]).await;
         let error = server.post(Some("key-1")).await.unwrap_err();
         assert!(error.key_spent && error.kind == StripeErrorKind::Unknown);
