@@ -49,7 +49,9 @@ pub(crate) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
             }
         }
         Command::Revoke { id } => {
-            keys::revoke(&store, id, clock.now()).await?;
+            if !keys::revoke(&store, id, clock.now()).await? {
+                return Err(format!("there is no key {id} in force").into());
+            }
             say(&format!("{id}  revoked"))?;
         }
     }
