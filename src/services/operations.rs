@@ -18,9 +18,12 @@ pub async fn list(
     cursor: Option<OperationId>,
     limit: u32,
 ) -> Result<Page<Operation>, ServiceError> {
-    let data = app.store.operations(filter, cursor, limit).await?;
-    let full = u32::try_from(data.len()).is_ok_and(|length| length == limit);
-    let next = data.last().filter(|_| full).map(|last| last.id.to_string());
+    // One more than asked tells whether there are more.
+    let mut data = app.store.operations(filter, cursor, limit.saturating_add(1)).await?;
+    let asked = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = data.len() > asked;
+    data.truncate(asked);
+    let next = data.last().filter(|_| more).map(|last| last.id.to_string());
     Ok(Page { data, next })
 }
 
