@@ -8,8 +8,13 @@
 )]
 mod billing;
 mod billing_changes;
+mod command_line;
+mod customers;
 mod examples;
+mod flows;
 mod http_shell;
+mod kill;
+mod operations;
 mod readme;
 mod sandbox;
 mod sessions;

@@ -83,6 +83,21 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Sends a request.
+    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
+        let answer = request.send().await.unwrap();
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let text = answer.text().await.unwrap();
+        Self { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text }
+    }
+
+    /// The members called `name` of the list at a JSON pointer.
+    pub(crate) fn each(&self, pointer: &str, name: &str) -> Vec<Value> {
+        let list = self.body.pointer(pointer).and_then(Value::as_array);
+        let list = list.unwrap_or_else(|| panic!("no list at {pointer} in {}", self.text));
+        list.iter().map(|item| item[name].clone()).collect()
+    }
+
     /// The text at a JSON pointer.
     pub(crate) fn text_at(&self, pointer: &str) -> &str {
         self.body
@@ -252,10 +267,20 @@ impl TestApp {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let answer = request.send().await.unwrap();
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let text = answer.text().await.unwrap();
-        Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text }
+        Answer::of(request).await
+    }
+
+    /// Sends a text as it is, such as a flow document in YAML.
+    pub(crate) async fn send_text(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        kind: &str,
+        text: &str,
+    ) -> Answer {
+        let request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(token);
+        Answer::of(request.header("content-type", kind).body(text.to_owned())).await
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
