@@ -56,6 +56,7 @@ impl Value {
 /// Where a fact comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = FactSource)]
 pub enum Source {
     /// Stripe, through the snapshot.
     Stripe,

@@ -230,7 +230,7 @@ impl<K: Kind> PartialSchema for Id<K> {
 }
 impl<K: Kind> ToSchema for Id<K> {
     fn name() -> Cow<'static, str> {
-        Cow::Owned(format!("{}Id", K::NAME.replace(' ', "")))
+        component(K::NAME)
     }
 }
 
@@ -310,7 +310,7 @@ impl<K: Kind> PartialSchema for ExternalId<K> {
 }
 impl<K: Kind> ToSchema for ExternalId<K> {
     fn name() -> Cow<'static, str> {
-        Cow::Owned(format!("{}Id", K::NAME.replace(' ', "")))
+        component(K::NAME)
     }
 }
 
@@ -365,6 +365,15 @@ impl PartialSchema for CustomerId {
     }
 }
 impl ToSchema for CustomerId {}
+
+/// The name of an id's schema: `billing operation` becomes `BillingOperationId`.
+fn component(name: &str) -> Cow<'static, str> {
+    let words = name.split(' ').map(|word| {
+        let (first, rest) = word.split_at_checked(1).unwrap_or_default();
+        first.to_ascii_uppercase() + rest
+    });
+    Cow::Owned(words.chain(["Id".to_owned()]).collect())
+}
 
 fn text_schema(pattern: String) -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).into()

@@ -12,6 +12,7 @@ use super::subscription::{Subscription, Usage};
 /// What an offer would change; only the members that its type touches are present. Amounts are estimates in minor
 /// units before tax, prorations and metered usage.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = OfferPreview)]
 pub struct Preview {
     /// What the next invoice would come to.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 use serde_json::{Map, Value as Json};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
 
 use crate::domain::facts::Value;
 
@@ -13,7 +15,7 @@ use super::error::FieldError;
 pub const MAX_ATTRIBUTES: usize = 100;
 /// The longest name of an attribute, in bytes.
 pub const MAX_NAME: usize = 64;
-/// The longest text in an attribute, in bytes.
+/// The longest text in an attribute, in characters.
 pub const MAX_TEXT: usize = 1024;
 /// The most texts in a list.
 pub const MAX_LIST: usize = 100;
@@ -79,6 +81,33 @@ pub fn parse_qualified(
     if problems.is_empty() { Ok(values) } else { Err(problems) }
 }
 
+/// The schema of what [`parse`] takes.
+pub(crate) fn schema() -> RefOr<Schema> {
+    object("^[A-Za-z][A-Za-z0-9_]{0,63}$", "Attributes by name.")
+}
+
+/// The schema of what [`parse_qualified`] takes.
+pub(crate) fn qualified_schema() -> RefOr<Schema> {
+    let pattern = "^[A-Za-z][A-Za-z0-9_]{0,63}\\.[A-Za-z][A-Za-z0-9_]{0,63}$";
+    object(pattern, "Facts by attribute; what is left out is taken from the subscription and the customer.")
+}
+
+fn object(names: &str, doc: &str) -> RefOr<Schema> {
+    let text = || ObjectBuilder::new().schema_type(Type::String).max_length(Some(MAX_TEXT));
+    let value = OneOfBuilder::new()
+        .item(text())
+        .item(ObjectBuilder::new().schema_type(Type::Number))
+        .item(ObjectBuilder::new().schema_type(Type::Boolean))
+        .item(ArrayBuilder::new().items(text()).max_items(Some(MAX_LIST)));
+    let mut object = ObjectBuilder::new()
+        .property_names(Some(ObjectBuilder::new().schema_type(Type::String).pattern(Some(names))))
+        .additional_properties(Some(Schema::from(value)))
+        .description(Some(doc))
+        .build();
+    object.max_properties = Some(MAX_ATTRIBUTES);
+    object.into()
+}
+
 fn is_name(name: &str) -> bool {
     name.len() <= MAX_NAME
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -111,8 +140,8 @@ fn value(json: &Json) -> Result<Value, String> {
 }
 
 fn bounded(text: &str) -> Result<String, String> {
-    if text.len() > MAX_TEXT {
-        return Err(format!("give at most {MAX_TEXT} bytes of text"));
+    if text.len() > MAX_TEXT && text.chars().count() > MAX_TEXT {
+        return Err(format!("give at most {MAX_TEXT} characters of text"));
     }
     if text.contains('\0') {
         return Err("must not hold the character U+0000".to_owned());

@@ -39,7 +39,7 @@ pub struct PreviewBody {
     pub reason: Option<Key>,
     /// Facts by attribute, at most 100: text, number, boolean or list of texts.
     #[serde(default)]
-    #[schema(value_type = Object)]
+    #[schema(schema_with = attributes::qualified_schema)]
     pub facts: Map<String, Json>,
     /// A published version; the draft where it is left out.
     #[serde(default)]
@@ -50,7 +50,7 @@ pub struct PreviewBody {
 
 /// What would be offered, and why.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Preview)]
+#[schema(as = FlowPreview)]
 pub struct PreviewView {
     /// The offers' keys, in order.
     pub offers: Vec<Key>,

@@ -13,6 +13,7 @@ use crate::store::{Draft, FlowVersion, NewVersion, Store};
 
 /// A flow as operations see it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Flow)]
 pub struct FlowView {
     /// Its key.
     pub key: Key,
@@ -24,6 +25,7 @@ pub struct FlowView {
 
 /// A flow's draft.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = FlowDraft)]
 pub struct DraftView {
     /// The document as it was written.
     pub source: String,
@@ -37,11 +39,11 @@ pub struct DraftView {
 
 /// A published version.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = FlowVersion)]
 pub struct VersionView {
     /// The version, from 1.
     pub version: i32,
     /// The document.
-    #[schema(value_type = Object)]
     pub document: FlowDocument,
     /// When it was published.
     pub published_at: Timestamp,

@@ -57,6 +57,7 @@ pub struct SessionRow {
 
 /// An offer in a list for operations.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = SessionRowOffer)]
 pub struct OfferRow {
     /// Its key in the flow.
     pub key: Key,

@@ -57,6 +57,7 @@ pub struct SessionView {
 /// Something the state allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SessionAction)]
 pub enum Action {
     /// `POST …/answers`.
     Answer,
@@ -72,6 +73,7 @@ pub enum Action {
 
 /// The subscription a session is about.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = SessionSubscription)]
 pub struct SubscriptionView {
     /// Stripe's id.
     pub id: SubscriptionId,
@@ -88,6 +90,7 @@ pub struct SubscriptionView {
 
 /// A plan in few words.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Plan)]
 pub struct PlanView {
     /// The product's name.
     pub name: String,
@@ -104,6 +107,7 @@ pub struct PlanView {
 
 /// The survey.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Survey)]
 pub struct SurveyView {
     /// Always false: nobody has to say why.
     pub required: bool,
@@ -118,6 +122,7 @@ pub struct SurveyView {
 
 /// A reason to choose.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Reason)]
 pub struct ReasonView {
     /// What to send.
     pub key: Key,
@@ -148,11 +153,13 @@ pub struct OfferView {
     pub expires_at: Timestamp,
     /// What was picked of the terms' `choices`, counted from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u8>, minimum = 0, maximum = 9)]
     pub choice: Option<Choice>,
 }
 
 /// The way out.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Exit)]
 pub struct ExitView {
     /// Where to post a cancellation.
     #[schema(example = "/v1/sessions/ses_01JAF5XT9Z4M2K7Q8W3E6R5T1Y/cancel")]
@@ -166,6 +173,7 @@ pub struct ExitView {
 
 /// What the law asks of the page.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Compliance)]
 pub struct ComplianceView {
     /// The policy that governs this session.
     pub policy: String,
@@ -176,6 +184,7 @@ pub struct ComplianceView {
 /// What billing has made of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SessionBillingState)]
 pub enum BillingState {
     /// Nothing asked of billing.
     None,
@@ -191,6 +200,7 @@ pub enum BillingState {
 
 /// What billing has made of a session.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = SessionBilling)]
 pub struct BillingView {
     /// Where it stands.
     pub state: BillingState,

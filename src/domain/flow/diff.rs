@@ -10,6 +10,7 @@ use super::document::FlowDocument;
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = FlowChange)]
 pub struct Change {
     /// JSON pointer to what changed, in the canonical document.
     pub pointer: String,
@@ -26,6 +27,7 @@ pub struct Change {
 /// What happened to a part of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = FlowChangeKind)]
 pub enum ChangeKind {
     /// It is new.
     Added,

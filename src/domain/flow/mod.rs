@@ -31,6 +31,7 @@ use utoipa::ToSchema;
 /// How a document is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = FlowFormat)]
 pub enum Format {
     /// YAML 1.2, without anchors, aliases and tags.
     Yaml,

@@ -156,6 +156,7 @@ pub struct CustomTerms(pub serde_json::Map<String, serde_json::Value>);
 /// An offer's type with its terms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", content = "terms", rename_all = "snake_case")]
+#[schema(as = OfferTerms)]
 pub enum Terms {
     /// A coupon on the subscription.
     #[schema(value_type = DiscountWire)]
@@ -192,6 +193,7 @@ impl Terms {
 
 /// The texts of an offer in one language, variables filled in; plain text, never markup.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = OfferCopy)]
 pub struct Copy {
     /// One line.
     pub headline: String,

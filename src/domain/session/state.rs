@@ -45,6 +45,7 @@ pub enum State {
 /// The status of a session: in progress, then an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SessionStatus)]
 pub enum Status {
     /// No outcome yet.
     InProgress,
@@ -72,6 +73,7 @@ impl Status {
 /// What the front end should show next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SessionStep)]
 pub enum Step {
     /// Ask why, if the subscriber wants to say.
     Survey,

@@ -33,6 +33,7 @@ impl Readiness {
 /// Whether a part, or the whole, can work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = HealthState)]
 pub enum State {
     /// It can.
     Ok,

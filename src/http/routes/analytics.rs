@@ -20,7 +20,7 @@ use crate::services::summary::SummaryView;
     tag = "operations", operation_id = "summarizeSessions",
     params(SessionQuery),
     responses((status = 200, description = "The summary", body = SummaryView)),
-    security(("apiKey" = [])),
+    security(("apiKey" = ["analyst", "operator", "admin"])),
 )]
 #[get("/v1/analytics/summary")]
 pub(crate) async fn summary(

@@ -33,7 +33,7 @@ pub(crate) struct CustomerBody {
     stripe_customer: Option<StripeCustomerId>,
     /// At most 100 attributes: text, number, boolean or list of texts. A flow reads `industry` as `customer.industry`.
     #[serde(default)]
-    #[schema(value_type = Object)]
+    #[schema(schema_with = attributes::schema)]
     attributes: Map<String, Json>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct CustomerView {
     /// The Stripe customer.
     stripe_customer: Option<StripeCustomerId>,
     /// The attributes.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = attributes::schema)]
     attributes: BTreeMap<String, Json>,
     /// When it was written.
     updated_at: Timestamp,
@@ -83,7 +83,7 @@ fn plain(value: Value) -> Json {
     request_body = CustomerBody,
     params(("id" = CustomerId, Path, description = "The app's customer id")),
     responses((status = 200, description = "The profile", body = CustomerView)),
-    security(("apiKey" = [])),
+    security(("apiKey" = ["server", "operator", "admin"])),
 )]
 #[put("/v1/customers/{id}")]
 pub(crate) async fn put(
@@ -102,7 +102,7 @@ pub(crate) async fn put(
     tag = "customers", operation_id = "getCustomer",
     params(("id" = CustomerId, Path, description = "The app's customer id")),
     responses((status = 200, description = "The profile", body = CustomerView)),
-    security(("apiKey" = [])),
+    security(("apiKey" = ["server", "analyst", "operator", "admin"])),
 )]
 #[get("/v1/customers/{id}")]
 pub(crate) async fn get(
@@ -121,7 +121,7 @@ pub(crate) async fn get(
     tag = "customers", operation_id = "eraseCustomer",
     params(("id" = CustomerId, Path, description = "The app's customer id")),
     responses((status = 204, description = "Erased")),
-    security(("apiKey" = [])),
+    security(("apiKey" = ["server", "operator", "admin"])),
 )]
 #[delete("/v1/customers/{id}")]
 pub(crate) async fn delete(

@@ -55,7 +55,7 @@ impl Source {
     tag = "flows", operation_id = "getFlow",
     params(("key" = Key, Path, description = "The flow's key")),
     responses((status = 200, description = "The flow", body = FlowView)),
-    security(("apiKey" = [])),
+    security(("apiKey" = ["analyst", "operator", "admin"])),
 )]
 #[get("/v1/flows/{key}")]
 pub(crate) async fn get(
@@ -71,10 +71,10 @@ pub(crate) async fn get(
 /// A draft may have problems; they are listed in the answer and stand in the way of publishing.
 #[utoipa::path(
     tag = "flows", operation_id = "putFlow",
-    request_body(content((serde_json::Value = "application/json"), (String = "application/yaml"))),
+    request_body(content((FlowDocument = "application/json"), (String = "application/yaml"))),
     params(("key" = Key, Path, description = "The flow's key")),
     responses((status = 200, description = "The flow with its draft", body = FlowView)),
-    security(("apiKey" = [])),
+    security(("apiKey" = ["operator", "admin"])),
 )]
 #[put("/v1/flows/{key}")]
 pub(crate) async fn put(
@@ -93,7 +93,6 @@ pub(crate) struct Validated {
     /// Always true; a document with problems is answered 422.
     valid: bool,
     /// The document in its canonical form.
-    #[schema(value_type = Object)]
     document: FlowDocument,
 }
 
@@ -102,10 +101,10 @@ pub(crate) struct Validated {
 /// Everything that is wrong comes at once: 422, each problem with a JSON pointer and, for YAML, line and column.
 #[utoipa::path(
     tag = "flows", operation_id = "validateFlow",
-    request_body(content((serde_json::Value = "application/json"), (String = "application/yaml"))),
+    request_body(content((FlowDocument = "application/json"), (String = "application/yaml"))),
     params(("key" = Key, Path, description = "The flow's key")),
     responses((status = 200, description = "Nothing is wrong", body = Validated)),
-    security(("apiKey" = [])),
+    security(("apiKey" = ["analyst", "operator", "admin"])),
 )]
 #[post("/v1/flows/{key}/validate")]
 pub(crate) async fn validate(
@@ -132,7 +131,7 @@ pub(crate) async fn validate(
     request_body = Option<EmptyBody>,
     params(("key" = Key, Path, description = "The flow's key")),
     responses((status = 200, description = "The version", body = VersionView)),
-    security(("apiKey" = [])),
+    security(("apiKey" = ["operator", "admin"])),
 )]
 #[post("/v1/flows/{key}/publish")]
 pub(crate) async fn publish(
@@ -152,7 +151,7 @@ pub(crate) async fn publish(
     tag = "flows", operation_id = "listFlowVersions",
     params(("key" = Key, Path, description = "The flow's key")),
     responses((status = 200, description = "The versions", body = List<VersionView>)),
-    security(("apiKey" = [])),
+    security(("apiKey" = ["analyst", "operator", "admin"])),
 )]
 #[get("/v1/flows/{key}/versions")]
 pub(crate) async fn versions(
@@ -183,7 +182,7 @@ pub(crate) struct RollbackBody {
     request_body = RollbackBody,
     params(("key" = Key, Path, description = "The flow's key")),
     responses((status = 200, description = "The new version", body = VersionView)),
-    security(("apiKey" = [])),
+    security(("apiKey" = ["operator", "admin"])),
 )]
 #[post("/v1/flows/{key}/rollback")]
 pub(crate) async fn rollback(
@@ -206,7 +205,7 @@ pub(crate) async fn rollback(
     request_body = PreviewBody,
     params(("key" = Key, Path, description = "The flow's key")),
     responses((status = 200, description = "Offers and trace", body = PreviewView)),
-    security(("apiKey" = [])),
+    security(("apiKey" = ["analyst", "operator", "admin"])),
 )]
 #[post("/v1/flows/{key}/preview")]
 pub(crate) async fn preview(

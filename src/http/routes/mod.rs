@@ -11,6 +11,7 @@ mod session_actions;
 mod sessions;
 mod webhooks;
 
+pub(super) use paging::Limit;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::pages::{docs, health};
@@ -44,5 +45,6 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         .service(health::healthz)
         .service(health::readyz)
         .service(health::metrics)
-        .service(docs::openapi);
+        .service(docs::openapi)
+        .service(docs::flow_schema);
 }

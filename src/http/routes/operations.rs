@@ -97,7 +97,7 @@ pub(crate) struct OperationQuery {
     tag = "operations", operation_id = "listBillingOperations",
     params(OperationQuery),
     responses((status = 200, description = "A page of operations", body = List<OperationView>)),
-    security(("apiKey" = [])),
+    security(("apiKey" = ["analyst", "operator", "admin"])),
 )]
 #[get("/v1/billing-operations")]
 pub(crate) async fn list(
@@ -121,7 +121,7 @@ pub(crate) async fn list(
     request_body = Option<EmptyBody>,
     params(("id" = OperationId, Path, description = "The operation")),
     responses((status = 200, description = "The operation after the try", body = OperationView)),
-    security(("apiKey" = [])),
+    security(("apiKey" = ["operator", "admin"])),
 )]
 #[post("/v1/billing-operations/{id}/retry")]
 pub(crate) async fn retry(

@@ -58,6 +58,7 @@ pub(crate) struct List<T> {
     /// The rows.
     pub(crate) data: Vec<T>,
     /// What to give as `cursor` for the next page; null on the last.
+    #[schema(required = true)]
     pub(crate) next_cursor: Option<String>,
 }
 

@@ -69,6 +69,8 @@ pub(crate) async fn answer(
 pub(crate) struct AcceptBody {
     /// Which of the terms' `choices`, counted from 0; needed where there are several.
     #[serde(default)]
+    #[validate(range(max = 9))]
+    #[schema(value_type = Option<u8>, minimum = 0, maximum = 9)]
     choice: Option<Choice>,
 }
 
@@ -103,6 +105,7 @@ pub(crate) async fn accept(
 /// A body without members.
 #[derive(Debug, Default, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({}))]
 pub(crate) struct EmptyBody {}
 
 /// Decline an offer.

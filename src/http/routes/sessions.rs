@@ -3,6 +3,8 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationError};
 
@@ -44,8 +46,17 @@ pub(crate) struct BeginBody {
     /// Whatever the app wants to find again in the session, at most 20 members; never used to decide.
     #[serde(default)]
     #[validate(custom(function = "few_members"))]
-    #[schema(value_type = Option<Object>)]
+    #[schema(schema_with = context_schema)]
     context: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+fn context_schema() -> RefOr<Schema> {
+    let mut object = ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
+        .description(Some("Whatever the app wants to find again in the session; never used to decide."))
+        .build();
+    object.max_properties = Some(MAX_CONTEXT);
+    object.into()
 }
 
 /// The most members of a context.
@@ -69,7 +80,7 @@ fn few_members(context: &serde_json::Map<String, serde_json::Value>) -> Result<(
     responses(
         (status = 201, description = "Begun", body = SessionView),
         (status = 200, description = "Open already, or begun by this token", body = SessionView)),
-    security(("customerToken" = []), ("apiKey" = [])),
+    security(("customerToken" = []), ("apiKey" = ["server", "admin"])),
 )]
 #[post("/v1/sessions")]
 pub(crate) async fn begin(
@@ -123,7 +134,7 @@ fn beginner(caller: Caller, customer: Option<CustomerId>) -> Result<Beginner, Pr
     tag = "sessions", operation_id = "getSession",
     params(("id" = SessionId, Path, description = "The session")),
     responses((status = 200, description = "The session", body = SessionView)),
-    security(("customerToken" = []), ("apiKey" = [])),
+    security(("customerToken" = []), ("apiKey" = ["analyst", "operator", "admin"])),
 )]
 #[get("/v1/sessions/{id}")]
 pub(crate) async fn read(
@@ -205,7 +216,7 @@ impl SessionQuery {
             (List<SessionRow> = "application/json"),
             (String = "text/csv"),
         ))),
-    security(("apiKey" = [])),
+    security(("apiKey" = ["analyst", "operator", "admin"])),
 )]
 #[get("/v1/sessions")]
 pub(crate) async fn list(
@@ -278,7 +289,7 @@ fn spreadsheet_safe(text: &str) -> String {
     tag = "operations", operation_id = "explainSession",
     params(("id" = SessionId, Path, description = "The session")),
     responses((status = 200, description = "The explanation", body = Explanation)),
-    security(("apiKey" = [])),
+    security(("apiKey" = ["analyst", "operator", "admin"])),
 )]
 #[get("/v1/sessions/{id}/explanation")]
 pub(crate) async fn explanation(

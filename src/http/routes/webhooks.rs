@@ -2,6 +2,8 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, post};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::billing::webhook;
 use crate::http::Shell;
@@ -10,6 +12,13 @@ use crate::http::problem::Problem;
 use crate::services::App;
 use crate::services::webhook::take_in;
 
+/// That an event has arrived.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Received {
+    /// Always true.
+    received: bool,
+}
+
 /// Take in an event from Stripe.
 ///
 /// The signature proves the sender. An event that came before, or that tells nothing of interest, is answered 200.
@@ -17,7 +26,7 @@ use crate::services::webhook::take_in;
     tag = "stripe", operation_id = "stripeWebhook",
     request_body(content = Object, description = "Stripe's event, exactly as it was signed"),
     params(("Stripe-Signature" = String, Header, description = "Stripe's signature: `t=…,v1=…`")),
-    responses((status = 200, description = "Taken in")),
+    responses((status = 200, description = "Taken in", body = Received)),
     security(()),
 )]
 #[post("/v1/stripe/webhooks")]
@@ -34,7 +43,7 @@ pub(crate) async fn stripe(
             Problem::new(actix_web::http::StatusCode::BAD_REQUEST, "invalid_signature", SIGNATURE)
         })?;
     take_in(&app, &event).await?;
-    Ok(HttpResponse::Ok().json(serde_json::json!({"received": true})))
+    Ok(HttpResponse::Ok().json(Received { received: true }))
 }
 
 const SIGNATURE: &str =

@@ -1,54 +1,12 @@
-//! The OpenAPI document: what comes before the routes, and what the shell adds to each of them.
+//! What the shell around the handlers reads and answers, for every operation.
 
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::security::{Http, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Content, OpenApi as OpenApiDocument, Ref, RefOr, Response, ResponseBuilder};
-use utoipa::{Modify, OpenApi};
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 
-use super::problem::{Details, MEDIA_TYPE};
-
-/// What comes before the routes.
-#[derive(OpenApi)]
-#[openapi(
-    info(title = "Counteroffer", description = "Answers a subscriber's cancellation with save offers, records the \
-        outcome, and updates Stripe exactly once.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
-    servers((url = "/", description = "The service that serves this document")),
-    tags(
-        (name = "sessions", description = "One subscriber's pass through a flow"),
-        (name = "flows", description = "The documents that say what happens on cancel"),
-        (name = "customers", description = "Attributes that the app pushes"),
-        (name = "operations", description = "Billing operations and numbers"),
-        (name = "stripe", description = "What Stripe tells us"),
-        (name = "service", description = "Health, metrics and this document"),
-    ),
-    components(schemas(Details)),
-    modifiers(&Security),
-)]
-pub(super) struct Frame;
-
-/// The name of the security scheme of customer tokens.
-pub const CUSTOMER_TOKEN: &str = "customerToken";
-/// The name of the security scheme of API keys.
-pub const API_KEY: &str = "apiKey";
-
-struct Security;
-
-impl Modify for Security {
-    fn modify(&self, document: &mut OpenApiDocument) {
-        let components = document.components.get_or_insert_default();
-        let token = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .bearer_format("JWT")
-            .description(Some("A customer token, minted by the app's back end, good for at most 15 minutes."))
-            .build();
-        let mut key = Http::new(HttpAuthScheme::Bearer);
-        key.description = Some("An API key, `co_…`, made with `counteroffer keys create`.".to_owned());
-        components.add_security_scheme(CUSTOMER_TOKEN, SecurityScheme::Http(token));
-        components.add_security_scheme(API_KEY, SecurityScheme::Http(key));
-    }
-}
+use crate::http::problem::MEDIA_TYPE;
 
 type HeaderDoc = (&'static str, &'static str, Type);
 
@@ -58,6 +16,9 @@ const AUTHENTICATE: HeaderDoc = ("WWW-Authenticate", "The scheme to use", Type::
 const LIMIT: HeaderDoc = ("RateLimit", "What is left, as `\"default\";r=99;t=1`", Type::String);
 const POLICY: HeaderDoc = ("RateLimit-Policy", "The quota, as `\"default\";q=100;w=5`", Type::String);
 
+const REPLAYED: HeaderDoc =
+    ("Idempotent-Replayed", "`true` where the answer was saved by an earlier request", Type::String);
+
 const BAD_PARAMETER: &str = "A parameter is wrong; `errors` names it.";
 const BAD_BODY: &str = "The body is not JSON, or a field or parameter is wrong; `errors` names it.";
 
@@ -65,7 +26,7 @@ const BAD_BODY: &str = "The body is not JSON, or a field or parameter is wrong; 
 const WEBHOOKS: &str = "/v1/stripe/webhooks";
 
 /// Adds to every operation what the shell around its handler answers and reads, unless the handler documents it.
-pub(super) fn complete(document: &mut OpenApiDocument) {
+pub(super) fn complete(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
         let limited = path.starts_with("/v1/") && path != WEBHOOKS;
         let operations = [
@@ -79,12 +40,16 @@ pub(super) fn complete(document: &mut OpenApiDocument) {
             if limited && post {
                 operation.parameters.get_or_insert_default().push(RefOr::T(idempotency_key()));
             }
-            for (status, description, headers) in refusals(operation, limited, limited && post) {
+            let kind = Kind { limited, keyed: limited && post };
+            for (status, description, headers) in refusals(operation, kind) {
                 let missing = || problem(description, &headers);
                 operation.responses.responses.entry(status.to_owned()).or_insert_with(missing);
             }
-            for response in operation.responses.responses.values_mut() {
+            for (status, response) in &mut operation.responses.responses {
                 let RefOr::T(response) = response else { continue };
+                if kind.keyed && status.starts_with('2') {
+                    add_headers(response, &[REPLAYED]);
+                }
                 add_headers(response, &[REQUEST_ID]);
                 if limited {
                     add_headers(response, &[LIMIT, POLICY]);
@@ -94,10 +59,18 @@ pub(super) fn complete(document: &mut OpenApiDocument) {
     }
 }
 
+/// What the shell does around an operation.
+#[derive(Clone, Copy)]
+struct Kind {
+    /// It counts requests.
+    limited: bool,
+    /// It reads an Idempotency-Key.
+    keyed: bool,
+}
+
 fn refusals(
     operation: &Operation,
-    limited: bool,
-    keyed: bool,
+    Kind { limited, keyed }: Kind,
 ) -> Vec<(&'static str, &'static str, Vec<HeaderDoc>)> {
     let has = |place: &ParameterIn| {
         operation
@@ -122,9 +95,11 @@ fn refusals(
     if has(&ParameterIn::Path) {
         found.push(("404", "There is no such thing, or none that the caller may know of.", vec![]));
     }
-    if limited {
+    if operation.security.iter().flatten().any(|requirement| *requirement != SecurityRequirement::default()) {
         found.push(("401", "No valid credentials.", vec![AUTHENTICATE]));
         found.push(("403", "Valid credentials without the permission.", vec![]));
+    }
+    if limited {
         found.push(("429", "Too many requests.", vec![RETRY_AFTER]));
     }
     if keyed {
