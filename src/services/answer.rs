@@ -13,6 +13,7 @@ use crate::domain::facts::Value;
 use crate::domain::ids::SessionId;
 use crate::domain::offer::Key;
 use crate::domain::session::Answers;
+use crate::store::Subscriber;
 
 /// What the subscriber says.
 #[derive(Clone, Debug, Default)]
@@ -45,14 +46,14 @@ pub async fn answer(
         comment: said.comment,
         ..begin::answers(flow.document(), said.reason.as_ref())?
     };
-    let snapshot = match snapshots::current(app, &session.subscription).await? {
+    let Subscriber { profile, snapshot, history } =
+        app.store.subscriber(&session.customer, &session.subscription).await?;
+    let snapshot = match snapshots::refreshed(app, &session.subscription, snapshot).await? {
         snapshots::Known::Subscription(subscription, fetched_at) => Some((*subscription, fetched_at)),
         snapshots::Known::Missing | snapshots::Known::Nothing(_) => {
             session.snapshot.map(|snapshot| (snapshot, session.created_at))
         }
     };
-    let (profile, history) =
-        tokio::try_join!(app.store.customer(&session.customer), app.store.history(&session.customer))?;
     let known = Known { profile, history, snapshot, token };
     let left = budgets_left(app, &flow, app.clock.now()).await?;
     let ordinal = i32::try_from(app.store.decisions(id).await?.len()).unwrap_or(i32::MAX);

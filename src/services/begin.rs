@@ -15,7 +15,7 @@ use crate::domain::ids::{CustomerId, SessionId, SubscriptionId};
 use crate::domain::offer::Key;
 use crate::domain::session::{Answers, FlowRef, Session, State};
 use crate::domain::subscription::Subscription;
-use crate::store::{Begin, Begun, Change, CustomerProfile, Stored};
+use crate::store::{Begin, Begun, Change, CustomerProfile, Stored, Subscriber};
 
 /// Who begins a session, and what the one who vouches for them says.
 #[derive(Clone, Debug)]
@@ -61,14 +61,11 @@ pub async fn begin(
     if let Some(reply) = saved_reply(app, key).await? {
         return Ok(reply);
     }
-    let (profile, history, snapshot) = tokio::join!(
-        app.store.customer(&by.customer),
-        app.store.history(&by.customer),
-        snapshots::current(app, &wanted.subscription),
-    );
-    let profile = profile?;
-    let snapshot = own(by, &wanted, profile.as_ref(), snapshot?)?;
-    let known = Known { profile, history: history?, snapshot, token: by.attributes.clone() };
+    let Subscriber { profile, snapshot, history } =
+        app.store.subscriber(&by.customer, &wanted.subscription).await?;
+    let snapshot = snapshots::refreshed(app, &wanted.subscription, snapshot).await?;
+    let snapshot = own(by, &wanted, profile.as_ref(), snapshot)?;
+    let known = Known { profile, history, snapshot, token: by.attributes.clone() };
     for _ in 0..MAX_TRIES {
         let now = app.clock.now();
         let flow = app.flows.active(&app.settings.flow);

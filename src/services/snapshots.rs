@@ -24,8 +24,19 @@ pub(super) enum Known {
 /// # Errors
 /// When the database cannot be reached.
 pub(super) async fn current(app: &App, id: &SubscriptionId) -> Result<Known, ServiceError> {
+    refreshed(app, id, app.store.snapshot(id).await?).await
+}
+
+/// The subscription as it is known now, to a caller that has read already what the database knows.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub(super) async fn refreshed(
+    app: &App,
+    id: &SubscriptionId,
+    stored: Option<(Subscription, Timestamp)>,
+) -> Result<Known, ServiceError> {
     let now = app.clock.now();
-    let stored = app.store.snapshot(id).await?;
     if let Some((subscription, fetched_at)) = &stored
         && now.duration_since(*fetched_at) < app.settings.snapshot_max_age
         && now.duration_since(*fetched_at) >= SignedDuration::ZERO

@@ -10,11 +10,10 @@ use super::Store;
 use super::connection::{Link, each};
 use super::error::{Failure, StoreError, malformed, unreadable};
 use super::schema::customers::{self, dsl};
-use super::sessions::Stored;
 use super::statement::one_row;
 use super::text::json;
 use super::time::{instant, micros};
-use super::{history, sessions, snapshots};
+use super::{history, snapshots};
 use crate::domain::facts::Value;
 use crate::domain::history::History;
 use crate::domain::ids::{CustomerId, StripeCustomerId, SubscriptionId};
@@ -49,8 +48,6 @@ pub struct Subscriber {
     pub snapshot: Option<(Subscription, Timestamp)>,
     /// What earlier sessions came to.
     pub history: History,
-    /// The session of the subscription that is in progress, whoever's it is.
-    pub open: Option<Stored>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -134,7 +131,6 @@ impl Store {
                 profile: find(connection, &customer)?,
                 snapshot: snapshots::find(connection, &subscription)?,
                 history: history::find(connection, &customer)?,
-                open: sessions::find_open(connection, &subscription)?,
             })
         })
         .await

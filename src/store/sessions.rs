@@ -123,10 +123,7 @@ pub(super) fn read((body, version): (String, i64)) -> Result<Stored, Failure> {
     Ok(Stored { session, version })
 }
 
-pub(super) fn find_open(
-    connection: &mut Link,
-    subscription: &SubscriptionId,
-) -> Result<Option<Stored>, Failure> {
+fn find_open(connection: &mut Link, subscription: &SubscriptionId) -> Result<Option<Stored>, Failure> {
     let query = dsl::sessions
         .filter(dsl::subscription.eq(subscription.as_str()))
         .filter(dsl::status.eq(Status::InProgress.as_str()))
