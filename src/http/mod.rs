@@ -1,7 +1,7 @@
 //! HTTP: routes, extractors, problem details, the OpenAPI document and its page.
 //!
 //! Here live what a request passes on its way in and out ([`edge`]), who may call ([`auth`]), how bodies and queries
-//! are read, how errors look ([`problem`]), and one file of handlers per resource ([`routes`]). Handlers call
+//! are read, how errors look ([`problem`]), and one file of handlers per resource (`routes`). Handlers call
 //! `services`; no rule of the product, no SQL and no Stripe type belongs here.
 
 pub mod auth;

@@ -330,11 +330,6 @@ impl TestApp {
         worker::drain(&self.app).await.unwrap()
     }
 
-    /// Delivers every event that waits and says how each was answered.
-    pub(crate) async fn deliver_webhooks(&self) {
-        self.sandbox.deliver_all().await;
-    }
-
     /// Ends the test: everything that is due must have been done.
     pub(crate) async fn finish(mut self) {
         self.finished = true;
