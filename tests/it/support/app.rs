@@ -62,7 +62,7 @@ pub(crate) struct TestApp {
     pub(crate) config: Config,
     pub(crate) free_price: String,
     running: Option<Running>,
-    client: reqwest::Client,
+    pub(crate) client: reqwest::Client,
     finished: bool,
 }
 
