@@ -108,6 +108,11 @@ impl Config {
         problems.range("rate_limit.burst", &self.rate_limit.burst, 1..=100_000);
         problems.range("worker.poll_ms", &self.worker.poll_ms, 10..=60_000);
         problems.range("worker.lease_seconds", &self.worker.lease_seconds, 5..=600);
+        // A lease that runs out during one call would let a second process work on the same operation.
+        let outlasts = u64::from(self.worker.lease_seconds) * 1000 > self.stripe.deadline_ms;
+        let detail =
+            "give more than `stripe.deadline_ms`, so that no operation is taken over in the middle of a call";
+        problems.unless(outlasts, "worker.lease_seconds", detail);
         problems.range("worker.concurrency", &self.worker.concurrency, 1..=64);
         let filter = self.log.filter.parse::<tracing_subscriber::EnvFilter>();
         problems.unless(

@@ -48,6 +48,7 @@ impl Scene {
         let program = Program::on(database.url())
             .with("COUNTEROFFER_STRIPE__API_BASE", sandbox.url().as_str())
             .with("COUNTEROFFER_WORKER__LEASE_SECONDS", "5")
+            .with("COUNTEROFFER_STRIPE__DEADLINE_MS", "4000")
             .with("COUNTEROFFER_WORKER__POLL_MS", "100");
         program.run(&["migrate"]).expect(0);
         let folder = tempfile::tempdir().unwrap();
