@@ -1,5 +1,6 @@
 //! What is refused, what is repeated, and what nobody would send: a problem for each, never our fault, nothing written.
 
+mod fuzz;
 mod refusals;
 mod repeats;
 
