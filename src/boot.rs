@@ -144,6 +144,13 @@ pub fn listen(app: App, config: &Config) -> Result<Running, BootError> {
 }
 
 fn bind(app: &App, config: &Config) -> Result<Server, BootError> {
+    if config.auth.hs256_secret.is_none() && config.auth.jwks_file.is_none() {
+        return Err(
+            "auth.hs256_secret and auth.jwks_file are both empty; set the one that customer tokens are \
+                    signed with, or every token is refused"
+                .into(),
+        );
+    }
     let (keys_store, store) = (app.store.clone(), app.store.clone());
     let find_key = Box::new(move |hash| {
         let store = keys_store.clone();

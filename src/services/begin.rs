@@ -64,7 +64,10 @@ pub async fn begin(
     let Subscriber { profile, snapshot, history } =
         app.store.subscriber(&by.customer, &wanted.subscription).await?;
     let snapshot = snapshots::refreshed(app, &wanted.subscription, snapshot).await?;
-    let snapshot = own(by, &wanted, profile.as_ref(), snapshot)?;
+    let snapshot = match own(by, &wanted, profile.as_ref(), snapshot) {
+        Err(over @ ServiceError::Conflict { .. }) => return earlier(app, by, &wanted).await?.ok_or(over),
+        own => own?,
+    };
     let known = Known { profile, history, snapshot, token: by.attributes.clone() };
     for _ in 0..MAX_TRIES {
         let now = app.clock.now();
@@ -184,6 +187,23 @@ fn new_session(
         updated_at: now,
         expires_at: now.checked_add(app.settings.session_ttl).unwrap_or(Timestamp::MAX),
         closed_at: None,
+    }
+}
+
+/// The session that this token began, or the one still open, about a subscription that can be canceled no more: most
+/// likely because that session has done it.
+async fn earlier(app: &App, by: &Beginner, wanted: &Wanted) -> Result<Option<Reply>, ServiceError> {
+    let begun = match &by.token_id {
+        Some(token) => app.store.session_begun_by(token, &wanted.subscription).await?,
+        None => None,
+    };
+    let stored = match begun {
+        Some(stored) => Some(stored),
+        None => app.store.open_session(&wanted.subscription).await?,
+    };
+    match stored {
+        Some(stored) => found(app, by, stored.session.id).await.map(Some),
+        None => Ok(None),
     }
 }
 

@@ -153,6 +153,26 @@ impl Store {
         self.read(move |connection| find_open(connection, &subscription)).await
     }
 
+    /// The session of a subscription that a token has begun, by the digest that [`super::Begin::token_id`] was given.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn session_begun_by(
+        &self,
+        token_id: &str,
+        subscription: &SubscriptionId,
+    ) -> Result<Option<Stored>, StoreError> {
+        let (token, subscription) = (token_id.to_owned(), subscription.to_string());
+        self.read(move |connection| {
+            let query = dsl::sessions
+                .filter(dsl::subscription.eq(&subscription))
+                .filter(dsl::token_id.eq(&token))
+                .select((dsl::body, dsl::version));
+            query.first(connection).optional()?.map(read).transpose()
+        })
+        .await
+    }
+
     /// Sessions, the newest first, from behind `cursor`; at most [`MAX_PAGE`].
     ///
     /// # Errors

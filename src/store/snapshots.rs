@@ -36,7 +36,7 @@ one_row!(PutSnapshot(SnapshotRow) =
     "INSERT INTO snapshots (subscription, stripe_customer, body, fetched_at) VALUES (" subscription: Text,
     ", " stripe_customer: Text, ", " body: Text, ", " fetched_at: BigInt;
     ") ON CONFLICT (subscription) DO UPDATE SET stripe_customer = excluded.stripe_customer, body = excluded.body, \
-     fetched_at = excluded.fetched_at WHERE snapshots.fetched_at < excluded.fetched_at");
+     fetched_at = excluded.fetched_at WHERE snapshots.fetched_at <= excluded.fetched_at");
 
 /// Stores a snapshot unless a newer one is stored; says whether it did.
 pub(super) fn put(connection: &mut Link, row: &SnapshotRow) -> QueryResult<bool> {

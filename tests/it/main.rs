@@ -4,7 +4,6 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::print_stderr,
     clippy::type_complexity,
     reason = "clippy's own exemption for tests reaches test functions, not the helpers beside them"
 )]

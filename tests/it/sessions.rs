@@ -69,6 +69,23 @@ async fn a_second_begin_finds_the_open_session_and_a_replayed_token_the_same_one
 }
 
 #[actix_web::test]
+async fn a_token_finds_the_session_that_it_canceled() {
+    on_every_database(async |test| {
+        let who = test.subscriber();
+        let token = test.token(&who);
+        let body = json!({"subscription": who.subscription});
+        let session = test.post("/v1/sessions", &token, body.clone()).await.expect(201);
+        test.act(&who, &session, "cancel", json!({})).await.expect(200);
+        let replayed = test.post("/v1/sessions", &token, body).await.expect(200);
+        assert_eq!(replayed.body["id"], session.body["id"]);
+        assert_eq!(replayed.body["status"], "canceled");
+        test.begin(&who, None).await.expect(409);
+        test
+    })
+    .await;
+}
+
+#[actix_web::test]
 async fn another_customer_finds_nothing() {
     on_every_database(async |test| {
         let (who, other) = (test.subscriber(), test.subscriber());

@@ -3,6 +3,7 @@
 //! PostgreSQL is the server of `DATABASE_URL`, else a throwaway cluster made of the programs found here, started once
 //! for the test process and stopped when it ends. With `COUNTEROFFER_TEST_REQUIRE_POSTGRES=1` its absence fails.
 
+use std::io::Write as _;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -84,10 +85,10 @@ impl Server {
             let required =
                 std::env::var("COUNTEROFFER_TEST_REQUIRE_POSTGRES").is_ok_and(|value| value == "1");
             assert!(!required, "PostgreSQL is required: set DATABASE_URL or install its server programs");
-            eprintln!(
-                "\n!!! NO POSTGRESQL: no DATABASE_URL, and no initdb on PATH or in /usr/lib/postgresql.\n\
-                 !!! Tests run on SQLite only.\n"
-            );
+            let loud = "\n!!! NO POSTGRESQL: no DATABASE_URL, and no initdb on PATH or in /usr/lib/postgresql.\n\
+                        !!! Tests run on SQLite only.\n\n";
+            // Written past the harness, which hides what a passing test prints.
+            std::io::stderr().write_all(loud.as_bytes()).unwrap();
             return None;
         };
         Some(start(&programs))
