@@ -188,7 +188,7 @@ pub(crate) struct SessionQuery {
 }
 
 impl SessionQuery {
-    pub(super) fn filter(self) -> SessionFilter {
+    fn filter(self) -> SessionFilter {
         SessionFilter {
             status: self.status,
             reason: self.reason,
