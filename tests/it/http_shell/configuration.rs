@@ -57,7 +57,7 @@ fn what_cannot_be_used_is_named() {
         (None, &[("COUNTEROFFER_AUTH__HS256_SECRET", "short")], "auth.hs256_secret", "32 bytes"),
         (None, &[("COUNTEROFFER_AUTH__ALGORITHMS", "none")], "auth.algorithms", "HS256"),
         (None, &[("COUNTEROFFER_AUTH__ALGORITHMS", "RS256")], "auth.jwks_file", "RS256"),
-        (None, &[("DATABASE_URL", "mysql://x")], "database.url", "sqlite://PATH"),
+        (None, &[("DATABASE_URL", "mysql://x")], "database.url", "sqlite:PATH"),
         (
             None,
             &[("COUNTEROFFER_SERVER__CORS_ORIGINS", "app.example.com/")],

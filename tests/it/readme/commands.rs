@@ -17,6 +17,7 @@ fn the_commands_run() {
         let ran = Command::new("sh")
             .args(["-euc", &script.text])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env_clear()
             .env("PATH", &path)
             .env("DATABASE_URL", format!("sqlite:{}", folder.path().join("readme.db").display()))
             .output()

@@ -1,7 +1,7 @@
 //! A database of its own for each test: SQLite always, PostgreSQL where there is one.
 //!
 //! PostgreSQL is the server of `DATABASE_URL`, else a throwaway cluster made of the programs found here, started once
-//! for the test process and stopped when it ends. With `COUNTEROFFER_TEST_REQUIRE_POSTGRES=1` its absence fails.
+//! for the test process and stopped when it ends. With `TEST_REQUIRE_POSTGRES=1` its absence fails.
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt;
@@ -82,8 +82,7 @@ impl Server {
             return Some(Self { base: given.parse().expect("DATABASE_URL is no URL") });
         }
         let Some(programs) = programs() else {
-            let required =
-                std::env::var("COUNTEROFFER_TEST_REQUIRE_POSTGRES").is_ok_and(|value| value == "1");
+            let required = std::env::var("TEST_REQUIRE_POSTGRES").is_ok_and(|value| value == "1");
             assert!(!required, "PostgreSQL is required: set DATABASE_URL or install its server programs");
             let loud = "\n!!! NO POSTGRESQL: no DATABASE_URL, and no initdb on PATH or in /usr/lib/postgresql.\n\
                         !!! Tests run on SQLite only.\n\n";
