@@ -1,7 +1,7 @@
 //! The OpenAPI document.
 //!
 //! Routes describe themselves beside their handlers. Here live what comes before them, what the shell adds to each of
-//! them ([`shell`]) and the examples ([`examples`]). Nothing here describes a single route's parameters or answers.
+//! them (`shell`) and the examples (`examples`). Nothing here describes a single route's parameters or answers.
 
 mod examples;
 mod shell;
