@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::app::App;
 use super::begin;
-use super::decide::{Known, budgets_left, decide};
+use super::decide::{Known, budget_names, decide, left};
 use super::error::ServiceError;
 use super::idempotency::{IdempotencyKey, Reply};
 use super::snapshots;
@@ -46,8 +46,9 @@ pub async fn answer(
         comment: said.comment,
         ..begin::answers(flow.document(), said.reason.as_ref())?
     };
-    let Subscriber { profile, snapshot, history } =
-        app.store.subscriber(&session.customer, &session.subscription).await?;
+    let budgets = budget_names(&flow, app.clock.now());
+    let Subscriber { profile, snapshot, history, spent } =
+        app.store.subscriber(&session.customer, &session.subscription, budgets).await?;
     let snapshot = match snapshots::refreshed(app, &session.subscription, snapshot).await? {
         snapshots::Known::Subscription(subscription, fetched_at) => Some((*subscription, fetched_at)),
         snapshots::Known::Missing | snapshots::Known::Nothing(_) => {
@@ -55,7 +56,7 @@ pub async fn answer(
         }
     };
     let known = Known { profile, history, snapshot, token };
-    let left = budgets_left(app, &flow, app.clock.now()).await?;
+    let left = left(&flow, &spent, app.clock.now());
     let ordinal = i32::try_from(app.store.decisions(id).await?.len()).unwrap_or(i32::MAX);
     let done = transition(app, access, id, key, "answer", |session, _, now| {
         session.answer(given.clone(), now).map_err(|why| refused(session, &why))?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::app::App;
-use super::decide::{Known, budgets_left, decide};
+use super::decide::{Known, budget_names, decide, left};
 use super::error::ServiceError;
 use super::idempotency::{IdempotencyKey, Reply, matching, saved_reply};
 use super::snapshots;
@@ -61,8 +61,9 @@ pub async fn begin(
     if let Some(reply) = saved_reply(app, key).await? {
         return Ok(reply);
     }
-    let Subscriber { profile, snapshot, history } =
-        app.store.subscriber(&by.customer, &wanted.subscription).await?;
+    let budgets = budget_names(&app.flows.active(&app.settings.flow), app.clock.now());
+    let Subscriber { profile, snapshot, history, spent } =
+        app.store.subscriber(&by.customer, &wanted.subscription, budgets).await?;
     let snapshot = snapshots::refreshed(app, &wanted.subscription, snapshot).await?;
     let snapshot = match own(by, &wanted, profile.as_ref(), snapshot) {
         Err(over @ ServiceError::Conflict { .. }) => return earlier(app, by, &wanted).await?.ok_or(over),
@@ -76,8 +77,7 @@ pub async fn begin(
         let mut session = new_session(app, by, &wanted, &known, &flow.reference(), now);
         session.cancel_now_allowed = flow.document().policy.cancel_now;
         session.answers = answers;
-        let left = budgets_left(app, &flow, now).await?;
-        let decided = decide(&flow, &mut session, &known, left, 0, now)?;
+        let decided = decide(&flow, &mut session, &known, left(&flow, &spent, now), 0, now)?;
         let body = render(app, &session).await?;
         let saved = key.map(|key| key.save(201, body.clone(), now));
         let presented = u64::try_from(decided.costs.len()).unwrap_or(0);

@@ -1,6 +1,6 @@
 //! Ask the domain what to offer, and make offers of the answer: with ids, texts and previews, frozen in the session.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -83,14 +83,27 @@ pub(super) async fn budgets_left(
     flow: &Published,
     now: Timestamp,
 ) -> Result<BTreeMap<String, i64>, ServiceError> {
-    let budgets = &flow.document().policy.budgets;
-    if budgets.is_empty() {
+    let names = budget_names(flow, now);
+    if names.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let name = |budget: &Budget| budget_name(&flow.document().key, budget, now);
-    let spent = app.store.budget_spent(budgets.iter().map(name).collect()).await?;
-    let left = |budget: &Budget| budget.amount - spent.get(&name(budget)).copied().unwrap_or(0);
-    Ok(budgets.iter().map(|budget| (budget.key(), left(budget))).collect())
+    Ok(left(flow, &app.store.budget_spent(names).await?, now))
+}
+
+/// The names of the flow's budgets in the period that `now` is in, for the books.
+pub(super) fn budget_names(flow: &Published, now: Timestamp) -> Vec<String> {
+    let document = flow.document();
+    document.policy.budgets.iter().map(|budget| budget_name(&document.key, budget, now)).collect()
+}
+
+/// What is left of each of the flow's budgets when so much is spent of them, by the budget's key.
+pub(super) fn left(flow: &Published, spent: &HashMap<String, i64>, now: Timestamp) -> BTreeMap<String, i64> {
+    let document = flow.document();
+    let left = |budget: &Budget| {
+        let name = budget_name(&document.key, budget, now);
+        (budget.key(), budget.amount - spent.get(&name).copied().unwrap_or(0))
+    };
+    document.policy.budgets.iter().map(left).collect()
 }
 
 /// Names a budget of a flow in the period that `now` is in, for the books.

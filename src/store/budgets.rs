@@ -49,20 +49,25 @@ pub(super) fn give_back(connection: &mut Link, budget: &str, amount: i64) -> Que
     diesel::update(dsl::budgets.find(budget)).set(dsl::spent.eq(dsl::spent - amount)).execute(connection)
 }
 
+/// What has been spent of each of these budgets; budgets never touched are absent.
+pub(super) fn spent<'a>(
+    connection: &mut Link,
+    budgets: impl Iterator<Item = &'a String>,
+) -> QueryResult<HashMap<String, i64>> {
+    let mut spent = HashMap::new();
+    for budget in budgets {
+        let amount = dsl::budgets.find(budget).select(dsl::spent).first(connection).optional()?;
+        spent.extend(amount.map(|amount| (budget.clone(), amount)));
+    }
+    Ok(spent)
+}
+
 impl Store {
     /// What has been spent of each budget, in minor units; budgets never touched are absent.
     ///
     /// # Errors
     /// When the database cannot be asked.
     pub async fn budget_spent(&self, budgets: Vec<String>) -> Result<HashMap<String, i64>, StoreError> {
-        self.read(move |connection| {
-            let mut spent = HashMap::new();
-            for budget in &budgets {
-                let amount = dsl::budgets.find(budget).select(dsl::spent).first(connection).optional()?;
-                spent.extend(amount.map(|amount| (budget.clone(), amount)));
-            }
-            Ok(spent)
-        })
-        .await
+        self.read(move |connection| Ok(spent(connection, budgets.iter())?)).await
     }
 }

@@ -13,11 +13,8 @@ use super::schema::customers::{self, dsl};
 use super::statement::one_row;
 use super::text::json;
 use super::time::{instant, micros};
-use super::{history, snapshots};
 use crate::domain::facts::Value;
-use crate::domain::history::History;
-use crate::domain::ids::{CustomerId, StripeCustomerId, SubscriptionId};
-use crate::domain::subscription::Subscription;
+use crate::domain::ids::{CustomerId, StripeCustomerId};
 
 /// What the app has pushed about a customer.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,20 +36,9 @@ impl std::fmt::Debug for CustomerProfile {
     }
 }
 
-/// What is known of a subscriber who begins to cancel.
-#[derive(Clone, Debug)]
-pub struct Subscriber {
-    /// What the app has pushed.
-    pub profile: Option<CustomerProfile>,
-    /// The subscription as last seen, and when.
-    pub snapshot: Option<(Subscription, Timestamp)>,
-    /// What earlier sessions came to.
-    pub history: History,
-}
-
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = customers)]
-struct CustomerRow {
+pub(super) struct CustomerRow {
     id: String,
     stripe_customer: Option<String>,
     attributes: String,
@@ -75,7 +61,16 @@ impl CustomerRow {
         })
     }
 
-    fn read(self) -> Result<CustomerProfile, Failure> {
+    pub(super) fn found(
+        id: String,
+        stripe_customer: Option<String>,
+        attributes: String,
+        updated_at: i64,
+    ) -> Self {
+        Self { id, stripe_customer, attributes, updated_at }
+    }
+
+    pub(super) fn read(self) -> Result<CustomerProfile, Failure> {
         let stripe = self.stripe_customer.map(|id| id.parse());
         Ok(CustomerProfile {
             id: self.id.parse().map_err(|_| malformed("customers.id"))?,
@@ -87,10 +82,8 @@ impl CustomerRow {
     }
 }
 
-fn find(connection: &mut Link, id: &CustomerId) -> Result<Option<CustomerProfile>, Failure> {
-    let query = dsl::customers.find(id.as_str()).select(CustomerRow::as_select());
-    let row: Option<CustomerRow> = query.first(connection).optional()?;
-    row.map(CustomerRow::read).transpose()
+pub(super) fn find_row(connection: &mut Link, id: &CustomerId) -> QueryResult<Option<CustomerRow>> {
+    dsl::customers.find(id.as_str()).select(CustomerRow::as_select()).first(connection).optional()
 }
 
 impl Store {
@@ -113,26 +106,6 @@ impl Store {
     /// When the database cannot be asked.
     pub async fn customer(&self, id: &CustomerId) -> Result<Option<CustomerProfile>, StoreError> {
         let id = id.clone();
-        self.read(move |connection| find(connection, &id)).await
-    }
-
-    /// All that is known of a subscriber, read at once.
-    ///
-    /// # Errors
-    /// When the database cannot be asked.
-    pub async fn subscriber(
-        &self,
-        customer: &CustomerId,
-        subscription: &SubscriptionId,
-    ) -> Result<Subscriber, StoreError> {
-        let (customer, subscription) = (customer.clone(), subscription.clone());
-        self.read(move |connection| {
-            Ok(Subscriber {
-                profile: find(connection, &customer)?,
-                snapshot: snapshots::find(connection, &subscription)?,
-                history: history::find(connection, &customer)?,
-            })
-        })
-        .await
+        self.read(move |connection| find_row(connection, &id)?.map(CustomerRow::read).transpose()).await
     }
 }

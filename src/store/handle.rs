@@ -14,6 +14,7 @@ use super::connection::{Link, lock};
 use super::error::{Failure, StoreError};
 use super::migrations::check;
 use super::reader::{Reader, Readers};
+use super::subscribers::Lookups;
 use super::url::DatabaseUrl;
 use super::writer::{Command, Waiter, Writer};
 
@@ -43,7 +44,8 @@ impl StoreOptions {
 
 pub(super) struct Shared {
     writers: Vec<Writer>,
-    readers: Readers,
+    pub(super) readers: Readers,
+    pub(super) lookups: Arc<Lookups>,
     write_threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -83,7 +85,8 @@ impl Store {
             threads.push(thread);
         }
         let readers = Readers::start(url, options.readers.clamp(1, 64), options.queue_capacity)?;
-        let shared = Shared { writers, readers, write_threads: Mutex::new(threads) };
+        let lookups = Arc::new(Lookups::new(options.queue_capacity));
+        let shared = Shared { writers, readers, lookups, write_threads: Mutex::new(threads) };
         Ok(Self { shared: Arc::new(shared) })
     }
 

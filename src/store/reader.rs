@@ -50,7 +50,10 @@ impl Reader {
         }
     }
 
-    fn read<T>(&mut self, query: &impl Fn(&mut Link) -> Result<T, Failure>) -> Result<T, StoreError> {
+    pub(super) fn read<T>(
+        &mut self,
+        query: &impl Fn(&mut Link) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
         match query(self.connection()?) {
             Err(Failure::Database(_)) if self.drop_if_lost() => {
                 query(self.connection()?).map_err(StoreError::from)
@@ -100,13 +103,18 @@ impl Readers {
         query: impl Fn(&mut Link) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.queue.push(Box::new(move |reader| {
+        self.push(Box::new(move |reader| {
             // Nobody waits for what a caller that went away asked.
             if !answer.is_closed() {
                 answer.send(reader.read(&query)).ok();
             }
         }))?;
         answered.await.map_err(StoreError::unavailable)?
+    }
+
+    /// Queues work for the next thread that is free.
+    pub(super) fn push(&self, job: Job) -> Result<(), StoreError> {
+        self.queue.push(job)
     }
 
     /// Lets the threads finish what has been asked. Returns them, to be waited for.

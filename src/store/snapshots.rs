@@ -43,17 +43,20 @@ pub(super) fn put(connection: &mut Link, row: &SnapshotRow) -> QueryResult<bool>
     Ok(each!(connection, |c| PutSnapshot(row).execute(c))? == 1)
 }
 
-pub(super) fn find(
+/// A snapshot's body, and when it was fetched.
+pub(super) type FoundSnapshot = (String, i64);
+
+pub(super) fn find_row(
     connection: &mut Link,
     subscription: &SubscriptionId,
-) -> Result<Option<(Subscription, Timestamp)>, Failure> {
+) -> QueryResult<Option<FoundSnapshot>> {
     let query = dsl::snapshots.find(subscription.as_str()).select((dsl::body, dsl::fetched_at));
-    let found: Option<(String, i64)> = query.first(connection).optional()?;
-    let read = |(body, fetched_at): (String, i64)| {
-        let snapshot = serde_json::from_str(&body).map_err(|error| unreadable("snapshots.body", &error))?;
-        Ok((snapshot, instant("snapshots.fetched_at", fetched_at)?))
-    };
-    found.map(read).transpose()
+    query.first(connection).optional()
+}
+
+pub(super) fn read((body, fetched_at): FoundSnapshot) -> Result<(Subscription, Timestamp), Failure> {
+    let snapshot = serde_json::from_str(&body).map_err(|error| unreadable("snapshots.body", &error))?;
+    Ok((snapshot, instant("snapshots.fetched_at", fetched_at)?))
 }
 
 impl Store {
@@ -66,7 +69,7 @@ impl Store {
         subscription: &SubscriptionId,
     ) -> Result<Option<(Subscription, Timestamp)>, StoreError> {
         let subscription = subscription.clone();
-        self.read(move |connection| find(connection, &subscription)).await
+        self.read(move |connection| find_row(connection, &subscription)?.map(read).transpose()).await
     }
 
     /// Stores a snapshot unless a newer one is stored; says whether it did.

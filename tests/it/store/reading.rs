@@ -129,12 +129,35 @@ async fn subscribers_are_read_at_once() {
         store.put_customer(&profile).await.unwrap();
         assert!(store.put_snapshot(&subscription("sub_1"), later(9)).await.unwrap());
         assert!(!store.put_snapshot(&subscription("sub_1"), later(5)).await.unwrap(), "{}", database.name);
-        let known = store.subscriber(&one.customer, &one.subscription).await.unwrap();
+        let known = store.subscriber(&one.customer, &one.subscription, vec!["b".to_owned()]).await.unwrap();
         assert_eq!(known.profile, Some(profile.clone()));
         assert_eq!(known.snapshot, Some((subscription("sub_1"), later(9))));
-        assert_eq!(known.history.sessions, 1);
+        assert_eq!((known.history.sessions, known.spent.len()), (1, 0));
         assert_eq!(store.customer(&one.customer).await.unwrap(), Some(profile));
         assert_eq!(store.snapshot(&one.subscription).await.unwrap().unwrap().1, later(9));
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn subscribers_asked_for_at_once_are_not_mixed_up() {
+    for database in databases() {
+        let store = database.store().await;
+        let one = write(&store, "known", "sub_7", |_| {}).await;
+        for number in (0..60).step_by(3) {
+            let snapshot = subscription(&format!("sub_{number}"));
+            assert!(store.put_snapshot(&snapshot, later(number)).await.unwrap());
+        }
+        let ask = async |number: i64| {
+            let customer =
+                if number == 7 { one.customer.clone() } else { format!("c{number}").parse().unwrap() };
+            let wanted = format!("sub_{number}").parse().unwrap();
+            let known = store.subscriber(&customer, &wanted, Vec::new()).await.unwrap();
+            let expected = (number % 3 == 0).then(|| (subscription(&format!("sub_{number}")), later(number)));
+            assert_eq!(known.snapshot, expected, "{}", database.name);
+            assert_eq!((known.history.sessions, known.profile), (u32::from(number == 7), None));
+        };
+        futures_util::future::join_all((0..60).map(ask)).await;
         store.close().await;
     }
 }

@@ -1,0 +1,208 @@
+//! What is known of a subscriber, read for all who ask at the same time together.
+//!
+//! Every begin asks this. One reader at a time answers all that wait, with one statement on PostgreSQL however many
+//! they are; whoever comes meanwhile is answered with the next. It waits for nobody, so a lone caller loses nothing.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use super::Store;
+use super::connection::Link;
+use super::customers::{self, CustomerProfile, CustomerRow};
+use super::error::{Failure, StoreError};
+use super::reader::{Reader, Readers};
+use super::snapshots::{self, FoundSnapshot};
+use super::statement::many_rows;
+use super::{budgets, history};
+use crate::domain::history::History;
+use crate::domain::ids::{CustomerId, SubscriptionId};
+use crate::domain::subscription::Subscription;
+
+/// The most subscribers read together.
+const MAX_BATCH: usize = 256;
+
+/// What is known of a subscriber who begins to cancel.
+#[derive(Clone, Debug)]
+pub struct Subscriber {
+    /// What the app has pushed.
+    pub profile: Option<CustomerProfile>,
+    /// The subscription as last seen, and when.
+    pub snapshot: Option<(Subscription, Timestamp)>,
+    /// What earlier sessions came to.
+    pub history: History,
+    /// What has been spent of the budgets asked for, in minor units; budgets never touched are absent.
+    pub spent: HashMap<String, i64>,
+}
+
+/// Whom somebody asks about.
+struct Wanted {
+    customer: CustomerId,
+    subscription: SubscriptionId,
+    budgets: Vec<String>,
+}
+
+/// The same as the database says it, to be read by the one who asked.
+struct Found {
+    profile: Option<CustomerRow>,
+    snapshot: Option<FoundSnapshot>,
+    history: History,
+    spent: HashMap<String, i64>,
+}
+
+type Waiter = oneshot::Sender<Result<Found, StoreError>>;
+
+/// Those who wait for an answer.
+pub(super) struct Lookups {
+    state: Mutex<State>,
+    capacity: usize,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<(Wanted, Waiter)>,
+    /// Whether a reader is at it.
+    running: bool,
+}
+
+impl Lookups {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { state: Mutex::default(), capacity }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn ask(self: &Arc<Self>, readers: &Readers, wanted: Wanted) -> Result<Found, StoreError> {
+        let (waiter, answer) = oneshot::channel();
+        self.queue(readers, wanted, waiter)?;
+        answer.await.map_err(StoreError::unavailable)?
+    }
+
+    fn queue(self: &Arc<Self>, readers: &Readers, wanted: Wanted, waiter: Waiter) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.waiting.len() >= self.capacity {
+            return Err(StoreError::Busy);
+        }
+        state.waiting.push((wanted, waiter));
+        if !state.running {
+            let lookups = Arc::clone(self);
+            if let Err(refused) = readers.push(Box::new(move |reader| lookups.answer_all(reader))) {
+                state.waiting.pop();
+                return Err(refused);
+            }
+            state.running = true;
+        }
+        Ok(())
+    }
+
+    /// Answers until nobody waits.
+    fn answer_all(&self, reader: &mut Reader) {
+        loop {
+            let batch: Vec<_> = {
+                let mut state = self.state();
+                // Nobody waits for what a caller that went away asked.
+                state.waiting.retain(|(_, waiter)| !waiter.is_closed());
+                let most = state.waiting.len().min(MAX_BATCH);
+                state.running = most > 0;
+                state.waiting.drain(..most).collect()
+            };
+            if batch.is_empty() {
+                return;
+            }
+            let (wanted, waiters): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+            match reader.read(&|connection: &mut Link| find_all(connection, &wanted)) {
+                Ok(found) => waiters.into_iter().zip(found).for_each(|(waiter, one)| {
+                    waiter.send(Ok(one)).ok();
+                }),
+                // What cannot be read of one must not fail the others.
+                Err(StoreError::Corrupt(_)) => waiters.into_iter().zip(&wanted).for_each(|(waiter, one)| {
+                    let found = reader.read(&|connection: &mut Link| find(connection, one));
+                    waiter.send(found).ok();
+                }),
+                Err(error) => waiters.into_iter().for_each(|waiter| {
+                    waiter.send(Err(StoreError::unavailable(error.to_string()))).ok();
+                }),
+            }
+        }
+    }
+}
+
+/// One subscriber's keys.
+struct Keys {
+    customer: String,
+    subscription: String,
+}
+
+type Columns = (Option<String>, Option<String>, Option<i64>, Option<String>, Option<i64>, bool);
+
+many_rows!(FindSubscribers(Keys) =
+    "SELECT c.stripe_customer, c.attributes, c.updated_at, s.body, s.fetched_at, \
+     EXISTS (SELECT 1 FROM sessions WHERE sessions.customer = k.customer) FROM unnest("
+    [customer: String => Text, subscription: String => Text]
+    ") WITH ORDINALITY AS k (customer, subscription, place) LEFT JOIN customers AS c ON c.id = k.customer \
+     LEFT JOIN snapshots AS s ON s.subscription = k.subscription ORDER BY k.place"
+    returning (Nullable<Text>, Nullable<Text>, Nullable<BigInt>, Nullable<Text>, Nullable<BigInt>, Bool));
+
+fn find_all(connection: &mut Link, wanted: &[Wanted]) -> Result<Vec<Found>, Failure> {
+    let Link::Postgres(pg) = &mut *connection else {
+        // In process there is no way to save.
+        return wanted.iter().map(|one| find(connection, one)).collect();
+    };
+    let keys: Vec<_> = wanted
+        .iter()
+        .map(|one| Keys { customer: one.customer.to_string(), subscription: one.subscription.to_string() })
+        .collect();
+    let rows: Vec<Columns> = FindSubscribers::new(&keys.iter().collect::<Vec<_>>()).load(pg)?;
+    let names: BTreeSet<_> = wanted.iter().flat_map(|one| &one.budgets).collect();
+    let spent = budgets::spent(connection, names.into_iter())?;
+    let found = rows.into_iter().zip(wanted).map(
+        |((stripe, attributes, updated_at, body, fetched_at, known), one)| {
+            let profile = attributes.zip(updated_at);
+            let id = one.customer.to_string();
+            Ok(Found {
+                profile: profile.map(|(attributes, at)| CustomerRow::found(id, stripe, attributes, at)),
+                snapshot: body.zip(fetched_at),
+                history: if known { history::find(connection, &one.customer)? } else { History::default() },
+                spent: spent.clone(),
+            })
+        },
+    );
+    found.collect()
+}
+
+fn find(connection: &mut Link, one: &Wanted) -> Result<Found, Failure> {
+    Ok(Found {
+        profile: customers::find_row(connection, &one.customer)?,
+        snapshot: snapshots::find_row(connection, &one.subscription)?,
+        history: history::find(connection, &one.customer)?,
+        spent: budgets::spent(connection, one.budgets.iter())?,
+    })
+}
+
+impl Store {
+    /// All that is known of a subscriber, and what has been spent of these budgets, read at once.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn subscriber(
+        &self,
+        customer: &CustomerId,
+        subscription: &SubscriptionId,
+        budgets: Vec<String>,
+    ) -> Result<Subscriber, StoreError> {
+        let wanted = Wanted { customer: customer.clone(), subscription: subscription.clone(), budgets };
+        let found = self.shared.lookups.ask(&self.shared.readers, wanted).await?;
+        Ok(Subscriber {
+            profile: found.profile.map(CustomerRow::read).transpose()?,
+            snapshot: found.snapshot.map(snapshots::read).transpose()?,
+            history: found.history,
+            spent: found.spent,
+        })
+    }
+}
