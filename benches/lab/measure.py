@@ -75,7 +75,7 @@ class Lab:
             session = self.postgres.rows("sessions", "customer like 'cus_bench%' order by id limit 1")[0]
             session_rows = self.rows_of(session["id"])
             self.script = rows.begin(session, session_rows["offers"], session_rows["decisions"][0])
-            size = sum(len(json.dumps(row)) for row in [session, *session_rows["offers"], *session_rows["decisions"]])
+            size = written([session, *session_rows["offers"], *session_rows["decisions"]])
             self.report.note(f"A begin writes 1 session, {len(session_rows['offers'])} offers and 1 decision, about "
                              f"{size / 1000:.1f} kB in all; pgbench writes the same rows to the same tables.")
         return self.script
@@ -89,6 +89,11 @@ class Lab:
 
 def now_micros():
     return int(time.time() * 1_000_000)
+
+
+def written(these):
+    """How long the values of these rows are, as text."""
+    return sum(len(str(value)) for row in these for value in row.values())
 
 
 def expect_no_errors(got):
@@ -226,7 +231,7 @@ def accept_scripts(lab):
     at_accept = {**session, "version": session["version"] + 1, "awaited_operation": operation["id"],
                  "body": after_session["body"]}
     lab.to_accept = ({**session, "version": session["version"]}, before["offers"])
-    size = len(json.dumps([after_session, operation, snapshot]))
+    size = written([after_session, operation, snapshot])
     lab.report.note(f"An accept makes {3 + after['steps']} transactions: the accept itself, the claim of the operation, "
                     f"{after['steps']} recorded steps, the outcome; about {size / 1000:.1f} kB of rows at the end.")
     return rows.accept(before, after, at_accept)
