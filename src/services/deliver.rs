@@ -50,7 +50,7 @@ pub(super) async fn at_once(
     if let Some(key) = key {
         let now = app.clock.now();
         let saved = key.save(reply.status, reply.body.clone(), now);
-        app.store.change(Change { update_saved: Some(saved), ..Change::new(now) }).await?;
+        app.store.change(Change { update_saved: Some(saved), patient: true, ..Change::new(now) }).await?;
     }
     Ok(reply)
 }

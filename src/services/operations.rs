@@ -50,7 +50,7 @@ pub async fn retry(app: &App, id: OperationId) -> Result<Operation, ServiceError
         app.store.change(Change { session: Some((session, version)), ..Change::new(now) }).await?;
     }
     let runner = app.clone();
-    let work = tokio::spawn(async move { deliver::claim_and_run(&runner, id).await });
+    let work = app.background.spawn(async move { deliver::claim_and_run(&runner, id).await });
     // Past the deadline it goes on in the background; the answer shows how far it came.
     let _late = tokio::time::timeout(app.settings.apply_deadline, work).await;
     one(app, id).await
