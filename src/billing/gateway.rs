@@ -1,16 +1,18 @@
 //! What the rest of the program asks of Stripe.
 
 use futures_util::future::try_join_all;
+use stripe_billing::invoice::ListInvoice;
 use stripe_billing::subscription::{ListSubscription, RetrieveSubscription};
 use stripe_billing::subscription_item::ListSubscriptionItem;
 use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_product::coupon::ListCoupon;
+use stripe_shared::InvoiceStatus;
 
-use super::error::StripeError;
+use super::error::{StripeError, StripeErrorKind};
 use super::transport::{InvalidOptions, StripeOptions, Transport};
 use super::wire::{self, Seen};
 use crate::domain::ids::{StripeCustomerId, SubscriptionId};
-use crate::domain::subscription::Subscription;
+use crate::domain::subscription::{MAX_OPEN_INVOICES, Subscription};
 
 /// How many pages of a list are read at most; a hundred objects each.
 const MAX_PAGES: usize = 10;
@@ -84,8 +86,28 @@ impl Gateway {
         if subscription.items.has_more {
             subscription.items.data = self.items(id).await?;
         }
+        if subscription.may_owe() {
+            subscription.open_invoices = self.open_invoices(&subscription, id).await?;
+        }
         let seen = subscription.into_seen(answer.request_id);
         seen.map(Some).map_err(|why| StripeError::unknown("unreadable_answer", why))
+    }
+
+    /// The subscription's open invoices, newest first. A key that may not read invoices still sees the latest.
+    async fn open_invoices(
+        &self,
+        subscription: &wire::Subscription,
+        id: &SubscriptionId,
+    ) -> Result<Vec<wire::Invoice>, StripeError> {
+        let most = i64::try_from(MAX_OPEN_INVOICES).unwrap_or(i64::MAX);
+        let request = ListInvoice::new().subscription(id.as_str()).status(InvoiceStatus::Open).limit(most);
+        match self.transport.exchange(request.build(), None).await {
+            Ok(answer) => Ok(answer.parse::<wire::Page<wire::Invoice>>()?.data),
+            Err(error) if error.kind == StripeErrorKind::Permission => {
+                Ok(subscription.latest_open().cloned().into_iter().collect())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// All items of a subscription that has more than come with it.

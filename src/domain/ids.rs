@@ -61,6 +61,15 @@ pub mod kind {
     /// Stripe's discount (a coupon as attached).
     #[derive(Debug)]
     pub enum Discount {}
+    /// Stripe's promotion code (what a customer types to get a coupon).
+    #[derive(Debug)]
+    pub enum PromotionCode {}
+    /// Stripe's subscription schedule.
+    #[derive(Debug)]
+    pub enum Schedule {}
+    /// Stripe's invoice.
+    #[derive(Debug)]
+    pub enum Invoice {}
 
     impl Kind for Session {
         const PREFIX: &'static str = "ses_";
@@ -106,6 +115,18 @@ pub mod kind {
         const PREFIX: &'static str = "di_";
         const NAME: &'static str = "discount";
     }
+    impl Kind for PromotionCode {
+        const PREFIX: &'static str = "promo_";
+        const NAME: &'static str = "promotion code";
+    }
+    impl Kind for Schedule {
+        const PREFIX: &'static str = "sub_sched_";
+        const NAME: &'static str = "subscription schedule";
+    }
+    impl Kind for Invoice {
+        const PREFIX: &'static str = "in_";
+        const NAME: &'static str = "invoice";
+    }
 }
 
 /// The id of a session, `ses_…`.
@@ -130,6 +151,12 @@ pub type ProductId = ExternalId<kind::Product>;
 pub type CouponId = ExternalId<kind::Coupon>;
 /// Stripe's discount id, `di_…`.
 pub type DiscountId = ExternalId<kind::Discount>;
+/// Stripe's promotion code id, `promo_…`.
+pub type PromotionCodeId = ExternalId<kind::PromotionCode>;
+/// Stripe's subscription schedule id, `sub_sched_…`.
+pub type ScheduleId = ExternalId<kind::Schedule>;
+/// Stripe's invoice id, `in_…`.
+pub type InvoiceId = ExternalId<kind::Invoice>;
 
 /// A text that is not an identifier of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::ids::{
-    CouponId, DiscountId, PriceId, ProductId, StripeCustomerId, SubscriptionId, SubscriptionItemId,
+    CouponId, DiscountId, InvoiceId, OperationId, PriceId, ProductId, PromotionCodeId, ScheduleId,
+    StripeCustomerId, SubscriptionId, SubscriptionItemId,
 };
 use super::money::{Currency, Money, Percent};
 use super::offer::PauseBehavior;
@@ -57,6 +58,38 @@ impl SubscriptionStatus {
     }
 }
 
+/// Stripe's `subscription.billing_mode.type`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BillingMode {
+    /// The older way; neither Stripe's pause call nor mixed intervals are to be had.
+    #[default]
+    Classic,
+    /// The newer way.
+    Flexible,
+}
+
+/// Stripe's `subscription.collection_method`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CollectionMethod {
+    /// From the payment method on file.
+    #[default]
+    ChargeAutomatically,
+    /// By an invoice sent to the customer.
+    SendInvoice,
+}
+
+/// Who paused a subscription or its collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PausedBy {
+    /// One of our operations: its id stands in the subscription's metadata.
+    Operation(OperationId),
+    /// Somebody or something else.
+    Others,
+}
+
 /// How a price counts what it charges for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -80,6 +113,9 @@ pub struct Item {
     pub name: String,
     /// Minor units per unit; absent for tiered and decimal prices.
     pub unit_amount: Option<i64>,
+    /// Whether the price depends on the quantity in tiers.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub tiered: bool,
     /// How often it is billed.
     pub every: Span,
     /// Licensed or metered.
@@ -111,6 +147,9 @@ pub struct Discount {
     pub id: DiscountId,
     /// Its coupon.
     pub coupon: CouponId,
+    /// The promotion code it was redeemed with, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotion_code: Option<PromotionCodeId>,
     /// Percentage off, if the coupon is one.
     pub percent_off: Option<Percent>,
     /// Amount off, if the coupon is one.
@@ -128,6 +167,28 @@ pub struct PauseCollection {
     pub behavior: PauseBehavior,
     /// When collection resumes; absent for a pause without an end.
     pub resumes_at: Option<Timestamp>,
+}
+
+/// The most open invoices that a snapshot holds; the newest ones.
+pub const MAX_OPEN_INVOICES: usize = 12;
+
+/// A finalized invoice that is not paid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenInvoice {
+    /// The invoice.
+    pub id: InvoiceId,
+    /// The number the customer knows it by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// Minor units still to be paid, in the subscription's currency.
+    pub amount_remaining: i64,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it is to be paid, for those that are sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_date: Option<Timestamp>,
+    /// Whether Stripe goes on collecting it.
+    pub auto_advance: bool,
 }
 
 /// The last known state of one subscription.
@@ -163,12 +224,36 @@ pub struct Subscription {
     pub ended_at: Option<Timestamp>,
     /// A pause of collection, whoever set it.
     pub pause_collection: Option<PauseCollection>,
+    /// Who set the pause of collection, or the status `paused`; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_by: Option<PausedBy>,
     /// Whether a subscription schedule drives it.
     pub scheduled: bool,
+    /// The subscription schedule that drives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleId>,
     /// Whether an update waits for a payment.
     pub pending_update: bool,
     /// The customer's country, ISO 3166-1 alpha-2, where Stripe knows it.
     pub country: Option<String>,
+    /// How Stripe computes its invoices.
+    #[serde(default)]
+    pub billing_mode: BillingMode,
+    /// How invoices are paid.
+    #[serde(default)]
+    pub collection_method: CollectionMethod,
+    /// Whether one of Stripe's test clocks moves its time.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub test_clock: bool,
+    /// Its open invoices, newest first, at most [`MAX_OPEN_INVOICES`]. Looked for where the status or the latest invoice
+    /// says that there may be some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_invoices: Vec<OpenInvoice>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Subscription {

@@ -38,8 +38,8 @@ pub(super) async fn act(
     details: Details<'_>,
     generation: u32,
 ) -> Result<StepRecord, Halt> {
-    match &seen.schedule {
-        Some(schedule) if !attempt.has_done(RELEASE) => release(attempt, schedule, generation).await,
+    match &seen.subscription.schedule {
+        Some(schedule) if !attempt.has_done(RELEASE) => release(attempt, schedule.as_str(), generation).await,
         _ => match details.when {
             CancelWhen::PeriodEnd => at_period_end(attempt, details, generation).await,
             CancelWhen::Now => now(attempt, details).await,

@@ -4,6 +4,7 @@
 //! that Stripe leaves out or adds to, and says neither which nor where. A subscription that cannot be read cannot be
 //! canceled either, so what is not needed is not looked at.
 
+mod invoice;
 mod seen;
 
 use std::collections::HashMap;
@@ -13,23 +14,32 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 use crate::domain::ids::{
-    CouponId, DiscountId, PriceId, ProductId, StripeCustomerId, SubscriptionId, SubscriptionItemId,
+    CouponId, DiscountId, InvoiceId, PriceId, ProductId, PromotionCodeId, ScheduleId, StripeCustomerId,
+    SubscriptionId, SubscriptionItemId,
 };
 use crate::domain::money::Currency;
 use crate::domain::offer::PauseBehavior;
 use crate::domain::span::{Interval, Span};
 use crate::domain::subscription as domain;
 
+pub(super) use invoice::Invoice;
 pub(super) use seen::{OurItem, Seen};
 
 /// What must be expanded in a subscription for [`Subscription`] to be complete; Stripe allows four levels.
-pub(super) const EXPAND: [&str; 4] =
-    ["customer", "customer.discount.source.coupon", "discounts.source.coupon", "items.data.price.product"];
+pub(super) const EXPAND: [&str; 5] = [
+    "customer",
+    "customer.discount.source.coupon",
+    "discounts.source.coupon",
+    "items.data.price.product",
+    "latest_invoice",
+];
 /// The same for a page of items.
 pub(super) const EXPAND_ITEMS: [&str; 1] = ["data.price.product"];
 
 /// The key of the metadata on what we create in Stripe; its value is the operation's id.
 pub(super) const MARK: &str = "counteroffer_operation";
+/// The key of the metadata on a subscription that an operation of ours has paused; its value is the operation's id.
+pub(super) const PAUSE_MARK: &str = "counteroffer_pause";
 
 /// An instant as Stripe writes it, in seconds.
 #[derive(Clone, Copy, Debug)]
@@ -68,8 +78,28 @@ pub(super) struct Subscription {
     canceled_at: Option<Unix>,
     ended_at: Option<Unix>,
     pause_collection: Option<PauseCollection>,
-    schedule: Option<Expandable<String, Named>>,
+    schedule: Option<Expandable<ScheduleId, Schedule>>,
     pending_update: Option<Value>,
+    billing_mode: Option<BillingMode>,
+    collection_method: Option<String>,
+    test_clock: Option<Value>,
+    #[serde(default)]
+    metadata: HashMap<String, String>,
+    latest_invoice: Option<Expandable<InvoiceId, Invoice>>,
+    /// Asked for on its own, see [`Subscription::may_owe`].
+    #[serde(skip)]
+    pub(super) open_invoices: Vec<Invoice>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Schedule {
+    id: ScheduleId,
+}
+
+#[derive(Debug, Deserialize)]
+struct BillingMode {
+    #[serde(rename = "type")]
+    kind: String,
 }
 
 /// A page of a list.
@@ -119,7 +149,13 @@ struct Address {
 struct Discount {
     id: DiscountId,
     source: Source,
+    promotion_code: Option<Expandable<PromotionCodeId, PromotionCode>>,
     end: Option<Unix>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PromotionCode {
+    id: PromotionCodeId,
 }
 
 #[derive(Debug, Deserialize)]
@@ -167,6 +203,7 @@ pub(super) struct Price {
     pub(super) currency: Currency,
     /// Minor units; absent for tiered and decimal prices.
     pub(super) unit_amount: Option<i64>,
+    billing_scheme: Option<String>,
     recurring: Option<Recurring>,
 }
 

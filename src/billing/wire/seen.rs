@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use super::{Discount, Expandable, Item, MARK, Subscription, Unix};
+use super::{Discount, Expandable, Invoice, Item, MARK, PAUSE_MARK, Subscription, Unix};
 use crate::domain::ids::{PriceId, SubscriptionItemId};
 use crate::domain::money::{Money, Percent};
 use crate::domain::subscription as domain;
@@ -13,8 +13,6 @@ use crate::domain::subscription as domain;
 pub(in crate::billing) struct Seen {
     /// The subscription.
     pub(in crate::billing) subscription: domain::Subscription,
-    /// The schedule that drives it.
-    pub(in crate::billing) schedule: Option<String>,
     /// The items that we made: price, item, and the id of the operation that made it.
     pub(in crate::billing) ours: Vec<OurItem>,
     /// The request id of the read.
@@ -42,12 +40,17 @@ impl Subscription {
         let ours = self.items.data.iter().filter_map(Item::ours).collect();
         let schedule = self.schedule.map(|schedule| match schedule {
             Expandable::Id(id) => id,
-            Expandable::Object(named) => named.id,
+            Expandable::Object(schedule) => schedule.id,
         });
+        let paused = self.pause_collection.is_some() || self.status == domain::SubscriptionStatus::Paused;
+        let operation = self.metadata.get(PAUSE_MARK).and_then(|mark| mark.parse().ok());
+        let paused_by =
+            paused.then(|| operation.map_or(domain::PausedBy::Others, domain::PausedBy::Operation));
         let discounts = self.discounts.into_iter().map(|discount| match discount {
             Expandable::Object(discount) => discount.into_domain(),
             Expandable::Id(_) => Err("a discount was not expanded"),
         });
+        let open = self.open_invoices.into_iter().filter(Invoice::is_open);
         let pause_collection = self.pause_collection.map(|pause| domain::PauseCollection {
             behavior: pause.behavior,
             resumes_at: instant(pause.resumes_at),
@@ -68,11 +71,23 @@ impl Subscription {
             canceled_at: instant(self.canceled_at),
             ended_at: instant(self.ended_at),
             pause_collection,
+            paused_by,
             scheduled: schedule.is_some(),
+            schedule,
             pending_update: self.pending_update.is_some(),
             country,
+            billing_mode: match self.billing_mode {
+                Some(mode) if mode.kind == "flexible" => domain::BillingMode::Flexible,
+                _ => domain::BillingMode::Classic,
+            },
+            collection_method: match self.collection_method.as_deref() {
+                Some("send_invoice") => domain::CollectionMethod::SendInvoice,
+                _ => domain::CollectionMethod::ChargeAutomatically,
+            },
+            test_clock: self.test_clock.is_some(),
+            open_invoices: open.map(Invoice::into_domain).take(domain::MAX_OPEN_INVOICES).collect(),
         };
-        Ok(Seen { subscription, schedule, ours, request_id })
+        Ok(Seen { subscription, ours, request_id })
     }
 }
 
@@ -87,6 +102,10 @@ impl Discount {
         Ok(domain::Discount {
             id: self.id,
             coupon: coupon.id,
+            promotion_code: self.promotion_code.map(|code| match code {
+                Expandable::Id(id) => id,
+                Expandable::Object(code) => code.id,
+            }),
             percent_off: percent.and_then(|percent| Percent::try_from(percent.round_dp(2)).ok()),
             amount_off: amount.map(|(amount, currency)| Money { amount, currency }),
             duration: coupon.duration,
@@ -113,6 +132,7 @@ impl Item {
             product,
             name: product_name.or(self.price.nickname).unwrap_or_default(),
             unit_amount: self.price.unit_amount,
+            tiered: self.price.billing_scheme.as_deref() == Some("tiered"),
             every,
             usage,
             quantity: self.quantity.unwrap_or(1),
@@ -122,7 +142,7 @@ impl Item {
     }
 }
 
-fn instant(unix: Option<Unix>) -> Option<Timestamp> {
+pub(super) fn instant(unix: Option<Unix>) -> Option<Timestamp> {
     unix.map(|Unix(at)| at)
 }
 
@@ -131,6 +151,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::domain::ids::OperationId;
 
     fn item(id: &str) -> Value {
         json!({
@@ -156,7 +177,7 @@ mod tests {
     fn reads_what_it_needs_and_nothing_more() {
         let seen = read(subscription()).unwrap();
         assert_eq!(seen.subscription.mrr().amount, 9800);
-        assert!(seen.ours.is_empty() && seen.schedule.is_none());
+        assert!(seen.ours.is_empty() && seen.subscription.schedule.is_none());
         assert!(!seen.subscription.pending_update);
     }
 
@@ -185,7 +206,47 @@ mod tests {
         value["pending_update"] = json!({"expires_at": 1});
         let seen = read(value).unwrap();
         assert_eq!(seen.ours[0].operation, "bop_1");
-        assert_eq!(seen.schedule.as_deref(), Some("sub_sched_1"));
         assert!(seen.subscription.scheduled && seen.subscription.pending_update);
+        assert_eq!(seen.subscription.schedule.unwrap().as_str(), "sub_sched_1");
+    }
+
+    #[test]
+    fn reads_the_shape_and_who_paused() {
+        let plain = read(subscription()).unwrap().subscription;
+        assert_eq!(plain.billing_mode, domain::BillingMode::Classic);
+        assert_eq!(plain.collection_method, domain::CollectionMethod::ChargeAutomatically);
+        assert!(!plain.test_clock && plain.paused_by.is_none() && !plain.items[0].tiered);
+        let mut value = subscription();
+        value["billing_mode"] = json!({"type": "flexible"});
+        value["collection_method"] = json!("send_invoice");
+        value["test_clock"] = json!("clock_1");
+        value["pause_collection"] = json!({"behavior": "void", "resumes_at": null});
+        value["items"]["data"][0]["price"]["billing_scheme"] = json!("tiered");
+        let shaped = read(value.clone()).unwrap().subscription;
+        assert_eq!(shaped.billing_mode, domain::BillingMode::Flexible);
+        assert_eq!(shaped.collection_method, domain::CollectionMethod::SendInvoice);
+        assert!(shaped.test_clock && shaped.items[0].tiered);
+        assert_eq!(shaped.paused_by, Some(domain::PausedBy::Others));
+        let ours = OperationId::generate(Timestamp::UNIX_EPOCH);
+        value["metadata"] = json!({PAUSE_MARK: ours});
+        assert_eq!(read(value).unwrap().subscription.paused_by, Some(domain::PausedBy::Operation(ours)));
+    }
+
+    #[test]
+    fn the_latest_invoice_tells_whether_to_ask_for_more() {
+        let owes = |status: &str, invoice: Value| {
+            let mut value = subscription();
+            value["status"] = json!(status);
+            value["latest_invoice"] = invoice;
+            serde_json::from_value::<Subscription>(value).unwrap().may_owe()
+        };
+        let invoice = |status: &str| json!({"id": "in_1", "status": status, "created": 1});
+        assert!(owes("active", invoice("open")));
+        assert!(owes("past_due", invoice("paid")) && owes("unpaid", json!("in_1")));
+        assert!(
+            !owes("active", invoice("paid"))
+                && !owes("active", json!("in_1"))
+                && !owes("active", json!(null))
+        );
     }
 }
