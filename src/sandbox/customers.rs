@@ -1,4 +1,5 @@
 //! Customers.
+use super::balance::{self, Change};
 use super::discounts;
 use super::errors::ApiError;
 use super::events;
@@ -86,7 +87,6 @@ pub(super) const LIST: &[Field] = &[
 
 const COPIED: &[&str] = &[
     "address",
-    "balance",
     "business_name",
     "description",
     "email",
@@ -113,6 +113,7 @@ pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
     }
     write(&mut customer, &input.params);
     state.put(ObjectKind::Customer, customer);
+    set_balance(state, &id, &input.params, "initial");
     events::emit(state, "customer.created", ObjectKind::Customer, &id, None);
     Ok(render::object(state, ObjectKind::Customer, &id))
 }
@@ -123,8 +124,20 @@ pub(super) fn update(state: &mut State, input: &Input) -> Outcome {
     let before = render::object(state, ObjectKind::Customer, id);
     write(&mut customer, &input.params);
     state.put(ObjectKind::Customer, customer);
+    set_balance(state, id, &input.params, "adjustment");
     events::emit(state, "customer.updated", ObjectKind::Customer, id, Some(&before));
     Ok(render::object(state, ObjectKind::Customer, id))
+}
+
+/// A balance given as a number is a transaction over the difference.
+fn set_balance(state: &mut State, id: &str, params: &Record, kind: &str) {
+    let customer = state.any(ObjectKind::Customer, id).cloned().unwrap_or_default();
+    let wanted = params.int("balance").unwrap_or_else(|| customer.int("balance").unwrap_or(0));
+    let amount = wanted.saturating_sub(customer.int("balance").unwrap_or(0));
+    if amount != 0 {
+        let currency = customer.text_or_empty("currency");
+        balance::change(state, id, Change::plain(kind, amount, &currency));
+    }
 }
 
 fn write(customer: &mut Record, params: &Record) {

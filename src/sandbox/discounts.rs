@@ -187,6 +187,11 @@ pub(super) fn reductions(state: &State, ids: &[String], at: i64) -> Vec<Reductio
     holding.filter_map(|id| reduction(state, id)).collect()
 }
 
+/// The discounts in this list whether they still hold or not: a draft keeps those that it was drafted with.
+pub(super) fn recorded(state: &State, ids: &[String]) -> Vec<Reduction> {
+    ids.iter().filter_map(|id| reduction(state, id)).collect()
+}
+
 fn reduction(state: &State, id: &str) -> Option<Reduction> {
     let coupon = state.any(ObjectKind::Coupon, &coupon_of(state, id))?;
     Some(Reduction {

@@ -225,6 +225,10 @@ impl Core {
                 let acted = route.method != "GET" && self.state.changed();
                 Done { status: 200, body: value.to_string(), acted, replayed: false, headers: Vec::new() }
             }
+            Err(error) if error.kept => {
+                self.outbox.collect(&mut self.state);
+                Done { acted: self.state.changed(), ..Done::refused(&error, request_id) }
+            }
             Err(error) => {
                 self.state.rollback();
                 Done::refused(&error, request_id)

@@ -10,11 +10,21 @@ pub(super) struct ApiError {
     decline_code: Option<String>,
     message: String,
     param: Option<String>,
+    /// What the call did before it failed stays: a declined attempt to pay is an attempt.
+    pub(super) kept: bool,
 }
 
 impl ApiError {
     fn new(status: u16, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { status, kind, code: None, decline_code: None, message: message.into(), param: None }
+        Self {
+            status,
+            kind,
+            code: None,
+            decline_code: None,
+            message: message.into(),
+            param: None,
+            kept: false,
+        }
     }
 
     /// A 400 of type `invalid_request_error`.
@@ -165,6 +175,11 @@ impl ApiError {
         let mut error = Self::new(402, "card_error", "Your card was declined.").code("card_declined");
         error.decline_code = Some(code.to_owned());
         error
+    }
+
+    /// As `declined`, when the attempt itself leaves traces that stay.
+    pub(super) fn declined_attempt(code: &str) -> Self {
+        Self { kept: true, ..Self::declined(code) }
     }
 
     /// A parameter that is no array of hashes, no hash, no text where one is needed.

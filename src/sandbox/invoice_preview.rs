@@ -1,6 +1,7 @@
 //! Previews: the next invoice of a subscription as it is, or as it would be after changes. Nothing is kept.
 use super::discounts::{self, DISCOUNTS, Owner};
 use super::errors::ApiError;
+use super::invoice_items;
 use super::invoicing;
 use super::items::CHANGED_ITEMS;
 use super::params::{EXPAND, Field, ID, Kind, METADATA, field};
@@ -113,6 +114,7 @@ fn upcoming(
     let mut lines = if ends { Vec::new() } else { due_lines(state, subscription, at) };
     if !only_recurring {
         lines.extend(invoicing::waiting(subscription));
+        lines.extend(invoice_items::waiting(state, subscription));
     }
     if lines.is_empty() { Err(none()) } else { Ok((at, lines)) }
 }

@@ -1,29 +1,297 @@
-//! Invoices: issued at the start of periods, paid or not.
+//! Invoices as callers make and read them: one-off drafts, updates, lists. What ends a draft is in `invoice_actions`.
 use super::calendar::plus_days;
-use super::discounts;
+use super::collection;
+use super::discounts::{self, DISCOUNTS, Owner};
 use super::errors::ApiError;
 use super::events;
-use super::invoicing::{self, Line};
-use super::params::{AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, field};
+use super::invoice_items;
+use super::invoicing;
+use super::params::{AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, METADATA, TEXT, field};
+use super::passage;
 use super::record::Record;
 use super::render;
 use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+const METHOD: Kind = Kind::Enum(&["charge_automatically", "send_invoice"]);
+/// How long a draft waits before it is finalized by itself, in seconds.
+const DRAFT: i64 = 3_600;
 
 pub(super) const LIST: &[Field] = &[
     field("customer", ID),
     field("subscription", ID),
     field("status", Kind::Enum(&["draft", "open", "paid", "uncollectible", "void"])),
-    field("collection_method", Kind::Enum(&["charge_automatically", "send_invoice"])),
+    field("collection_method", METHOD),
     field("created", Kind::TimeRange),
+    field("due_date", Kind::TimeRange),
+    field("customer_account", Kind::Unmodelled),
     LIMIT,
     AFTER,
     BEFORE,
     EXPAND,
 ];
 
-pub(super) const PAY: &[Field] = &[field("payment_method", ID), EXPAND];
+pub(super) const CREATE: &[Field] = &[
+    field("customer", ID),
+    field("auto_advance", Kind::Boolean),
+    field("automatically_finalizes_at", Kind::Time),
+    field("collection_method", METHOD),
+    field("currency", Kind::Currency),
+    field("days_until_due", Kind::Integer(0, 365)),
+    field("default_payment_method", ID),
+    field("description", TEXT),
+    DISCOUNTS,
+    field("due_date", Kind::Time),
+    field("footer", TEXT),
+    METADATA,
+    field("pending_invoice_items_behavior", Kind::Enum(&["exclude", "include"])),
+    field("subscription", ID),
+    field("account_tax_ids", Kind::Unmodelled),
+    field("application_fee_amount", Kind::Unmodelled),
+    field("automatic_tax", Kind::Unmodelled),
+    field("custom_fields", Kind::Unmodelled),
+    field("customer_account", Kind::Unmodelled),
+    field("default_source", Kind::Unmodelled),
+    field("default_tax_rates", Kind::Unmodelled),
+    field("effective_at", Kind::Unmodelled),
+    field("from_invoice", Kind::Unmodelled),
+    field("issuer", Kind::Unmodelled),
+    field("number", Kind::Unmodelled),
+    field("on_behalf_of", Kind::Unmodelled),
+    field("payment_settings", Kind::Unmodelled),
+    field("rendering", Kind::Unmodelled),
+    field("shipping_cost", Kind::Unmodelled),
+    field("shipping_details", Kind::Unmodelled),
+    field("statement_descriptor", Kind::Unmodelled),
+    field("transfer_data", Kind::Unmodelled),
+    EXPAND,
+];
+
+pub(super) const UPDATE: &[Field] = &[
+    field("auto_advance", Kind::Boolean),
+    field("automatically_finalizes_at", Kind::Time),
+    field("collection_method", METHOD),
+    field("days_until_due", Kind::Integer(0, 365)),
+    field("default_payment_method", ID),
+    field("description", TEXT),
+    DISCOUNTS,
+    field("due_date", Kind::Time),
+    field("footer", TEXT),
+    METADATA,
+    field("account_tax_ids", Kind::Unmodelled),
+    field("application_fee_amount", Kind::Unmodelled),
+    field("automatic_tax", Kind::Unmodelled),
+    field("custom_fields", Kind::Unmodelled),
+    field("default_source", Kind::Unmodelled),
+    field("default_tax_rates", Kind::Unmodelled),
+    field("effective_at", Kind::Unmodelled),
+    field("issuer", Kind::Unmodelled),
+    field("number", Kind::Unmodelled),
+    field("on_behalf_of", Kind::Unmodelled),
+    field("payment_settings", Kind::Unmodelled),
+    field("rendering", Kind::Unmodelled),
+    field("shipping_cost", Kind::Unmodelled),
+    field("shipping_details", Kind::Unmodelled),
+    field("statement_descriptor", Kind::Unmodelled),
+    field("transfer_data", Kind::Unmodelled),
+    EXPAND,
+];
+
+pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
+    let params = &input.params;
+    let owner = owner(state, params)?;
+    let method = owner.text_or_empty("collection_method");
+    check_due(state, params, &method)?;
+    let id = State::id_for(ObjectKind::Invoice);
+    let swept = if owner.is_set("id") || params.text("pending_invoice_items_behavior") == Some("include") {
+        invoice_items::sweep_for_one_off(state, &owner, &id)
+    } else {
+        Vec::new()
+    };
+    let given = params.text("pending_invoice_items_behavior").is_some() || owner.is_set("id");
+    if given && swept.is_empty() && params.text("pending_invoice_items_behavior") != Some("exclude") {
+        let (code, what) = if owner.is_set("id") {
+            ("invoice_no_subscription_line_items", "subscription")
+        } else {
+            ("invoice_no_customer_line_items", "customer")
+        };
+        return Err(ApiError::invalid(format!("Nothing to invoice for {what}")).code(code));
+    }
+    let customer = owner.text_or_empty("customer");
+    let applied = discounts_of(state, params, &owner, &id)?
+        .unwrap_or_else(|| invoicing::customers_discount(state, &customer));
+    let reductions = discounts::recorded(state, &applied);
+    let mut invoice = invoicing::invoice(state, &id, &owner, swept, &reductions, state.now);
+    invoice.set("billing_reason", "manual");
+    invoice.set("_one_off", true);
+    write(state, &mut invoice, params);
+    state.put(ObjectKind::Invoice, invoice);
+    events::emit(state, "invoice.created", ObjectKind::Invoice, &id, None);
+    passage::expect_invoice(state, &id);
+    Ok(render::object(state, ObjectKind::Invoice, &id))
+}
+
+/// Whom it bills, in the form of a subscription.
+fn owner(state: &State, params: &Record) -> Result<Record, ApiError> {
+    let mut owner = Record::default();
+    if let Some(id) = params.text("subscription") {
+        let subscription = state.get_for(ObjectKind::Subscription, id, "subscription")?;
+        owner.take_given(&subscription, &["id", "customer", "currency", "metadata"]);
+    }
+    let customer = params.text("customer").or(owner.text("customer")).map(str::to_owned);
+    let customer = customer.ok_or_else(|| ApiError::missing("customer"))?;
+    let payer = state.get_for(ObjectKind::Customer, &customer, "customer")?;
+    if owner.text("customer").is_some_and(|own| own != customer) {
+        let subscription = owner.text_or_empty("id");
+        return Err(ApiError::no_such_in("subscription", &subscription, "subscription"));
+    }
+    owner.set("customer", customer);
+    if let Some(currency) = params.text("currency").or(owner.text("currency")).or(payer.text("currency")) {
+        let currency = currency.to_owned();
+        owner.set("currency", currency);
+    } else {
+        owner.set("currency", "usd");
+    }
+    owner.set("collection_method", params.text("collection_method").unwrap_or("charge_automatically"));
+    Ok(owner)
+}
+
+fn check_due(state: &State, params: &Record, method: &str) -> Result<(), ApiError> {
+    for name in ["days_until_due", "due_date"] {
+        if params.has(name) && method != "send_invoice" {
+            return Err(ApiError::invalid(format!(
+                "You cannot pass `{name}` unless collection_method is `send_invoice`."
+            ))
+            .param(name));
+        }
+    }
+    if params.has("days_until_due") && params.has("due_date") {
+        return Err(ApiError::exclusive("days_until_due", "due_date"));
+    }
+    for name in ["due_date", "automatically_finalizes_at"] {
+        if params.int(name).is_some_and(|at| at <= state.now) {
+            return Err(ApiError::invalid("Invalid timestamp: must be in the future.").param(name));
+        }
+    }
+    Ok(())
+}
+
+/// The ids of the discounts that a call asks for, if it asks.
+fn discounts_of(
+    state: &mut State,
+    params: &Record,
+    invoice: &Record,
+    id: &str,
+) -> Result<Option<Vec<String>>, ApiError> {
+    if !params.has("discounts") {
+        return Ok(None);
+    }
+    let (customer, currency) = (invoice.text_or_empty("customer"), invoice.text_or_empty("currency"));
+    let existing: Vec<String> = invoice.texts("discounts");
+    let own: Vec<String> = existing.into_iter().filter(|d| belongs_to(state, d, id)).collect();
+    let owner =
+        Owner { customer: &customer, subscription: None, item: None, currency: &currency, existing: &own };
+    let ids = discounts::overwrite(state, params, owner, "discounts")?;
+    for discount in &ids {
+        state.edit(ObjectKind::Discount, discount, |d| d.set("invoice", id));
+    }
+    Ok(Some(ids))
+}
+
+fn belongs_to(state: &State, discount: &str, invoice: &str) -> bool {
+    state.any(ObjectKind::Discount, discount).and_then(|d| d.text("invoice")) == Some(invoice)
+}
+
+/// Copies what callers decide.
+fn write(state: &State, invoice: &mut Record, params: &Record) {
+    invoice.take_given(
+        params,
+        &[
+            "auto_advance",
+            "automatically_finalizes_at",
+            "collection_method",
+            "default_payment_method",
+            "description",
+            "due_date",
+            "footer",
+        ],
+    );
+    if let Some(days) = params.int("days_until_due") {
+        invoice.set("_days_until_due", days);
+        invoice.set("due_date", plus_days(state.now, days));
+    }
+    if invoice.text("status") == Some("draft") {
+        if !invoice.flag("auto_advance") && !params.has("automatically_finalizes_at") {
+            invoice.set("automatically_finalizes_at", Value::Null);
+        } else if invoice.flag("auto_advance") && !invoice.is_set("automatically_finalizes_at") {
+            invoice.set("automatically_finalizes_at", state.now.saturating_add(DRAFT));
+        }
+    }
+    invoice.merge_metadata(params);
+}
+
+/// What a finalized invoice can still change.
+const ALWAYS: &[&str] = &["auto_advance", "default_payment_method", "description", "expand", "metadata"];
+
+pub(super) fn update(state: &mut State, input: &Input) -> Outcome {
+    let (id, params) = (input.id(), &input.params);
+    let mut invoice = state.get(ObjectKind::Invoice, id)?;
+    if invoice.text("status") != Some("draft") {
+        if let Some(name) = params.0.keys().find(|name| !ALWAYS.contains(&name.as_str())) {
+            return Err(ApiError::invalid("Finalized invoices can't be updated in this way.")
+                .code("invoice_not_editable")
+                .param(name.as_str()));
+        }
+        if params.flag("auto_advance") && invoice.text("status") != Some("open") {
+            return Err(ApiError::invalid("Only draft and open invoices advance automatically.")
+                .param("auto_advance"));
+        }
+    }
+    let before = render::object(state, ObjectKind::Invoice, id);
+    let method = params.text("collection_method").or(invoice.text("collection_method"));
+    check_due(state, params, method.unwrap_or_default())?;
+    if let Some(ids) = discounts_of(state, params, &invoice, id)? {
+        invoice.set("discounts", ids);
+    }
+    write(state, &mut invoice, params);
+    if !invoice.flag("auto_advance") {
+        invoice.set("next_payment_attempt", Value::Null);
+    } else if params.has("auto_advance") && invoice.text("status") == Some("open") {
+        invoice.set("next_payment_attempt", state.now.saturating_add(DRAFT));
+    }
+    let draft = invoice.text("status") == Some("draft");
+    state.put(ObjectKind::Invoice, invoice);
+    if draft {
+        collection::recount(state, id);
+    }
+    passage::expect_invoice(state, id);
+    events::emit(state, "invoice.updated", ObjectKind::Invoice, id, Some(&before));
+    Ok(render::object(state, ObjectKind::Invoice, id))
+}
+
+/// Deletes a draft that no subscription made; its items go with it.
+pub(super) fn delete(state: &mut State, input: &Input) -> Outcome {
+    let id = input.id();
+    let invoice = state.get(ObjectKind::Invoice, id)?;
+    if invoice.text("status") != Some("draft") || !invoice.flag("_one_off") {
+        return Err(ApiError::invalid(
+            "You can only delete draft invoices that no subscription made; finalized ones are voided.",
+        )
+        .code("invoice_not_editable"));
+    }
+    let items: Vec<String> = state
+        .all(ObjectKind::InvoiceItem)
+        .filter(|i| i.text("invoice") == Some(id))
+        .map(|i| i.text_or_empty("id"))
+        .collect();
+    for item in items {
+        state.delete(ObjectKind::InvoiceItem, &item);
+    }
+    events::emit(state, "invoice.deleted", ObjectKind::Invoice, id, None);
+    state.delete(ObjectKind::Invoice, id);
+    Ok(json!({"id": id, "object": "invoice", "deleted": true}))
+}
 
 pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
     state.get(ObjectKind::Invoice, input.id())?;
@@ -45,182 +313,6 @@ pub(super) fn list(state: &mut State, input: &Input) -> Outcome {
             && same(invoice, "_subscription", "subscription")
             && same(invoice, "status", "status")
             && same(invoice, "collection_method", "collection_method")
+            && (!params.has("due_date") || render::in_range(invoice, "due_date", &params.value("due_date")))
     })
-}
-
-/// How an attempt to bill ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Billed {
-    Paid,
-    Failed,
-    /// Nobody tried: sent by mail, or collection is paused.
-    NotTried,
-}
-
-/// Issues an invoice over these lines and the prorations that wait, tries to be paid, and tells.
-pub(super) fn issue(state: &mut State, subscription: &str, mut lines: Vec<Line>, reason: &str) -> Billed {
-    let Some(owner) = state.any(ObjectKind::Subscription, subscription).cloned() else {
-        return Billed::NotTried;
-    };
-    lines.extend(invoicing::waiting(&owner));
-    let reductions = invoicing::discounts_for(state, &owner, state.now);
-    let id = State::id_for(ObjectKind::Invoice);
-    let mut invoice = invoicing::invoice(state, &id, &owner, lines, &reductions, state.now);
-    invoice.set("billing_reason", reason);
-    let met: Vec<String> = reductions
-        .iter()
-        .filter(|r| r.once && took_something(&invoice, &r.discount))
-        .map(|r| r.discount.clone())
-        .collect();
-    let billed = collect(state, &owner, &mut invoice);
-    settle_balance(state, &mut invoice);
-    state.put(ObjectKind::Invoice, invoice);
-    state.edit(ObjectKind::Subscription, subscription, |s| {
-        s.set("latest_invoice", id.clone());
-        s.set("_prorations", Value::Array(Vec::new()));
-    });
-    for discount in met {
-        // A `once` discount is gone after the first invoice that it met.
-        drop_discount(state, subscription, &discount);
-    }
-    events::emit(state, "invoice.created", ObjectKind::Invoice, &id, None);
-    match billed {
-        Billed::Paid => events::emit(state, "invoice.paid", ObjectKind::Invoice, &id, None),
-        Billed::Failed => events::emit(state, "invoice.payment_failed", ObjectKind::Invoice, &id, None),
-        Billed::NotTried => {}
-    }
-    billed
-}
-
-fn collect(state: &State, owner: &Record, invoice: &mut Record) -> Billed {
-    let mut moments = invoice.inner("status_transitions");
-    let now = state.now;
-    let paused = owner.inner("pause_collection");
-    let (status, billed) = match paused.text("behavior") {
-        Some("void") => ("void", Billed::NotTried),
-        Some("mark_uncollectible") => ("uncollectible", Billed::NotTried),
-        Some(_) => ("draft", Billed::NotTried),
-        None if invoice.int("amount_due") == Some(0) => ("paid", Billed::Paid),
-        None if owner.text("collection_method") == Some("send_invoice") => ("open", Billed::NotTried),
-        None if payment_fails(state, owner) => ("open", Billed::Failed),
-        None => ("paid", Billed::Paid),
-    };
-    match status {
-        "void" => moments.set("voided_at", now),
-        "uncollectible" => moments.set("marked_uncollectible_at", now),
-        _ => {}
-    }
-    if status != "draft" {
-        moments.set("finalized_at", now);
-        invoice.set("effective_at", now);
-        invoice.set(
-            "number",
-            format!("SANDBOX-{:04}", state.all(ObjectKind::Invoice).count().saturating_add(1)),
-        );
-    }
-    if billed != Billed::NotTried {
-        invoice.set("attempted", true);
-        invoice.set("attempt_count", 1);
-    }
-    invoice.set("status", status);
-    invoice.set("status_transitions", moments.public());
-    match billed {
-        Billed::Paid => mark_paid(invoice, now),
-        Billed::Failed => invoice.set("next_payment_attempt", plus_days(now, 3)),
-        Billed::NotTried => {}
-    }
-    if let Some(days) = owner.int("days_until_due") {
-        invoice.set("due_date", plus_days(now, days));
-    }
-    billed
-}
-
-fn mark_paid(invoice: &mut Record, now: i64) {
-    let mut moments = invoice.inner("status_transitions");
-    moments.set("paid_at", now);
-    invoice.set("status_transitions", moments.public());
-    invoice.set("status", "paid");
-    invoice.set("amount_paid", invoice.value("amount_due"));
-    invoice.set("amount_remaining", 0);
-    invoice.set("next_payment_attempt", Value::Null);
-}
-
-/// The customer's balance pays first; a negative total goes to it.
-fn settle_balance(state: &mut State, invoice: &mut Record) {
-    if invoice.text("status") == Some("draft") {
-        return;
-    }
-    let start = invoice.int("starting_balance").unwrap_or(0);
-    // What the balance owed is billed with the invoice; a credit that the invoice did not use up stays.
-    let end = start.saturating_add(invoice.int("total").unwrap_or(0)).min(0);
-    invoice.set("ending_balance", end);
-    if end != start {
-        state.edit(ObjectKind::Customer, invoice.text("customer").unwrap_or_default(), |c| {
-            c.set("balance", end)
-        });
-    }
-}
-
-fn took_something(invoice: &Record, discount: &str) -> bool {
-    let amounts = invoice.records("total_discount_amounts");
-    amounts.iter().any(|a| a.text("discount") == Some(discount) && a.int("amount").unwrap_or(0) > 0)
-}
-
-/// Takes a discount away from wherever it is.
-pub(super) fn drop_discount(state: &mut State, subscription: &str, discount: &str) {
-    state.edit(ObjectKind::Subscription, subscription, |s| s.remove_from("discounts", discount));
-    let customer = state.any(ObjectKind::Subscription, subscription).map(|s| s.text_or_empty("customer"));
-    state.edit(ObjectKind::Customer, &customer.unwrap_or_default(), |c| {
-        if c.text("_discount") == Some(discount) {
-            c.set("_discount", Value::Null);
-        }
-    });
-    discounts::remove(state, discount);
-}
-
-/// Stripe's own test payment methods whose name says that charges fail do so here. A customer without any payment
-/// method can pay: the sandbox models no cards.
-pub(super) fn payment_fails(state: &State, subscription: &Record) -> bool {
-    let method = payment_method(state, subscription);
-    method.is_some_and(|m| m.contains("chargeDeclined") || m.contains("chargeCustomerFail"))
-}
-
-/// The payment method in force: the subscription's, the customer's default, or the one attached at creation.
-pub(super) fn payment_method(state: &State, subscription: &Record) -> Option<String> {
-    let customer = state.any(ObjectKind::Customer, subscription.text("customer")?)?;
-    let default = customer.inner("invoice_settings").text("default_payment_method").map(str::to_owned);
-    let own = subscription.text("default_payment_method").map(str::to_owned);
-    own.or(default).or_else(|| customer.text("_payment_method").map(str::to_owned))
-}
-
-/// Pays an open invoice, and brings a subscription that was behind back to active.
-pub(super) fn pay(state: &mut State, input: &Input) -> Outcome {
-    let id = input.id();
-    let mut invoice = state.get(ObjectKind::Invoice, id)?;
-    match invoice.text("status") {
-        Some("open" | "uncollectible" | "draft") => {}
-        Some("paid") => return Err(ApiError::invalid("Invoice is already paid").code("invoice_already_paid")),
-        _ => return Err(ApiError::invalid("This invoice can no longer be paid").code("invoice_not_editable")),
-    }
-    let subscription = invoice.text_or_empty("_subscription");
-    let owner = state.any(ObjectKind::Subscription, &subscription).cloned().unwrap_or_default();
-    let method = input.params.text("payment_method").map(str::to_owned);
-    let fails = match method {
-        Some(method) => method.contains("chargeDeclined") || method.contains("chargeCustomerFail"),
-        None => payment_fails(state, &owner),
-    };
-    if fails {
-        return Err(ApiError::declined("generic_decline"));
-    }
-    mark_paid(&mut invoice, state.now);
-    state.put(ObjectKind::Invoice, invoice);
-    events::emit(state, "invoice.paid", ObjectKind::Invoice, id, None);
-    if matches!(owner.text("status"), Some("past_due" | "incomplete" | "unpaid")) {
-        let before = render::object(state, ObjectKind::Subscription, &subscription);
-        state.edit(ObjectKind::Subscription, &subscription, |s| s.set("status", "active"));
-        super::subscriptions::touched(state, &subscription);
-        let name = "customer.subscription.updated";
-        events::emit(state, name, ObjectKind::Subscription, &subscription, Some(&before));
-    }
-    Ok(render::object(state, ObjectKind::Invoice, id))
 }

@@ -1,4 +1,5 @@
 //! How an invoice comes to its numbers: lines, discounts, totals.
+use super::balance;
 use super::discounts::{self, Reduction};
 use super::prorations::{full_amount, share};
 use super::record::Record;
@@ -6,18 +7,49 @@ use super::render;
 use super::state::{ObjectKind, State, new_id};
 use serde_json::{Value, json};
 
-/// One line before discounts.
-#[derive(Debug, Clone)]
+/// One line before discounts. It belongs to a subscription's item or to an invoice item.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Line {
-    item: String,
-    price: String,
+    pub(super) id: String,
+    pub(super) item: String,
+    pub(super) invoice_item: String,
+    pub(super) price: String,
     /// Minor units; negative for credits.
-    amount: i64,
-    quantity: i64,
-    start: i64,
-    end: i64,
-    proration: bool,
-    description: String,
+    pub(super) amount: i64,
+    pub(super) quantity: i64,
+    pub(super) start: i64,
+    pub(super) end: i64,
+    pub(super) proration: bool,
+    pub(super) discountable: bool,
+    pub(super) description: String,
+}
+
+impl Line {
+    /// As it is kept in a draft, so that the draft's numbers can be counted again.
+    pub(super) fn kept(&self) -> Value {
+        json!({
+            "id": self.id, "item": self.item, "invoice_item": self.invoice_item, "price": self.price,
+            "amount": self.amount, "quantity": self.quantity, "start": self.start, "end": self.end,
+            "proration": self.proration, "discountable": self.discountable, "description": self.description,
+        })
+    }
+
+    /// The line that was kept so; a proration that waits on a subscription has the same form.
+    pub(super) fn of(kept: &Record) -> Self {
+        Self {
+            id: kept.text("id").map_or_else(|| new_id("il"), str::to_owned),
+            item: kept.text_or_empty("item"),
+            invoice_item: kept.text_or_empty("invoice_item"),
+            price: kept.text_or_empty("price"),
+            amount: kept.int("amount").unwrap_or(0),
+            quantity: kept.int("quantity").unwrap_or(0),
+            start: kept.int("start").unwrap_or(0),
+            end: kept.int("end").unwrap_or(0),
+            proration: kept.flag("proration"),
+            discountable: kept.flag("discountable"),
+            description: kept.text_or_empty("description"),
+        }
+    }
 }
 
 /// A line with what each discount takes off it.
@@ -34,31 +66,23 @@ pub(super) fn whole_period(state: &State, item: &Record, start: i64, end: i64, f
     let name = state.any(ObjectKind::Product, &product).map(|p| p.text_or_empty("name")).unwrap_or_default();
     let quantity = item.int("quantity").unwrap_or(0);
     Line {
+        id: new_id("il"),
         item: item.text_or_empty("id"),
+        invoice_item: String::new(),
         price,
         amount: if free { 0 } else { full_amount(state, item) },
         quantity,
         start,
         end,
         proration: false,
+        discountable: true,
         description: if free { format!("Trial period for {name}") } else { format!("{quantity} × {name}") },
     }
 }
 
 /// The prorations that wait on a subscription, as lines.
 pub(super) fn waiting(subscription: &Record) -> Vec<Line> {
-    let lines = subscription.records("_prorations");
-    let line = |p: &Record| Line {
-        item: p.text_or_empty("item"),
-        price: p.text_or_empty("price"),
-        amount: p.int("amount").unwrap_or(0),
-        quantity: p.int("quantity").unwrap_or(0),
-        start: p.int("start").unwrap_or(0),
-        end: p.int("end").unwrap_or(0),
-        proration: true,
-        description: p.text_or_empty("description"),
-    };
-    lines.iter().map(line).collect()
+    subscription.records("_prorations").iter().map(Line::of).collect()
 }
 
 /// The discounts that an invoice of this subscription gets: the subscription's own, and only when it has none the
@@ -68,44 +92,67 @@ pub(super) fn discounts_for(state: &State, subscription: &Record, at: i64) -> Ve
     if !own.is_empty() {
         return own;
     }
-    let customer = state.any(ObjectKind::Customer, subscription.text("customer").unwrap_or_default());
-    let theirs: Vec<String> =
-        customer.and_then(|c| c.text("_discount")).map(str::to_owned).into_iter().collect();
+    let theirs = customers_discount(state, subscription.text("customer").unwrap_or_default());
     discounts::reductions(state, &theirs, at)
 }
 
-/// Everything an invoice says, as a record without payment state. `reductions` are those on the whole invoice;
+/// The discount of the customer's own, for invoices that inherit it.
+pub(super) fn customers_discount(state: &State, customer: &str) -> Vec<String> {
+    let customer = state.any(ObjectKind::Customer, customer);
+    customer.and_then(|c| c.text("_discount")).map(str::to_owned).into_iter().collect()
+}
+
+/// Everything an invoice says, as a record without payment state. `owner` is the subscription, or a record with a
+/// one-off invoice's `customer`, `currency` and `collection_method`. `reductions` are those on the whole invoice;
 /// items bring their own, which go first.
 pub(super) fn invoice(
     state: &State,
     id: &str,
-    subscription: &Record,
+    owner: &Record,
     lines: Vec<Line>,
     reductions: &[Reduction],
     at: i64,
 ) -> Record {
-    let reduced = reduce(state, lines, reductions, at);
-    let payer = subscription.text("customer").and_then(|c| state.any(ObjectKind::Customer, c));
+    let payer = owner.text("customer").and_then(|c| state.any(ObjectKind::Customer, c));
     let payer = payer.cloned().unwrap_or_default();
-    let shown = reduced.iter().map(|r| line_json(state, id, subscription, r)).collect();
-    let (start, end) = reduced.first().map_or((at, at), |r| (r.line.start, r.line.end));
+    let (start, end) = lines.first().map_or((at, at), |line| (line.start, line.end));
     let all: Vec<&str> = reductions.iter().map(|r| r.discount.as_str()).collect();
+    let parent = owner.text("id").map_or(Value::Null, |subscription| {
+        json!({"type": "subscription_details", "quote_details": null, "subscription_details": {
+            "metadata": owner.value("metadata"), "subscription": subscription}})
+    });
     let mut record = Record::of(json!({
         "id": id, "object": "invoice", "billing_reason": "upcoming", "created": at, "discounts": all,
-        "collection_method": subscription.value("collection_method"),
-        "currency": subscription.value("currency"), "customer": subscription.value("customer"),
+        "collection_method": owner.value("collection_method"),
+        "currency": owner.value("currency"), "customer": owner.value("customer"),
         "customer_address": payer.value("address"), "customer_email": payer.value("email"),
         "customer_name": payer.value("name"), "customer_phone": payer.value("phone"),
         "customer_tax_exempt": payer.value("tax_exempt"),
-        "lines": render::list_of(shown, false, &format!("/v1/invoices/{id}/lines")),
-        "parent": {"type": "subscription_details", "quote_details": null, "subscription_details": {
-            "metadata": subscription.value("metadata"), "subscription": subscription.value("id")}},
+        "parent": parent,
         "period_end": end, "period_start": start, "status": "draft", "webhooks_delivered_at": at,
-        "_subscription": subscription.value("id"),
+        "_subscription": owner.value("id"),
     }));
-    record.0.extend(money(&reduced, payer.int("balance").unwrap_or(0)).0);
     record.0.extend(unused_fields().0);
+    record.set("test_clock", payer.value("test_clock"));
+    recount(state, &mut record, lines, reductions, at);
     record
+}
+
+/// Counts a draft's lines and totals anew, with the balance that its customer has now.
+pub(super) fn recount(
+    state: &State,
+    invoice: &mut Record,
+    lines: Vec<Line>,
+    reductions: &[Reduction],
+    at: i64,
+) {
+    let id = invoice.text_or_empty("id");
+    invoice.set("_lines", lines.iter().map(Line::kept).collect::<Vec<Value>>());
+    let reduced = reduce(state, lines, reductions, at);
+    let shown = reduced.iter().map(|r| line_json(state, invoice, r)).collect();
+    invoice.set("lines", render::list_of(shown, false, &format!("/v1/invoices/{id}/lines")));
+    let balance = balance::usable(state, invoice);
+    invoice.0.extend(money(&reduced, balance).0);
 }
 
 /// The totals: what the lines come to, what the discounts take off, what the balance leaves to pay.
@@ -167,7 +214,7 @@ fn reduce(state: &State, lines: Vec<Line>, reductions: &[Reduction], at: i64) ->
         let mut applied = discounts::reductions(state, &item.texts("discounts"), at);
         applied.extend(reductions.iter().cloned());
         let product = state.any(ObjectKind::Price, &line.price).map(|p| p.text_or_empty("product"));
-        let mut rest = line.amount.max(0);
+        let mut rest = if line.discountable { line.amount.max(0) } else { 0 };
         let mut off = Vec::new();
         for reduction in applied {
             let fits = reduction.products.is_empty()
@@ -200,21 +247,31 @@ fn take_fixed(left: &mut Vec<(String, i64)>, reduction: &Reduction, rest: i64) -
     amount
 }
 
-fn line_json(state: &State, invoice: &str, subscription: &Record, reduced: &Reduced) -> Value {
+fn line_json(state: &State, invoice: &Record, reduced: &Reduced) -> Value {
     let line = &reduced.line;
     let price = state.any(ObjectKind::Price, &line.price).cloned().unwrap_or_default();
-    json!({
-        "id": new_id("il"), "object": "line_item", "amount": line.amount,
-        "currency": subscription.value("currency"), "description": line.description,
-        "discount_amounts": reduced.off.iter().map(discount_amount).collect::<Vec<Value>>(),
-        "discountable": !line.proration, "discounts": [], "invoice": invoice, "livemode": false, "metadata": {},
-        "parent": {"type": "subscription_item_details", "invoice_item_details": null,
+    let parent = if line.invoice_item.is_empty() {
+        json!({"type": "subscription_item_details", "invoice_item_details": null,
             "subscription_item_details": {"invoice_item": null, "proration": line.proration,
-                "proration_details": {"credited_items": null}, "subscription": subscription.value("id"),
-                "subscription_item": line.item}},
-        "period": {"end": line.end, "start": line.start}, "pretax_credit_amounts": [],
-        "pricing": {"price_details": {"price": line.price, "product": price.value("product")},
-            "type": "price_details", "unit_amount_decimal": price.value("unit_amount_decimal")},
+                "proration_details": {"credited_items": null}, "subscription": invoice.value("_subscription"),
+                "subscription_item": line.item}})
+    } else {
+        json!({"type": "invoice_item_details", "subscription_item_details": null,
+            "invoice_item_details": {"invoice_item": line.invoice_item, "proration": line.proration,
+                "proration_details": {"credited_items": null},
+                "subscription": invoice.value("_subscription")}})
+    };
+    let pricing = price.text("id").map_or(Value::Null, |id| {
+        json!({"price_details": {"price": id, "product": price.value("product")}, "type": "price_details",
+            "unit_amount_decimal": price.value("unit_amount_decimal")})
+    });
+    json!({
+        "id": line.id, "object": "line_item", "amount": line.amount,
+        "currency": invoice.value("currency"), "description": line.description,
+        "discount_amounts": reduced.off.iter().map(discount_amount).collect::<Vec<Value>>(),
+        "discountable": line.discountable, "discounts": [], "invoice": invoice.value("id"),
+        "livemode": state.livemode, "metadata": {}, "parent": parent,
+        "period": {"end": line.end, "start": line.start}, "pretax_credit_amounts": [], "pricing": pricing,
         "quantity": line.quantity, "subtotal": line.amount, "taxes": [],
     })
 }

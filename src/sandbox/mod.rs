@@ -8,10 +8,13 @@
 //! -> the object's file, all behind one lock. This module knows no other floor of the crate: nothing here may import
 //! from `domain`, `store`, `billing`, `services` or `http`.
 mod account;
+mod balance;
 mod calendar;
 mod clock;
+mod collection;
 mod control;
 mod coupons;
+mod credit_notes;
 mod customers;
 mod delivery;
 mod discounts;
@@ -23,9 +26,12 @@ mod faults;
 mod features;
 mod form;
 mod idempotency;
+mod invoice_actions;
+mod invoice_items;
 mod invoice_preview;
 mod invoices;
 mod invoicing;
+mod issuing;
 mod items;
 mod params;
 mod passage;
@@ -49,6 +55,7 @@ mod webhook_endpoints;
 mod webhooks;
 
 pub use clock::SandboxClock;
+pub use collection::AfterRetries;
 pub use engine::RecordedCall;
 pub use events::API_VERSION;
 pub use faults::{Fault, FaultKind};
@@ -146,6 +153,11 @@ impl Sandbox {
     /// Forgets all faults not yet used.
     pub fn clear_faults(&self) {
         self.shared.core().faults.clear();
+    }
+
+    /// Decides what becomes of a subscription when the last automatic attempt to collect its latest invoice failed.
+    pub fn after_retries(&self, then: AfterRetries) {
+        self.shared.core().state.after_retries = then;
     }
 
     /// Every call answered so far, oldest first; those made through `create` too.

@@ -1,9 +1,10 @@
 //! What the passing of time does: trials end, periods roll over, discounts run out, pauses resume, cancellations
-//! take effect.
+//! take effect, drafts are finalized, failed payments are tried again.
 use super::calendar::DAY;
+use super::collection;
 use super::events;
-use super::invoices::{self, Billed};
 use super::invoicing;
+use super::issuing::{self, Billed};
 use super::items;
 use super::prices;
 use super::record::Record;
@@ -14,6 +15,9 @@ use serde_json::Value;
 
 /// Stripe announces the end of a trial three days ahead.
 const NOTICE: i64 = 3 * DAY;
+
+/// How long a first invoice can be paid before its subscription expires, in seconds.
+const FIRST_PAYMENT: i64 = 23 * 3_600;
 
 /// More transitions than any honest advance needs; a guard against running for ever.
 const MOST: usize = 100_000;
@@ -27,6 +31,22 @@ enum Next {
     TrialEnds,
     TrialNotice,
     Renew,
+    Expire,
+}
+
+/// What is next for an invoice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NextOfInvoice {
+    Advance,
+    Retry,
+    Overdue,
+}
+
+/// Something that falls due.
+#[derive(Debug, Clone)]
+enum Due {
+    Subscription(String, Next),
+    Invoice(String, NextOfInvoice),
 }
 
 /// Brings everything up to `now`, step by step in the order of time.
@@ -34,19 +54,53 @@ pub(super) fn settle(state: &mut State, now: i64) {
     let mut left = MOST;
     while state.next_due <= now && left > 0 {
         left -= 1;
-        let due = state
-            .all(ObjectKind::Subscription)
-            .filter_map(|s| next(state, s).map(|(at, what)| (at, s.text_or_empty("id"), what)))
-            .min_by_key(|(at, _, _)| *at);
-        match due {
-            Some((at, id, what)) if at <= now => {
+        match first_due(state) {
+            Some((at, due)) if at <= now => {
                 state.now = at.max(state.now);
-                happen(state, &id, &what);
+                match due {
+                    Due::Subscription(id, what) => happen(state, &id, &what),
+                    Due::Invoice(id, NextOfInvoice::Advance) => collection::advance(state, &id),
+                    Due::Invoice(id, NextOfInvoice::Retry) => collection::retry(state, &id),
+                    Due::Invoice(id, NextOfInvoice::Overdue) => collection::overdue(state, &id),
+                }
             }
-            other => state.next_due = other.map_or(i64::MAX, |(at, _, _)| at),
+            other => state.next_due = other.map_or(i64::MAX, |(at, _)| at),
         }
     }
     state.now = now.max(state.now);
+}
+
+/// The earliest thing that falls due; of several at the same time a subscription's, and of those the oldest one's.
+fn first_due(state: &State) -> Option<(i64, Due)> {
+    let subscriptions = state.all(ObjectKind::Subscription).filter_map(|s| {
+        next(state, s).map(|(at, what)| (at, Due::Subscription(s.text_or_empty("id"), what)))
+    });
+    let invoices = state
+        .all(ObjectKind::Invoice)
+        .filter_map(|i| next_of_invoice(i).map(|(at, what)| (at, Due::Invoice(i.text_or_empty("id"), what))));
+    subscriptions.chain(invoices).min_by_key(|(at, _)| *at)
+}
+
+fn next_of_invoice(invoice: &Record) -> Option<(i64, NextOfInvoice)> {
+    let by_mail = invoice.text("collection_method") == Some("send_invoice");
+    match invoice.text("status")? {
+        "draft" => invoice.int("automatically_finalizes_at").map(|at| (at, NextOfInvoice::Advance)),
+        "open" if by_mail && !invoice.flag("_overdue") => {
+            invoice.int("due_date").map(|at| (at, NextOfInvoice::Overdue))
+        }
+        "open" if !by_mail && invoice.flag("auto_advance") => {
+            invoice.int("next_payment_attempt").map(|at| (at, NextOfInvoice::Retry))
+        }
+        _ => None,
+    }
+}
+
+/// Notes that this invoice may have something to do earlier than was thought.
+pub(super) fn expect_invoice(state: &mut State, id: &str) {
+    let due = state.any(ObjectKind::Invoice, id).and_then(next_of_invoice);
+    if let Some((at, _)) = due {
+        state.next_due = state.next_due.min(at);
+    }
 }
 
 /// Notes that this subscription may have something to do earlier than was thought.
@@ -73,7 +127,9 @@ fn next(state: &State, subscription: &Record) -> Option<(i64, Next)> {
         due.push((end, Next::TrialEnds));
         let told = subscription.flag("_trial_notice");
         due.extend((!told).then_some((end.saturating_sub(NOTICE), Next::TrialNotice)));
-    } else if matches!(status, "active" | "past_due") {
+    } else if status == "incomplete" {
+        due.extend(subscription.int("created").map(|at| (at.saturating_add(FIRST_PAYMENT), Next::Expire)));
+    } else if matches!(status, "active" | "past_due" | "unpaid") {
         due.extend(subscriptions::period_end(state, subscription).map(|at| (at, Next::Renew)));
     }
     due.into_iter().min_by_key(|(at, _)| *at)
@@ -87,7 +143,7 @@ fn happen(state: &mut State, id: &str, what: &Next) {
             return;
         }
         Next::Resume => state.edit(ObjectKind::Subscription, id, |s| s.set("pause_collection", Value::Null)),
-        Next::DiscountEnds(discount) => invoices::drop_discount(state, id, discount),
+        Next::DiscountEnds(discount) => issuing::drop_discount(state, id, discount),
         Next::TrialEnds => end_trial(state, id),
         Next::TrialNotice => {
             state.edit(ObjectKind::Subscription, id, |s| s.set("_trial_notice", true));
@@ -95,6 +151,7 @@ fn happen(state: &mut State, id: &str, what: &Next) {
             events::emit(state, name, ObjectKind::Subscription, id, None);
         }
         Next::Renew => renew(state, id),
+        Next::Expire => return collection::expire(state, id),
     }
     subscriptions::touched(state, id);
     events::emit(state, "customer.subscription.updated", ObjectKind::Subscription, id, Some(&before));
@@ -106,10 +163,10 @@ pub(super) fn end_trial(state: &mut State, id: &str) {
     let Some(subscription) = state.any(ObjectKind::Subscription, id).cloned() else {
         return;
     };
-    let unpaid = invoices::payment_method(state, &subscription).is_none();
+    let without = issuing::payment_method(state, &subscription).is_none();
     let behavior = subscription.inner("trial_settings").inner("end_behavior");
     let now = state.now;
-    match behavior.text("missing_payment_method").filter(|_| unpaid) {
+    match behavior.text("missing_payment_method").filter(|_| without) {
         Some("cancel") => return subscription_ends::end(state, id, "payment_failed"),
         Some("pause") => {
             state.edit(ObjectKind::Subscription, id, |s| s.set("status", "paused"));
@@ -168,7 +225,7 @@ pub(super) fn ending(state: &State, subscription: &Record, by: i64) -> Vec<(Reco
 }
 
 fn bill(state: &mut State, id: &str, lines: Vec<invoicing::Line>) {
-    let status = match invoices::issue(state, id, lines, "subscription_cycle") {
+    let status = match issuing::issue(state, id, lines, "subscription_cycle") {
         Billed::Paid => "active",
         Billed::Failed => "past_due",
         Billed::NotTried => return,

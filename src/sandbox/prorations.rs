@@ -27,7 +27,7 @@ fn note(state: &mut State, id: &str, sign: i64, words: &str) {
     let line = json!({
         "item": id, "price": item.value("_price"), "amount": amount.saturating_mul(sign),
         "quantity": item.value("quantity"), "start": state.now, "end": item.value("current_period_end"),
-        "description": words,
+        "description": words, "proration": true,
     });
     state.edit(ObjectKind::Subscription, &subscription, |s| {
         let mut lines = s.list("_prorations").to_vec();

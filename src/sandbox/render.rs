@@ -10,6 +10,9 @@ pub(super) fn object(state: &State, kind: ObjectKind, id: &str) -> Value {
         return Value::Null;
     };
     let mut shown = Record::of(record.public());
+    if shown.has("livemode") {
+        shown.set("livemode", state.livemode);
+    }
     match kind {
         ObjectKind::Coupon => shown.set("valid", super::coupons::is_valid(record, state.now)),
         ObjectKind::Customer => {
@@ -56,7 +59,8 @@ pub(super) fn page(
             state.get_for(kind, id, cursor)?;
         }
     }
-    let matching = state.all(kind).rev().filter(|r| in_range(r, params)).filter(|r| matches(r));
+    let created = params.value("created");
+    let matching = state.all(kind).rev().filter(|r| in_range(r, "created", &created) && matches(r));
     let mut ids: Vec<&str> = matching.filter_map(|r| r.text("id")).collect();
     let has_more;
     if let Some(before) = params.text("ending_before") {
@@ -75,17 +79,22 @@ pub(super) fn page(
     Ok(list_of(data, has_more, url))
 }
 
-/// Whether the object's `created` lies within the `created` parameter.
-fn in_range(record: &Record, params: &Record) -> bool {
-    let created = record.int("created").unwrap_or(0);
-    if let Some(exact) = params.int("created") {
-        return created == exact;
+/// Whether a time of the object lies within the range that a list call asks for.
+pub(super) fn in_range(record: &Record, field: &str, wanted: &Value) -> bool {
+    if wanted.is_null() {
+        return true;
     }
-    let range = params.inner("created");
-    range.int("gt").is_none_or(|t| created > t)
-        && range.int("gte").is_none_or(|t| created >= t)
-        && range.int("lt").is_none_or(|t| created < t)
-        && range.int("lte").is_none_or(|t| created <= t)
+    let Some(time) = record.int(field) else {
+        return false;
+    };
+    if let Some(exact) = wanted.as_i64() {
+        return time == exact;
+    }
+    let range = Record::of(wanted.clone());
+    range.int("gt").is_none_or(|t| time > t)
+        && range.int("gte").is_none_or(|t| time >= t)
+        && range.int("lt").is_none_or(|t| time < t)
+        && range.int("lte").is_none_or(|t| time <= t)
 }
 
 /// Replaces the ids that the `expand` parameter names by their objects.
@@ -136,7 +145,9 @@ fn kind_of(field: &str) -> Option<ObjectKind> {
         "promotion_code" => ObjectKind::PromotionCode,
         "discount" | "discounts" => ObjectKind::Discount,
         "subscription" => ObjectKind::Subscription,
-        "latest_invoice" => ObjectKind::Invoice,
+        "latest_invoice" | "invoice" => ObjectKind::Invoice,
+        "credit_note" => ObjectKind::CreditNote,
+        "customer_balance_transaction" => ObjectKind::BalanceTransaction,
         "schedule" => ObjectKind::Schedule,
         "feature" => ObjectKind::Feature,
         _ => return None,

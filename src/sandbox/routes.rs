@@ -3,7 +3,8 @@ use super::errors::ApiError;
 use super::params::{EXPAND, Field};
 use super::record::Record;
 use super::state::State;
-use super::{account, coupons, customers, entitlements, events, features, invoice_preview, invoices, prices};
+use super::{account, balance, coupons, credit_notes, customers, entitlements, events, features};
+use super::{invoice_actions, invoice_items, invoice_preview, invoices, prices};
 use super::{
     products, promotion_codes, schedules, subscription_ends, subscription_items, subscriptions,
     webhook_endpoints,
@@ -96,9 +97,28 @@ const ROUTES: &[Route] = &[
     get("/v1/entitlements/active_entitlements", entitlements::LIST, entitlements::list),
     get("/v1/entitlements/active_entitlements/{}", ONLY_EXPAND, entitlements::retrieve),
     post("/v1/invoices/create_preview", invoice_preview::PREVIEW, invoice_preview::preview),
+    post("/v1/invoices", invoices::CREATE, invoices::create),
     get("/v1/invoices", invoices::LIST, invoices::list),
     get("/v1/invoices/{}", ONLY_EXPAND, invoices::retrieve),
-    post("/v1/invoices/{}/pay", invoices::PAY, invoices::pay),
+    post("/v1/invoices/{}", invoices::UPDATE, invoices::update),
+    delete("/v1/invoices/{}", &[], invoices::delete),
+    post("/v1/invoices/{}/finalize", invoice_actions::FINALIZE, invoice_actions::finalize),
+    post("/v1/invoices/{}/pay", invoice_actions::PAY, invoice_actions::pay),
+    post("/v1/invoices/{}/void", ONLY_EXPAND, invoice_actions::void),
+    post("/v1/invoices/{}/mark_uncollectible", ONLY_EXPAND, invoice_actions::mark_uncollectible),
+    post("/v1/invoiceitems", invoice_items::CREATE, invoice_items::create),
+    get("/v1/invoiceitems", invoice_items::LIST, invoice_items::list),
+    get("/v1/invoiceitems/{}", ONLY_EXPAND, invoice_items::retrieve),
+    post("/v1/invoiceitems/{}", invoice_items::UPDATE, invoice_items::update),
+    delete("/v1/invoiceitems/{}", &[], invoice_items::delete),
+    post("/v1/credit_notes", credit_notes::CREATE, credit_notes::create),
+    get("/v1/credit_notes", credit_notes::LIST, credit_notes::list),
+    get("/v1/credit_notes/{}", ONLY_EXPAND, credit_notes::retrieve),
+    post("/v1/credit_notes/{}/void", ONLY_EXPAND, credit_notes::void),
+    post("/v1/customers/{}/balance_transactions", balance::CREATE, balance::create),
+    get("/v1/customers/{}/balance_transactions", balance::LIST, balance::list),
+    get("/v1/customers/{}/balance_transactions/{}", ONLY_EXPAND, balance::retrieve),
+    post("/v1/customers/{}/balance_transactions/{}", balance::UPDATE, balance::update),
     get("/v1/events", events::LIST, events::list),
     get("/v1/events/{}", ONLY_EXPAND, events::retrieve),
     post("/v1/webhook_endpoints", webhook_endpoints::CREATE, webhook_endpoints::create),

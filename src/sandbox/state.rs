@@ -17,6 +17,9 @@ pub(super) enum ObjectKind {
     SubscriptionItem,
     Schedule,
     Invoice,
+    InvoiceItem,
+    CreditNote,
+    BalanceTransaction,
     Feature,
     ProductFeature,
     Entitlement,
@@ -25,7 +28,7 @@ pub(super) enum ObjectKind {
 }
 
 impl ObjectKind {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::Customer,
         Self::Product,
         Self::Price,
@@ -36,6 +39,9 @@ impl ObjectKind {
         Self::SubscriptionItem,
         Self::Schedule,
         Self::Invoice,
+        Self::InvoiceItem,
+        Self::CreditNote,
+        Self::BalanceTransaction,
         Self::Feature,
         Self::ProductFeature,
         Self::Entitlement,
@@ -56,6 +62,9 @@ impl ObjectKind {
             Self::SubscriptionItem => ("si", "subscription_item"),
             Self::Schedule => ("sub_sched", "subscription schedule"),
             Self::Invoice => ("in", "invoice"),
+            Self::InvoiceItem => ("ii", "invoiceitem"),
+            Self::CreditNote => ("cn", "credit note"),
+            Self::BalanceTransaction => ("cbtxn", "customer balance transaction"),
             Self::Feature => ("feat", "entitlements feature"),
             Self::ProductFeature => ("prodft", "product feature"),
             Self::Entitlement => ("ent", "active entitlement"),
@@ -89,8 +98,12 @@ pub(super) struct State {
     pub(super) cause: Cause,
     /// Events not yet handed to the webhook queue.
     pub(super) fresh_events: Vec<String>,
-    /// No subscription has anything to do before this time.
+    /// Nothing falls due before this time.
     pub(super) next_due: i64,
+    /// What every object says of its mode.
+    pub(super) livemode: bool,
+    /// What becomes of a subscription when the last retry of an invoice failed.
+    pub(super) after_retries: super::AfterRetries,
 }
 
 /// A new id such as `sub_4xKd…`. Random, so that two runs of the sandbox never share one.

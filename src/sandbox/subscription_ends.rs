@@ -1,8 +1,9 @@
 //! How subscriptions end, and how a paused one comes back.
+use super::collection;
 use super::discounts;
 use super::errors::ApiError;
 use super::events;
-use super::invoices::{self, Billed};
+use super::issuing::{self, Billed};
 use super::items;
 use super::params::{EXPAND, Field, Kind, field};
 use super::prorations;
@@ -40,7 +41,7 @@ pub(super) fn cancel(state: &mut State, input: &Input) -> Outcome {
         }
     }
     if params.flag("invoice_now") {
-        invoices::issue(state, id, Vec::new(), "subscription_update");
+        issuing::issue(state, id, Vec::new(), "subscription_update");
     }
     end(state, id, "cancellation_requested");
     Ok(render::object(state, ObjectKind::Subscription, id))
@@ -60,8 +61,20 @@ pub(super) fn end(state: &mut State, id: &str, reason: &str) {
         details.set("reason", reason);
         s.set("cancellation_details", details.public());
     });
+    stop_collecting(state, id);
     touched(state, id);
     events::emit(state, "customer.subscription.deleted", ObjectKind::Subscription, id, None);
+}
+
+/// Stripe stops collecting the final invoices of a subscription that ended; they stay open.
+fn stop_collecting(state: &mut State, id: &str) {
+    let open = state.all(ObjectKind::Invoice).filter(|i| {
+        i.text("_subscription") == Some(id) && i.text("status") == Some("open") && i.flag("auto_advance")
+    });
+    let open: Vec<String> = open.map(|i| i.text_or_empty("id")).collect();
+    for invoice in open {
+        state.edit(ObjectKind::Invoice, &invoice, collection::stop_collecting);
+    }
 }
 
 /// Only a subscription whose *status* is paused resumes here; paused collection is unset by an update.
@@ -85,7 +98,7 @@ pub(super) fn resume(state: &mut State, input: &Input) -> Outcome {
     items::restart_periods(state, id);
     let resumed = state.get(ObjectKind::Subscription, id)?;
     let lines = current_lines(state, &resumed, false);
-    if invoices::issue(state, id, lines, "subscription_update") == Billed::Failed {
+    if issuing::issue(state, id, lines, "subscription_update") == Billed::Failed {
         state.edit(ObjectKind::Subscription, id, |s| s.set("status", "past_due"));
     }
     touched(state, id);

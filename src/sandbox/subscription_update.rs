@@ -3,7 +3,7 @@ use super::calendar::longest_trial;
 use super::discounts::{self, DISCOUNTS, Owner};
 use super::errors::ApiError;
 use super::events;
-use super::invoices::{self, Billed};
+use super::issuing::{self, Billed};
 use super::items::{self, CHANGED_ITEMS};
 use super::params::{EXPAND, Field, ID, Kind, METADATA, TEXT, field};
 use super::prorations;
@@ -337,11 +337,11 @@ fn bill_changes(
         return Ok(());
     }
     if params.text("payment_behavior") == Some("error_if_incomplete")
-        && invoices::payment_fails(state, &subscription)
+        && issuing::payment_fails(state, &subscription)
     {
         return Err(ApiError::declined("generic_decline"));
     }
-    if invoices::issue(state, id, lines, "subscription_update") == Billed::Failed {
+    if issuing::issue(state, id, lines, "subscription_update") == Billed::Failed {
         state.edit(ObjectKind::Subscription, id, |s| s.set("status", "past_due"));
     }
     Ok(())

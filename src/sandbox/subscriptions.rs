@@ -4,8 +4,8 @@ use super::discounts::{self, DISCOUNTS, Owner};
 use super::entitlements;
 use super::errors::ApiError;
 use super::events;
-use super::invoices::{self, Billed};
 use super::invoicing;
+use super::issuing::{self, Billed};
 use super::items::{self, NEW_ITEM};
 use super::params::{AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, METADATA, TEXT, field};
 use super::passage;
@@ -189,11 +189,11 @@ fn first_invoice(state: &mut State, id: &str, params: &Record) -> Result<(), Api
     let subscription = state.get(ObjectKind::Subscription, id)?;
     let trialing = subscription.text("status") == Some("trialing");
     let behavior = params.text("payment_behavior").unwrap_or("allow_incomplete");
-    if !trialing && behavior == "error_if_incomplete" && invoices::payment_fails(state, &subscription) {
+    if !trialing && behavior == "error_if_incomplete" && issuing::payment_fails(state, &subscription) {
         return Err(ApiError::declined("generic_decline"));
     }
     let lines = current_lines(state, &subscription, trialing);
-    if invoices::issue(state, id, lines, "subscription_create") == Billed::Failed {
+    if issuing::issue(state, id, lines, "subscription_create") == Billed::Failed {
         state.edit(ObjectKind::Subscription, id, |s| s.set("status", "incomplete"));
     }
     Ok(())

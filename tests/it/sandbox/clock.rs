@@ -19,7 +19,10 @@ async fn periods_roll_over_and_are_billed() {
     let item = &object["items"]["data"][0];
     assert_eq!(item["current_period_start"], time("2026-02-01T00:00:00Z"));
     assert_eq!(item["current_period_end"], time("2026-03-01T00:00:00Z"));
-    assert_eq!(names(&sandbox), ["invoice.created", "invoice.paid", "customer.subscription.updated"]);
+    assert_eq!(
+        names(&sandbox),
+        ["invoice.created", "invoice.finalized", "invoice.paid", "customer.subscription.updated"]
+    );
 }
 
 #[tokio::test]
@@ -36,7 +39,10 @@ async fn a_trial_is_announced_and_ends() {
     let ended = sandbox.object(&trial).unwrap();
     assert_eq!(ended["status"], "active");
     assert_eq!(ended["items"]["data"][0]["current_period_end"], time("2026-02-11T00:00:00Z"));
-    assert_eq!(names(&sandbox), ["invoice.created", "invoice.paid", "customer.subscription.updated"]);
+    assert_eq!(
+        names(&sandbox),
+        ["invoice.created", "invoice.finalized", "invoice.paid", "customer.subscription.updated"]
+    );
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod clock;
 mod control;
 mod discounts;
 mod idempotency;
+mod invoices;
 mod shapes;
 mod strictness;
 
@@ -103,6 +104,16 @@ fn seeds(sandbox: &Sandbox) -> Seeds {
     let price = sandbox.seed_price("Pro", 4_900, "usd", "month").unwrap();
     let subscription = sandbox.seed_subscription(&customer, &price).unwrap();
     Seeds { customer, price, subscription }
+}
+
+/// Takes the payment method away under a customer: every further charge fails, until it is replaced.
+async fn declining(sandbox: &Sandbox, customer: &str) {
+    pay_with(sandbox, customer, "pm_card_chargeCustomerFail").await;
+}
+
+async fn pay_with(sandbox: &Sandbox, customer: &str, method: &str) {
+    let method = [("invoice_settings[default_payment_method]", method)];
+    assert_eq!(post(sandbox, &format!("/v1/customers/{customer}"), &method).await.status, 200);
 }
 
 fn path_of(subscription: &str) -> String {

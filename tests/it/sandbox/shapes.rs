@@ -1,7 +1,7 @@
 //! Every object parses as the typed client library reads it.
 use super::*;
 
-fn parses<T: miniserde::Deserialize>(what: &str, value: &Value) {
+pub(super) fn parses<T: miniserde::Deserialize>(what: &str, value: &Value) {
     let text = value.to_string();
     assert!(miniserde::json::from_str::<T>(&text).is_ok(), "{what} does not parse: {text}");
 }
