@@ -17,6 +17,6 @@ mod wire;
 
 pub use error::{StripeError, StripeErrorKind};
 pub use gateway::Gateway;
-pub use plan::Progress;
+pub use plan::{Progress, coupon_of};
 pub use retry::{MAX_ATTEMPTS, backoff};
 pub use transport::{API_BASE, InvalidOptions, StripeOptions, Transport};

@@ -94,7 +94,7 @@ fn revenue(length: Span, subscription: &Subscription) -> i64 {
 }
 
 /// Months in a span: a month, or a twelfth of a year of 365 days or 52 weeks.
-fn months(span: Span) -> Decimal {
+pub(super) fn months(span: Span) -> Decimal {
     let count = Decimal::from(span.count);
     match span.interval {
         Interval::Day => count * Decimal::from(12) / Decimal::from(365),

@@ -25,3 +25,4 @@ pub(crate) mod sample;
 pub mod session;
 pub mod span;
 pub mod subscription;
+pub mod validation;

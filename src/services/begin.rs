@@ -15,6 +15,7 @@ use crate::domain::ids::{CustomerId, SessionId, SubscriptionId};
 use crate::domain::offer::Key;
 use crate::domain::session::{Answers, FlowRef, Session, State};
 use crate::domain::subscription::Subscription;
+use crate::domain::validation::Validated;
 use crate::store::{Begin, Begun, Change, CustomerProfile, Stored, Subscriber};
 
 /// Who begins a session, and what the one who vouches for them says.
@@ -187,6 +188,7 @@ fn new_session(
         updated_at: now,
         expires_at: now.checked_add(app.settings.session_ttl).unwrap_or(Timestamp::MAX),
         closed_at: None,
+        validated: Validated::default(),
     }
 }
 

@@ -23,6 +23,7 @@ pub mod operations;
 pub mod preview;
 pub mod publish;
 pub mod read;
+pub mod saves;
 mod snapshots;
 pub mod summary;
 mod transition;

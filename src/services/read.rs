@@ -15,6 +15,7 @@ use crate::domain::money::Money;
 use crate::domain::offer::{Key, OfferState, OfferType};
 use crate::domain::session::{FlowRef, Session, Status};
 use crate::domain::subscription::Subscription;
+use crate::domain::validation::Validated;
 use crate::store::{SessionFilter, Stored};
 
 /// A session as its subscriber sees it.
@@ -53,6 +54,9 @@ pub struct SessionRow {
     pub created_at: Timestamp,
     /// When it got its outcome.
     pub closed_at: Option<Timestamp>,
+    /// Whether billing has shown the subscriber still there and paying 30, 60 and 90 days after; null where the session
+    /// is no save.
+    pub validated: Option<Validated>,
 }
 
 /// An offer in a list for operations.
@@ -111,6 +115,7 @@ fn row(session: &Session) -> SessionRow {
         needs_attention: session.needs_attention,
         created_at: session.created_at,
         closed_at: session.closed_at,
+        validated: (session.status() == Status::Saved).then_some(session.validated),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Numbers over sessions, each rate with its numerator and denominator.
 
+mod validated;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -9,6 +11,8 @@ use crate::domain::money::Money;
 use crate::domain::offer::{Key, OfferState, OfferType};
 use crate::domain::session::Status;
 use crate::store::{OfferCount, SessionFilter, Summary};
+use validated::validated;
+pub use validated::{HeldRevenueView, ValidatedSummary};
 
 /// A share, with what it is a share of.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
@@ -23,7 +27,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    fn of(numerator: u64, denominator: u64) -> Self {
+    pub(super) fn of(numerator: u64, denominator: u64) -> Self {
         // Ten-thousandths fit an `u32` whenever the share is one.
         let scaled = (numerator.saturating_mul(10_000) + denominator / 2).checked_div(denominator);
         let value =
@@ -165,6 +169,8 @@ pub struct SummaryView {
     pub offer_types: Vec<TypeSummary>,
     /// Per currency.
     pub mrr: Vec<Revenue>,
+    /// What became of the saves, for each horizon.
+    pub validated: Vec<ValidatedSummary>,
 }
 
 /// Sums up the sessions that a filter lets through.
@@ -172,7 +178,7 @@ pub struct SummaryView {
 /// # Errors
 /// When the database cannot be reached.
 pub async fn summary(app: &App, filter: SessionFilter) -> Result<SummaryView, ServiceError> {
-    Ok(view(&app.store.summary(filter).await?))
+    Ok(view(&app.store.summary(filter, app.clock.now()).await?))
 }
 
 fn view(summary: &Summary) -> SummaryView {
@@ -189,6 +195,7 @@ fn view(summary: &Summary) -> SummaryView {
         offers: offers(&summary.offers),
         offer_types: offer_types(summary),
         mrr: revenue(summary),
+        validated: validated(&summary.saves),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::domain::preview::Preview;
 use crate::domain::session::{Session, State, Status, Step};
 use crate::domain::span::Interval;
 use crate::domain::subscription::{Subscription, SubscriptionStatus};
+use crate::domain::validation::Validated;
 
 /// A session.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -52,6 +53,9 @@ pub struct SessionView {
     /// When it got its outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,
+    /// Whether billing has shown the subscriber still there and paying 30, 60 and 90 days after; for saved sessions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validated: Option<Validated>,
 }
 
 /// Something the state allows.
@@ -237,6 +241,7 @@ pub fn session_view(session: &Session, flow: &FlowDocument) -> SessionView {
         created_at: session.created_at,
         expires_at: session.expires_at,
         closed_at: session.closed_at,
+        validated: (session.status() == Status::Saved).then_some(session.validated),
     }
 }
 

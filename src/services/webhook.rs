@@ -8,6 +8,7 @@ use tracing::info;
 
 use super::app::App;
 use super::error::{Cause, ServiceError};
+use super::saves;
 use crate::billing::webhook::Event;
 use crate::domain::ids::SubscriptionId;
 use crate::domain::session::Session;
@@ -27,6 +28,9 @@ pub async fn take_in(app: &App, event: &Event) -> Result<(), ServiceError> {
     let seen_at = app.clock.now();
     let subscription = app.gateway.subscription(id).await;
     let subscription = subscription.map_err(|error| ServiceError::BillingUnavailable(Cause::new(error)))?;
+    if let Some(found) = &subscription {
+        saves::noticed(app, found, seen_at).await?;
+    }
     for _ in 0..MAX_RACES {
         let now = app.clock.now();
         let change = Change {

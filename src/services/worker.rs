@@ -12,6 +12,7 @@ use tracing::warn;
 use super::app::App;
 use super::deliver;
 use super::error::ServiceError;
+use super::saves;
 use crate::store::{Change, Changed, Stored};
 
 /// How many sessions are abandoned in one go.
@@ -20,6 +21,8 @@ const SWEEP: u32 = 200;
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 4);
 /// How often each process looks for flows that others have published; the promise is two seconds.
 const FLOW_POLL: Duration = Duration::from_secs(1);
+/// How often to look for saves that have reached a horizon.
+const SAVES_EVERY: Duration = Duration::from_secs(60);
 /// How often sessions are swept and old rows purged.
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
 
@@ -81,6 +84,10 @@ pub async fn work(app: App, poll: Duration, stop: watch::Receiver<bool>) {
     tokio::join!(
         every(FLOW_POLL, stop.clone(), "flows", async || app.flows.refresh(&app.store).await.map(|_| ())),
         every(SWEEP_EVERY, stop.clone(), "sweep", async || sweep(&app).await.map(|_| ())),
+        every(SAVES_EVERY, stop.clone(), "saves", async || {
+            while saves::take_up(&app).await? > 0 && !*stop.borrow() {}
+            Ok(())
+        }),
         every(poll, stop.clone(), "operations", async || {
             while take_up(&app).await? > 0 && !*stop.borrow() {}
             Ok(())

@@ -26,6 +26,7 @@ mod offers;
 mod operation_claims;
 mod operations;
 mod reader;
+mod save_checks;
 mod saved_answers;
 mod schema;
 mod session_rows;
@@ -34,6 +35,7 @@ mod snapshots;
 mod statement;
 mod subscribers;
 mod summary;
+mod summary_of_saves;
 mod text;
 mod time;
 mod url;
@@ -52,10 +54,12 @@ pub use flows::{Draft, FlowVersion, NewVersion};
 pub use handle::{MAX_PAGE, StoreOptions};
 pub use migrations::{migrate, revert_all};
 pub use operations::{Lease, OperationFilter};
+pub use save_checks::SaveCheck;
 pub use saved_answers::SavedAnswer;
 pub use sessions::{Page, SessionFilter, Stored};
 pub use subscribers::Subscriber;
 pub use summary::{MrrSum, OfferCost, OfferCount, Summary};
+pub use summary_of_saves::{HeldRevenue, SaveCount, Saves};
 pub use url::DatabaseUrl;
 
 /// The database, shared by everything that needs it.

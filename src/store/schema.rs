@@ -41,6 +41,7 @@ diesel::table! {
         closed_at -> Nullable<BigInt>,
         version -> BigInt,
         body -> Text,
+        watched -> Bool,
     }
 }
 
@@ -55,6 +56,27 @@ diesel::table! {
         presented_at -> BigInt,
         decided_at -> Nullable<BigInt>,
         cost -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    save_checks (session_id, horizon) {
+        session_id -> Text,
+        horizon -> Integer,
+        subscription -> Text,
+        livemode -> Bool,
+        due_at -> BigInt,
+        next_at -> BigInt,
+        attempts -> Integer,
+        settled -> Bool,
+        lease_owner -> Nullable<Text>,
+        lease_until -> Nullable<BigInt>,
+        checked_at -> Nullable<BigInt>,
+        verdict -> Nullable<Text>,
+        mrr -> Nullable<BigInt>,
+        discounts -> Nullable<BigInt>,
+        currency -> Nullable<Text>,
+        evidence -> Nullable<Text>,
     }
 }
 
@@ -156,5 +178,6 @@ diesel::table! {
 }
 
 diesel::joinable!(session_offers -> sessions (session_id));
-diesel::allow_tables_to_appear_in_same_query!(sessions, session_offers);
+diesel::joinable!(save_checks -> sessions (session_id));
+diesel::allow_tables_to_appear_in_same_query!(sessions, session_offers, save_checks);
 diesel::allow_columns_to_appear_in_same_group_by_clause!(session_offers::offer_type, sessions::currency);

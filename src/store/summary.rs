@@ -3,6 +3,7 @@
 use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
+use jiff::Timestamp;
 
 use super::Store;
 use super::connection::Link;
@@ -10,6 +11,7 @@ use super::error::{Failure, StoreError, malformed};
 use super::history::offer_type;
 use super::schema::{session_offers, sessions, sessions::dsl};
 use super::sessions::SessionFilter;
+use super::summary_of_saves::{self, Saves};
 use crate::domain::money::{Currency, Money};
 use crate::domain::offer::{Key, OfferState, OfferType};
 use crate::domain::session::Status;
@@ -27,6 +29,8 @@ pub struct Summary {
     pub mrr: Vec<MrrSum>,
     /// What accepted offers cost at most, by type and currency.
     pub costs: Vec<OfferCost>,
+    /// What became of the saves.
+    pub saves: Saves,
 }
 
 /// How many offers of one key and type came to one end.
@@ -80,11 +84,11 @@ fn key(text: &str) -> Result<Key, Failure> {
     text.parse().map_err(|_| malformed("a key"))
 }
 
-fn count(number: i64) -> u64 {
+pub(super) fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
-fn money(amount: i64, currency: &str) -> Result<Money, Failure> {
+pub(super) fn money(amount: i64, currency: &str) -> Result<Money, Failure> {
     let currency: Currency = currency.parse().map_err(|_| malformed("sessions.currency"))?;
     Ok(Money { amount, currency })
 }
@@ -159,15 +163,16 @@ fn offers_of(connection: &mut Link, filter: &SessionFilter, summary: &mut Summar
 }
 
 impl Store {
-    /// Figures over the sessions under a filter.
+    /// Figures over the sessions under a filter; of saves, those that have reached a horizon by `now` count.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn summary(&self, filter: SessionFilter) -> Result<Summary, StoreError> {
+    pub async fn summary(&self, filter: SessionFilter, now: Timestamp) -> Result<Summary, StoreError> {
         self.read(move |connection| {
             let mut summary = Summary::default();
             sessions_of(connection, &filter, &mut summary)?;
             offers_of(connection, &filter, &mut summary)?;
+            summary.saves = summary_of_saves::find(connection, &filter, now)?;
             Ok(summary)
         })
         .await

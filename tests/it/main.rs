@@ -20,6 +20,7 @@ mod openapi;
 mod operations;
 mod readme;
 mod sandbox;
+mod saves;
 mod sessions;
 mod store;
 mod support;

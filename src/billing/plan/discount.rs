@@ -12,6 +12,7 @@ use super::change::update;
 use super::{Attempt, Halt};
 use crate::billing::error::StripeError;
 use crate::billing::wire::{Coupon, MARK, Seen};
+use crate::domain::ids::OperationId;
 use crate::domain::money::{Money, Percent};
 use crate::domain::offer::{DiscountDuration, DiscountTerms, DiscountValue};
 use crate::domain::operation::{Operation, StepRecord};
@@ -21,7 +22,13 @@ pub(super) const DISCOUNT: &str = "discount";
 
 /// The id of the operation's coupon, known before it is made, so that a lost answer loses nothing.
 fn coupon_id(operation: &Operation) -> String {
-    format!("co_{}", operation.id)
+    coupon_of(operation.id)
+}
+
+/// The id of the coupon that an operation makes, if it is a discount.
+#[must_use]
+pub fn coupon_of(operation: OperationId) -> String {
+    format!("co_{operation}")
 }
 
 /// The discount that was made of the operation's coupon.

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use discount::coupon_of;
+
 use super::error::{StripeError, StripeErrorKind};
 use super::gateway::Gateway;
 use super::wire::Seen;

@@ -13,6 +13,7 @@ use super::offer::{Choice, OfferState, PresentedOffer, Terms};
 use super::operation::{CancelWhen, Effect, OperationState};
 use super::preview::extended_trial_end;
 use super::subscription::Subscription;
+use super::validation::Validated;
 pub use state::{Answers, FlowRef, Refused, State, Status, Step};
 
 /// One subscriber's pass through a flow.
@@ -53,6 +54,9 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// When it got its outcome.
     pub closed_at: Option<Timestamp>,
+    /// Whether the save has held; nothing is known before its first horizon.
+    #[serde(default, skip_serializing_if = "Validated::is_unknown")]
+    pub validated: Validated,
 }
 
 impl Session {

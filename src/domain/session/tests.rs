@@ -51,6 +51,7 @@ fn session() -> Session {
         updated_at: now(),
         expires_at: later(24),
         closed_at: None,
+        validated: Validated::default(),
     }
 }
 

@@ -9,6 +9,7 @@ mod operations;
 mod paging;
 mod session_actions;
 mod sessions;
+mod validation;
 mod webhooks;
 
 pub(super) use paging::Limit;
@@ -23,6 +24,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         .service(sessions::list)
         .service(sessions::read)
         .service(sessions::explanation)
+        .service(validation::read)
         .service(session_actions::answer)
         .service(session_actions::accept)
         .service(session_actions::decline)

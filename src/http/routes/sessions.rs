@@ -12,6 +12,7 @@ use super::paging::{Limit, List, csv, wants_csv};
 use crate::domain::ids::{CustomerId, SessionId, SubscriptionId};
 use crate::domain::offer::{Key, OfferType};
 use crate::domain::session::Status;
+use crate::domain::validation::Horizon;
 use crate::http::auth::permission::{Analyst, CustomerOrOps, CustomerOrServer};
 use crate::http::body::Body;
 use crate::http::idempotency::{Idempotency, answer};
@@ -250,6 +251,9 @@ struct CsvRow {
     currency: String,
     created_at: String,
     closed_at: String,
+    validated_30: Option<bool>,
+    validated_60: Option<bool>,
+    validated_90: Option<bool>,
 }
 
 impl From<&SessionRow> for CsvRow {
@@ -272,6 +276,9 @@ impl From<&SessionRow> for CsvRow {
             currency: row.mrr.map(|mrr| mrr.currency.to_string()).unwrap_or_default(),
             created_at: row.created_at.to_string(),
             closed_at: row.closed_at.map(|at| at.to_string()).unwrap_or_default(),
+            validated_30: row.validated.and_then(|validated| validated.at(Horizon::Days30)),
+            validated_60: row.validated.and_then(|validated| validated.at(Horizon::Days60)),
+            validated_90: row.validated.and_then(|validated| validated.at(Horizon::Days90)),
         }
     }
 }

@@ -150,7 +150,7 @@ async fn offers_follow_the_session() {
         one.accept(one.offers[1].id, None, operation.id, now()).unwrap();
         let change = Change { session: Some((one.clone(), 2)), ..Change::new(now()) };
         assert_eq!(store.change(change).await.unwrap(), Changed::Done);
-        let summary = store.summary(Default::default()).await.unwrap();
+        let summary = store.summary(Default::default(), now()).await.unwrap();
         let offers: Vec<_> = summary.offers.iter().map(|o| (o.key.as_str(), o.state, o.count)).collect();
         let expected = [
             ("call_back", None, 1),

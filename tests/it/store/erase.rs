@@ -29,7 +29,7 @@ async fn erasing_takes_the_person_and_leaves_the_figures() {
             updated_at: now(),
         };
         store.put_customer(&profile).await.unwrap();
-        let before = store.summary(SessionFilter::default()).await.unwrap();
+        let before = store.summary(SessionFilter::default(), now()).await.unwrap();
 
         let count = store.erase_customer(&one.customer, "customer:1", later(1)).await.unwrap();
         assert_eq!(count, 1, "{}", database.name);
@@ -42,7 +42,7 @@ async fn erasing_takes_the_person_and_leaves_the_figures() {
         assert_eq!((stored.session.answers.comment, stored.session.context), (None, None));
         let operation = store.operation(operation.id).await.unwrap().unwrap();
         assert!(matches!(operation.effect, Effect::Cancel { comment: None, .. }));
-        assert_eq!(store.summary(SessionFilter::default()).await.unwrap(), before);
+        assert_eq!(store.summary(SessionFilter::default(), now()).await.unwrap(), before);
         assert_eq!(store.session(other.id).await.unwrap().unwrap().session, other);
         assert_eq!(store.erase_customer(&one.customer, "customer:1", later(2)).await.unwrap(), 0);
         store.close().await;

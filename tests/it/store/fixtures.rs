@@ -5,6 +5,7 @@ use counteroffer::domain::offer::{Copy, Key, OfferState, PresentedOffer, Terms};
 use counteroffer::domain::operation::{CancelWhen, Effect, Operation};
 use counteroffer::domain::session::{Answers, FlowRef, Session, State};
 use counteroffer::domain::subscription::Subscription;
+use counteroffer::domain::validation::Validated;
 use counteroffer::store::{Begin, DecisionRecord, Lease, SavedAnswer};
 use jiff::{SignedDuration, Timestamp};
 
@@ -75,6 +76,7 @@ pub(super) fn session(customer: &str, id: &str) -> Session {
         updated_at: now(),
         expires_at: later(3600),
         closed_at: None,
+        validated: Validated::default(),
     }
 }
 

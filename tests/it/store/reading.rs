@@ -58,7 +58,8 @@ async fn sessions_are_filtered_and_paged() {
             (SessionFilter { created_to: Some(now()), ..all() }, 0),
         ] {
             assert_eq!(ids(filter.clone()).await.len(), count, "{}: {filter:?}", database.name);
-            let counted: u64 = store.summary(filter).await.unwrap().by_status.iter().map(|(_, n)| n).sum();
+            let counted: u64 =
+                store.summary(filter, now()).await.unwrap().by_status.iter().map(|(_, n)| n).sum();
             assert_eq!(usize::try_from(counted).unwrap(), count);
         }
         let first = store.sessions(all(), None, 2).await.unwrap();
@@ -82,8 +83,10 @@ async fn figures_add_up() {
             .await;
         }
         write(&store, "bob", "sub_9", |_| {}).await;
-        let summary =
-            store.summary(SessionFilter { offer: Some(key("gift")), ..Default::default() }).await.unwrap();
+        let summary = store
+            .summary(SessionFilter { offer: Some(key("gift")), ..Default::default() }, now())
+            .await
+            .unwrap();
         assert_eq!(summary.by_status, [(Status::InProgress, 1), (Status::Saved, 3)], "{}", database.name);
         assert!(summary.by_reason.contains(&(Some(key("too_expensive")), Status::Saved, 3)));
         assert!(summary.by_reason.contains(&(None, Status::InProgress, 1)));

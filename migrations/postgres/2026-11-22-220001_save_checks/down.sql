@@ -1,0 +1,3 @@
+DROP TABLE save_checks;
+DROP INDEX sessions_unwatched;
+ALTER TABLE sessions DROP COLUMN watched;
