@@ -102,6 +102,7 @@ fn settings(config: &Config) -> Settings {
         snapshot_deadline: Duration::from_millis(sessions.snapshot_deadline_ms),
         apply_deadline: Duration::from_millis(sessions.accept_deadline_ms),
         lease: SignedDuration::from_secs(i64::from(config.worker.lease_seconds)),
+        event_retention: SignedDuration::from_hours(24 * i64::from(config.events.retention_days)),
         worker_concurrency: config.worker.concurrency,
     }
 }

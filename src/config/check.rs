@@ -114,6 +114,7 @@ impl Config {
             "give more than `stripe.deadline_ms`, so that no operation is taken over in the middle of a call";
         problems.unless(outlasts, "worker.lease_seconds", detail);
         problems.range("worker.concurrency", &self.worker.concurrency, 1..=64);
+        problems.range("events.retention_days", &self.events.retention_days, 1..=3650);
         let filter = self.log.filter.parse::<tracing_subscriber::EnvFilter>();
         problems.unless(
             filter.is_ok(),

@@ -15,7 +15,8 @@ use serde::Deserialize;
 
 pub use reference::{Reference, reference, reference_markdown};
 pub use sections::{
-    Auth, Database, Log, LogFormat, Metrics, RateLimit, Server, Sessions, Stripe, TokenAlgorithm, Worker,
+    Auth, Database, Events, Log, LogFormat, Metrics, RateLimit, Server, Sessions, Stripe, TokenAlgorithm,
+    Worker,
 };
 
 /// The file of defaults, with a comment for every key.
@@ -39,6 +40,8 @@ pub struct Config {
     pub rate_limit: RateLimit,
     /// The worker that carries out billing operations.
     pub worker: Worker,
+    /// Events for the app.
+    pub events: Events,
     /// Logging.
     pub log: Log,
     /// Metrics.

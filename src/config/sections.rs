@@ -138,6 +138,14 @@ pub struct Worker {
     pub concurrency: usize,
 }
 
+/// Events for the app.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    /// Days for which events are kept, 1 to 3650.
+    pub retention_days: u32,
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

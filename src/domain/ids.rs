@@ -37,6 +37,9 @@ pub mod kind {
     /// A billing operation.
     #[derive(Debug)]
     pub enum Operation {}
+    /// Something that happened, told to the app.
+    #[derive(Debug)]
+    pub enum Event {}
     /// An API key.
     #[derive(Debug)]
     pub enum ApiKey {}
@@ -82,6 +85,10 @@ pub mod kind {
     impl Kind for Operation {
         const PREFIX: &'static str = "bop_";
         const NAME: &'static str = "billing operation";
+    }
+    impl Kind for Event {
+        const PREFIX: &'static str = "evn_";
+        const NAME: &'static str = "event";
     }
     impl Kind for ApiKey {
         const PREFIX: &'static str = "key_";
@@ -135,6 +142,8 @@ pub type SessionId = Id<kind::Session>;
 pub type OfferId = Id<kind::Offer>;
 /// The id of a billing operation, `bop_…`.
 pub type OperationId = Id<kind::Operation>;
+/// The id of an event told to the app, `evn_…`; Stripe's own are `evt_…`.
+pub type EventId = Id<kind::Event>;
 /// The id of an API key, `key_…`; not the key itself.
 pub type ApiKeyId = Id<kind::ApiKey>;
 /// Stripe's subscription id, `sub_…`.
@@ -173,6 +182,13 @@ pub struct Id<K> {
 }
 
 impl<K: Kind> Id<K> {
+    /// The least id that may be given out at `at` (millisecond resolution): those given out earlier sort before it.
+    #[must_use]
+    pub fn least_at(at: Timestamp) -> Self {
+        let millis = u64::try_from(at.as_millisecond()).unwrap_or(0);
+        Self { ulid: Ulid::from_parts(millis, 0), kind: PhantomData }
+    }
+
     /// A fresh id whose order follows `now` (millisecond resolution).
     #[must_use]
     pub fn generate(now: Timestamp) -> Self {

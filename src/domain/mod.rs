@@ -4,12 +4,14 @@
 //! eligibility, previews, money, time and ids. Nothing here does IO, reads a clock, or knows a type of diesel,
 //! actix or Stripe. Start with [`decide`].
 
+pub mod aftermath;
 pub mod attribute;
 pub mod condition;
 pub mod copy;
 pub mod cost;
 pub mod decide;
 pub mod eligibility;
+pub mod event;
 pub mod facts;
 pub mod flow;
 pub mod gather;

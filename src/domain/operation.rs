@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ids::{OfferId, OperationId, PriceId, SessionId, SubscriptionId};
+use super::ids::{OfferId, OperationId, PriceId, ProductId, SessionId, SubscriptionId};
 use super::offer::{DiscountTerms, PauseBehavior};
 
 /// When a cancellation takes effect.
@@ -105,6 +105,12 @@ pub enum Effect {
     DetachFeatures {
         /// The zero price.
         price: PriceId,
+        /// Its product, where it is known.
+        #[serde(default)]
+        product: Option<ProductId>,
+        /// When they were given, where it is known.
+        #[serde(default)]
+        since: Option<Timestamp>,
     },
     /// The subscription canceled.
     Cancel {

@@ -56,6 +56,8 @@ pub struct Settings {
     pub apply_deadline: Duration,
     /// How long a process holds an operation without renewing; longer than Stripe calls may take in all.
     pub lease: SignedDuration,
+    /// How long events for the app are kept.
+    pub event_retention: SignedDuration,
     /// How many operations one process applies side by side.
     pub worker_concurrency: usize,
 }

@@ -13,6 +13,7 @@ use super::idempotency::{IdempotencyKey, Reply};
 use super::metrics::Settled;
 use super::transition::{Access, Done, load, render};
 use crate::billing::{self, Progress};
+use crate::domain::aftermath::{entailed, told};
 use crate::domain::ids::{OperationId, SessionId};
 use crate::domain::operation::{BudgetHold, Effect, Operation, OperationProblem, OperationState};
 use crate::domain::session::Status;
@@ -157,18 +158,21 @@ async fn settle(
     for _ in 0..MAX_RACES {
         let now = app.clock.now();
         operation.updated_at = now;
+        let seen = after.map(|(seen, _)| seen);
         let stored = app.store.session(operation.session).await?;
+        let events = told(&operation, outcome, stored.as_ref().map(|stored| &stored.session), seen, now);
         let session = stored.and_then(|mut stored| {
-            let moved = stored.session.settle(operation.id, outcome, after.map(|(seen, _)| seen), now);
+            let moved = stored.session.settle(operation.id, outcome, seen, now);
             moved.then_some((stored.session, stored.version))
         });
         let update = OperationUpdate { operation: operation.clone(), owner: app.owner.clone(), lease: None };
         let change = Change {
             session,
-            new_operations: follow_up(&operation, outcome, now)
+            new_operations: entailed(&operation, outcome, seen, now)
                 .into_iter()
                 .map(|next| (next, None))
                 .collect(),
+            events,
             operation: Some(update),
             budget_return: given_back(&operation, outcome),
             snapshot: after.map(|(subscription, seen_at)| (subscription.clone(), seen_at)),
@@ -190,25 +194,6 @@ async fn settle(
         }
     }
     Err(ServiceError::Busy { retry_after: 1 })
-}
-
-/// Free features are taken away again when their time is over.
-fn follow_up(operation: &Operation, outcome: OperationState, now: Timestamp) -> Option<Operation> {
-    match (&operation.effect, outcome) {
-        (Effect::AttachFeatures { price, until }, OperationState::Applied) => Some(Operation {
-            id: OperationId::generate(now),
-            effect: Effect::DetachFeatures { price: price.clone() },
-            state: OperationState::Pending,
-            steps: Vec::new(),
-            holds: Vec::new(),
-            attempts: 0,
-            due_at: *until,
-            created_at: now,
-            updated_at: now,
-            ..operation.clone()
-        }),
-        _ => None,
-    }
 }
 
 fn given_back(operation: &Operation, outcome: OperationState) -> Vec<BudgetHold> {

@@ -15,6 +15,7 @@ mod decide;
 pub mod decline;
 mod deliver;
 pub mod error;
+pub mod events;
 pub mod flows;
 pub mod idempotency;
 pub mod keys;

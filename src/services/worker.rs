@@ -51,8 +51,8 @@ async fn take_up(app: &App) -> Result<usize, ServiceError> {
     Ok(taken)
 }
 
-/// Abandons sessions whose time is over, and forgets saved answers and events that are old enough. Says how many
-/// sessions it abandoned.
+/// Abandons sessions whose time is over, and forgets saved answers, Stripe's events and our own that are old enough.
+/// Says how many sessions it abandoned.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -64,6 +64,7 @@ pub async fn sweep(app: &App) -> Result<usize, ServiceError> {
     app.metrics.oldest_pending_seconds.set(waiting);
     app.store.purge_saved_answers(before).await?;
     app.store.purge_webhook_events(before).await?;
+    app.store.purge_events(now.checked_sub(app.settings.event_retention).unwrap_or(Timestamp::MIN)).await?;
     let mut abandoned = 0;
     for Stored { mut session, version } in app.store.sessions_to_expire(now, SWEEP).await? {
         if !session.expire(now) {

@@ -11,7 +11,8 @@ use super::change::{Changed, Prepared};
 use super::connection::Link;
 use super::error::Failure;
 use super::{
-    audit, budgets, decisions, offers, operations, saved_answers, session_rows, snapshots, webhook_events,
+    audit, budgets, decisions, events, offers, operations, saved_answers, session_rows, snapshots,
+    webhook_events,
 };
 
 /// A change with its answer, once it is refused.
@@ -158,5 +159,7 @@ fn append(connection: &mut Link, runs: &[Run<'_>]) -> Result<(), Stop> {
     decisions::insert(connection, &rows)?;
     let rows: Vec<_> = live(runs).filter_map(|change| change.audit.as_ref()).collect();
     audit::insert(connection, &rows)?;
+    let rows: Vec<_> = live(runs).flat_map(|change| &change.events).collect();
+    events::insert(connection, &rows)?;
     Ok(())
 }

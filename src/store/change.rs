@@ -6,12 +6,14 @@ use super::audit::{AuditLine, AuditRow};
 use super::budgets::BudgetTake;
 use super::decisions::{DecisionRecord, DecisionRow};
 use super::error::StoreError;
+use super::events::EventRow;
 use super::offers::{self, OfferRow};
 use super::operations::{Lease, OperationRow};
 use super::saved_answers::{SavedAnswer, SavedRow};
 use super::session_rows::SessionRow;
 use super::snapshots::SnapshotRow;
 use super::text::whole;
+use crate::domain::event::NewEvent;
 use crate::domain::ids::OfferId;
 use crate::domain::operation::{BudgetHold, Operation};
 use crate::domain::session::Session;
@@ -49,6 +51,8 @@ pub struct Change {
     pub snapshot: Option<(Subscription, Timestamp)>,
     /// The id of the webhook event that this handles.
     pub webhook_event: Option<String>,
+    /// What the app is to be told of it.
+    pub events: Vec<NewEvent>,
     /// A line for the audit trail.
     pub audit: Option<AuditLine>,
     /// The answer to save with it.
@@ -75,6 +79,7 @@ impl Change {
             budget_return: Vec::new(),
             snapshot: None,
             webhook_event: None,
+            events: Vec::new(),
             audit: None,
             saved: None,
             update_saved: None,
@@ -112,6 +117,7 @@ pub(super) struct Prepared {
     pub(super) snapshot: Option<SnapshotRow>,
     /// The event's id and when it came.
     pub(super) webhook_event: Option<(String, Timestamp)>,
+    pub(super) events: Vec<EventRow>,
     pub(super) audit: Option<AuditRow>,
     pub(super) saved: Option<SavedRow>,
     pub(super) update_saved: Option<SavedRow>,
@@ -147,6 +153,11 @@ impl Prepared {
                 .webhook_event
                 .map(|event| whole("the event's id", event).map(|event| (event, now)))
                 .transpose()?,
+            events: change
+                .events
+                .into_iter()
+                .map(|event| EventRow::new(event, now))
+                .collect::<Result<_, _>>()?,
             audit: change.audit.map(|line| AuditRow::new(line, id, now)).transpose()?,
             saved: change.saved.map(SavedRow::new).transpose()?,
             update_saved: change.update_saved.map(SavedRow::new).transpose()?,

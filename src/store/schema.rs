@@ -131,6 +131,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    events (id) {
+        id -> Text,
+        #[sql_name = "type"]
+        event_type -> Text,
+        created_at -> BigInt,
+        livemode -> Bool,
+        customer -> Nullable<Text>,
+        subscription -> Text,
+        session_id -> Nullable<Text>,
+        once -> Nullable<Text>,
+        data -> Text,
+    }
+}
+
+diesel::table! {
     audit_lines (id) {
         id -> Text,
         at -> BigInt,

@@ -12,6 +12,7 @@ mod billing_changes;
 mod command_line;
 mod customers;
 mod edges;
+mod events;
 mod examples;
 mod flows;
 mod http_shell;

@@ -11,6 +11,7 @@ use stripe_product::price::RetrievePrice;
 
 use super::{Attempt, Halt, problem};
 use crate::billing::wire::{MARK, Named, OurItem, Price, Seen};
+use crate::domain::aftermath::ITEM_SEEN;
 use crate::domain::eligibility::Ineligible;
 use crate::domain::ids::PriceId;
 use crate::domain::operation::{Operation, StepRecord};
@@ -72,11 +73,15 @@ fn fits(price: &Price, seen: &Seen) -> Result<(), Halt> {
     }
 }
 
-/// `DELETE` knows no idempotency keys; the look before it is what keeps it to one.
+/// `DELETE` knows no idempotency keys; the look before it is what keeps it to one. What was seen is recorded first, so
+/// that after a lost answer it is known who took the item away.
 pub(super) async fn detach(attempt: Attempt<'_>, seen: &Seen, price: &PriceId) -> Result<StepRecord, Halt> {
     let Some(item) = made_by_us(seen, price) else {
         return Ok(attempt.record(DETACH, None, None));
     };
+    if !attempt.has_done(ITEM_SEEN) {
+        return Ok(attempt.record(ITEM_SEEN, Some(item.id.to_string()), seen.request_id.clone()));
+    }
     let request = DeleteSubscriptionItem::new(item.id.as_str())
         .proration_behavior(DeleteSubscriptionItemProrationBehavior::None)
         .build();

@@ -164,7 +164,7 @@ impl Attempt<'_> {
             }
             Effect::ExtendTrial { trial_end } => change::ends_trial(seen, *trial_end).then_some(None),
             Effect::AttachFeatures { .. } => features::attached(self.operation, seen).map(Some),
-            Effect::DetachFeatures { price } => features::is_detached(seen, price).then_some(None),
+            Effect::DetachFeatures { price, .. } => features::is_detached(seen, price).then_some(None),
             Effect::Cancel { when, .. } => cancel::is_canceled(seen, *when).then_some(None),
         }
     }
@@ -225,7 +225,7 @@ impl Attempt<'_> {
             }
             Effect::ExtendTrial { trial_end } => change::extend_trial(self, *trial_end, generation).await,
             Effect::AttachFeatures { price, .. } => features::attach(self, seen, price, generation).await,
-            Effect::DetachFeatures { price } => features::detach(self, seen, price).await,
+            Effect::DetachFeatures { price, .. } => features::detach(self, seen, price).await,
             Effect::Cancel { when, feedback, comment } => {
                 let details =
                     cancel::Details { when: *when, feedback: *feedback, comment: comment.as_deref() };

@@ -13,6 +13,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::problem::Details;
 use super::routes::Limit;
+use crate::domain::event::EventType;
 
 /// What comes before the routes.
 #[derive(OpenApi)]
@@ -28,7 +29,7 @@ use super::routes::Limit;
         (name = "stripe", description = "What Stripe tells us"),
         (name = "service", description = "Health, metrics and this document"),
     ),
-    components(schemas(Details, Limit)),
+    components(schemas(Details, Limit, EventType)),
     modifiers(&Security),
 )]
 pub(super) struct Frame;

@@ -4,6 +4,7 @@
 
 mod analytics;
 mod customers;
+mod events;
 mod flows;
 mod operations;
 mod paging;
@@ -40,6 +41,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         .service(customers::put)
         .service(customers::get)
         .service(customers::delete)
+        .service(events::list)
         .service(operations::list)
         .service(operations::retry)
         .service(analytics::summary)

@@ -97,7 +97,8 @@ async fn detaching_happens_once_under_every_fault() {
         bench.applied(&mut bench.operation(attach)).await;
         bench.sandbox.clear_calls();
         bench.script("DELETE", "/v1/subscription_items/*", fault.clone());
-        finish(&bench, &mut bench.operation(Effect::DetachFeatures { price })).await;
+        finish(&bench, &mut bench.operation(Effect::DetachFeatures { price, product: None, since: None }))
+            .await;
         assert_eq!(bench.acts().len(), 1, "{fault:?}");
         assert_eq!(bench.stored()["items"]["data"].as_array().unwrap().len(), 1);
     }

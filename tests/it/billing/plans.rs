@@ -131,13 +131,20 @@ async fn features_come_and_go() {
     assert_eq!(subscription.items.len(), 2);
     assert_eq!(attach.steps[0].result.as_deref(), Some(subscription.items[1].id.as_str()));
 
-    let mut detach = bench.operation(Effect::DetachFeatures { price: price.parse().unwrap() });
+    let mut detach =
+        bench.operation(Effect::DetachFeatures { price: price.parse().unwrap(), product: None, since: None });
     let subscription = bench.applied(&mut detach).await;
     assert_eq!(subscription.items.len(), 1);
     assert_eq!(subscription.items[0].unit_amount, Some(4900));
     // Gone already: nothing is asked of Stripe.
     let acts = bench.acts().len();
-    bench.applied(&mut bench.operation(Effect::DetachFeatures { price: price.parse().unwrap() })).await;
+    bench
+        .applied(&mut bench.operation(Effect::DetachFeatures {
+            price: price.parse().unwrap(),
+            product: None,
+            since: None,
+        }))
+        .await;
     assert_eq!(bench.acts().len(), acts);
 }
 
@@ -151,7 +158,9 @@ async fn an_item_that_somebody_else_added_is_not_ours() {
     let price: counteroffer::domain::ids::PriceId = price.parse().unwrap();
     let attach = Effect::AttachFeatures { price: price.clone(), until: bench.in_days(90) };
     assert_eq!(bench.rejected(&mut bench.operation(attach)).await.code, "already_attached");
-    let subscription = bench.applied(&mut bench.operation(Effect::DetachFeatures { price })).await;
+    let subscription = bench
+        .applied(&mut bench.operation(Effect::DetachFeatures { price, product: None, since: None }))
+        .await;
     assert_eq!(subscription.items.len(), 2);
     assert!(bench.acts().is_empty());
 }

@@ -3,6 +3,7 @@
 mod begin;
 mod change;
 mod erase;
+mod events;
 mod fixtures;
 mod flows;
 mod operations;

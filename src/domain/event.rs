@@ -1,0 +1,125 @@
+//! What the app is told of: events, written with the change they speak of, to be read or delivered later.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::ids::{CustomerId, EventId, OfferId, OperationId, PriceId, ProductId, SessionId, SubscriptionId};
+use super::offer::Key;
+
+/// The type of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+pub enum EventType {
+    /// Free features have ended, and could now be sold.
+    #[serde(rename = "features.ended")]
+    FeaturesEnded,
+}
+
+impl EventType {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FeaturesEnded => "features.ended",
+        }
+    }
+}
+
+/// An event's type with what it tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", content = "data")]
+pub enum EventData {
+    /// Free features have ended, and could now be sold.
+    #[serde(rename = "features.ended")]
+    FeaturesEnded(FeaturesEnded),
+}
+
+impl EventData {
+    /// The type.
+    #[must_use]
+    pub fn event_type(&self) -> EventType {
+        match self {
+            Self::FeaturesEnded(_) => EventType::FeaturesEnded,
+        }
+    }
+}
+
+/// How free features ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FeaturesEnd {
+    /// Taken away by us.
+    Removed,
+    /// Somebody else had taken them away before.
+    RemovedElsewhere,
+    /// The whole subscription had ended before.
+    SubscriptionEnded,
+}
+
+/// Free features that have ended, and what could now be sold to the subscriber who knows them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = FeaturesEndedData)]
+pub struct FeaturesEnded {
+    /// The zero price that carried them.
+    pub price: PriceId,
+    /// Its product, whose paid prices are what could be sold; absent where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub product: Option<ProductId>,
+    /// What the subscriber had, in the words of the offer.
+    pub features: Vec<String>,
+    /// The offer that gave them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub offer: Option<OfferId>,
+    /// The offer's key in the flow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub offer_key: Option<Key>,
+    /// When they were given; absent where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub given_at: Option<Timestamp>,
+    /// When we saw that they had ended.
+    pub ended_at: Timestamp,
+    /// How.
+    pub how: FeaturesEnd,
+    /// The billing operation that took them away, or found them gone.
+    pub operation: OperationId,
+}
+
+/// Something to tell the app, not yet written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEvent {
+    /// Live or test mode.
+    pub livemode: bool,
+    /// The app's customer, where it is known; erased with the customer.
+    pub customer: Option<CustomerId>,
+    /// The subscription it is about.
+    pub subscription: SubscriptionId,
+    /// The session it goes back to, if it goes back to one.
+    pub session: Option<SessionId>,
+    /// For what may be told only once, what makes it the same: a second event with this text is not written.
+    pub once: Option<String>,
+    /// What it tells.
+    pub data: EventData,
+}
+
+/// An event as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its id, sortable by time.
+    pub id: EventId,
+    /// When it was written, in the same transaction as what it speaks of.
+    pub created_at: Timestamp,
+    /// Live or test mode.
+    pub livemode: bool,
+    /// The app's customer, where it is known.
+    pub customer: Option<CustomerId>,
+    /// The subscription it is about.
+    pub subscription: SubscriptionId,
+    /// The session it goes back to, if it goes back to one.
+    pub session: Option<SessionId>,
+    /// What it tells.
+    pub data: EventData,
+}
