@@ -1,6 +1,7 @@
 //! Puts the floors together: from a configuration to a running service.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tracing_subscriber::EnvFilter;
 
-use crate::billing::{Gateway, StripeOptions};
+use crate::billing::{BreakerState, Gateway, Limits, StripeOptions};
 use crate::clock::Clock;
 use crate::config::{Config, Log, LogFormat};
 use crate::domain::ids::SessionId;
@@ -71,7 +72,7 @@ pub async fn app(config: &Config, clock: Clock) -> Result<App, BootError> {
     let flows = Flows::default();
     flows.refresh(&store).await.map_err(|error| format!("the published flows cannot be read: {error}"))?;
     Ok(App {
-        gateway: gateway(config)?,
+        gateway: gateway(config, &clock)?,
         store,
         flows,
         background: TaskTracker::new(),
@@ -82,13 +83,20 @@ pub async fn app(config: &Config, clock: Clock) -> Result<App, BootError> {
     })
 }
 
-fn gateway(config: &Config) -> Result<Gateway, BootError> {
+fn gateway(config: &Config, clock: &Clock) -> Result<Gateway, BootError> {
     let stripe = &config.stripe;
     let missing = "STRIPE_SECRET_KEY is not set; without it only `counteroffer demo` starts";
     let key = stripe.secret_key.clone().ok_or(missing)?;
     let mut options = StripeOptions::new(stripe.api_base.clone(), key);
     options.attempt_timeout = Duration::from_millis(stripe.attempt_timeout_ms);
     options.total_deadline = Duration::from_millis(stripe.deadline_ms);
+    options.limits = Limits {
+        per_second: NonZeroU32::new(stripe.requests_per_second),
+        per_endpoint: NonZeroU32::new(stripe.requests_per_endpoint),
+        reserved_percent: stripe.reserved_percent,
+        per_subscription: NonZeroU32::new(stripe.writes_per_subscription).unwrap_or(NonZeroU32::MIN),
+    };
+    options.clock = clock.clone();
     Ok(Gateway::new(&options)?)
 }
 
@@ -161,8 +169,17 @@ fn bind(app: &App, config: &Config) -> Result<Server, BootError> {
         let store = store.clone();
         async move { store.ping().await.map_err(Cause::new) }.boxed()
     });
-    let ready = Readiness::default().with("store", ping);
-    let metrics = Metrics::new(|registry| app.metrics.register(registry));
+    let gateway = app.gateway.clone();
+    let stripe = Box::new(move || {
+        let away = gateway.breaker() != BreakerState::Closed;
+        let answer = if away { Err(Cause::new("Stripe is away")) } else { Ok(()) };
+        async move { answer }.boxed()
+    });
+    let ready = Readiness::default().with("store", ping).noting("stripe", stripe);
+    let metrics = Metrics::new(|registry| {
+        app.metrics.register(registry);
+        app.gateway.register(registry);
+    });
     let shell = Shell::new(Arc::new(config.clone()), app.clock.clone(), metrics, find_key, ready)?;
     let data = Data::new(app.clone());
     Ok(server(shell, move |service| {

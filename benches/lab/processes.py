@@ -138,6 +138,10 @@ class Service:
             "DATABASE_URL": url,
             "STRIPE_SECRET_KEY": SECRET_KEY,
             "COUNTEROFFER_STRIPE__API_BASE": sandbox,
+            # The sandbox has no limits; what our own cost is measured by `drain`.
+            "COUNTEROFFER_STRIPE__REQUESTS_PER_SECOND": "10000",
+            "COUNTEROFFER_STRIPE__REQUESTS_PER_ENDPOINT": "10000",
+            "COUNTEROFFER_STRIPE__WRITES_PER_SUBSCRIPTION": "10000",
             "COUNTEROFFER_AUTH__ISSUER": ISSUER,
             "COUNTEROFFER_AUTH__HS256_SECRET": TOKEN_SECRET,
             "COUNTEROFFER_SESSIONS__ACCEPT_DEADLINE_MS": "10000",

@@ -54,6 +54,23 @@ impl StripeError {
         }
     }
 
+    /// Whether Stripe itself is well, for all that this call failed: it answered, and not with a 5xx.
+    pub(super) fn is_stripe_well(&self) -> bool {
+        self.status.is_some_and(|status| status < 500)
+    }
+
+    /// What it came to, in one of few words.
+    pub(super) fn outcome(&self) -> &'static str {
+        match self.status {
+            None if self.code == "timeout" => "timeout",
+            None => "unreached",
+            Some(429) => "limited",
+            Some(409) => "conflict",
+            Some(500..) => "failed",
+            Some(_) => "refused",
+        }
+    }
+
     /// Whether Stripe has no such object.
     #[must_use]
     pub fn is_missing(&self) -> bool {

@@ -1,6 +1,7 @@
 //! What the rest of the program asks of Stripe.
 
 use futures_util::future::try_join_all;
+use prometheus_client::registry::Registry;
 use stripe_billing::invoice::ListInvoice;
 use stripe_billing::subscription::{ListSubscription, RetrieveSubscription};
 use stripe_billing::subscription_item::ListSubscriptionItem;
@@ -8,8 +9,10 @@ use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_product::coupon::ListCoupon;
 use stripe_shared::InvoiceStatus;
 
+use super::breaker::BreakerState;
 use super::error::{StripeError, StripeErrorKind};
-use super::transport::{InvalidOptions, StripeOptions, Transport};
+use super::options::{InvalidOptions, StripeOptions};
+use super::transport::Transport;
 use super::wire::{self, Seen};
 use crate::domain::ids::{StripeCustomerId, SubscriptionId};
 use crate::domain::subscription::{MAX_OPEN_INVOICES, Subscription};
@@ -36,6 +39,29 @@ impl Gateway {
     #[must_use]
     pub fn livemode(&self) -> bool {
         self.transport.livemode()
+    }
+
+    /// The same gateway for work that nobody waits for, such as the worker's: it leaves part of our limits under
+    /// Stripe's to those who wait.
+    #[must_use]
+    pub fn in_background(&self) -> Self {
+        Self { transport: self.transport.in_background() }
+    }
+
+    /// The same gateway for work on one subscription: no two writes at once, and not too often.
+    pub(super) fn on(&self, subscription: &SubscriptionId) -> Self {
+        Self { transport: self.transport.on(subscription) }
+    }
+
+    /// Whether calls go through now, or Stripe is known to be away.
+    #[must_use]
+    pub fn breaker(&self) -> BreakerState {
+        self.transport.breaker()
+    }
+
+    /// Names what is measured of Stripe in a registry.
+    pub fn register(&self, registry: &mut Registry) {
+        self.transport.register(registry);
     }
 
     /// The subscription as Stripe has it now, ended ones included; none when Stripe knows no such subscription.

@@ -1,84 +1,42 @@
 //! How a request reaches Stripe: one pooled client, a deadline per attempt and in all, retries that keep the caller's
-//! idempotency key, and the Request-Id of every answer.
+//! idempotency key, and the Request-Id of every answer; within our own limits, and not while Stripe is known to be away.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
+use prometheus_client::registry::Registry;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use stripe_client_core::{
     CustomizedStripeRequest, RequestBuilder, RequestStrategy, StripeClient, StripeMethod, VERSION,
 };
 use tokio::time::Instant;
-use url::Url;
 
 use super::answer::{self, Answer, Failure};
+use super::breaker::BreakerState;
+use super::endpoint;
 use super::error::StripeError;
-
-/// Where Stripe is.
-pub const API_BASE: &str = "https://api.stripe.com";
+use super::fuse::{Fuse, Permit};
+use super::limit::{LaneTurn, Limiter, NoRoom, Urgency};
+use super::measure::Measures;
+use super::options::{InvalidOptions, StripeOptions, livemode};
+use crate::domain::ids::SubscriptionId;
 
 const STRIPE_VERSION: HeaderName = HeaderName::from_static("stripe-version");
 const STRIPE_ACCOUNT: HeaderName = HeaderName::from_static("stripe-account");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// How to reach Stripe, and how patiently.
-#[derive(Clone, Debug)]
-pub struct StripeOptions {
-    /// Scheme and host, [`API_BASE`] or the sandbox.
-    pub api_base: Url,
-    /// The secret or restricted key, `sk_…` or `rk_…`.
-    pub secret_key: SecretString,
-    /// How long one attempt may take, from connecting to the last byte.
-    pub attempt_timeout: Duration,
-    /// How long a call may take, all attempts and waits together.
-    pub total_deadline: Duration,
-    /// How often a call is attempted, at least once.
-    pub max_attempts: u32,
-    /// The wait before the second attempt; it doubles from there, with up to as much again at random.
-    pub first_delay: Duration,
-    /// The longest wait between attempts, unless Stripe asks for more.
-    pub max_delay: Duration,
-}
-
-impl StripeOptions {
-    /// Options with the usual patience: 10 s an attempt, 25 s in all, three attempts.
-    #[must_use]
-    pub fn new(api_base: Url, secret_key: SecretString) -> Self {
-        Self {
-            api_base,
-            secret_key,
-            attempt_timeout: Duration::from_secs(10),
-            total_deadline: Duration::from_secs(25),
-            max_attempts: 3,
-            first_delay: Duration::from_millis(250),
-            max_delay: Duration::from_secs(5),
-        }
-    }
-}
-
-/// Why there can be no client with these options.
-#[derive(Debug, thiserror::Error)]
-pub enum InvalidOptions {
-    /// The key is not one that Stripe makes.
-    #[error(
-        "the Stripe secret key must start with `sk_live_`, `sk_test_`, `rk_live_` or `rk_test_` and hold nothing but letters, digits and `_`"
-    )]
-    Key,
-    /// The address is not one of a server.
-    #[error("the Stripe address must be `https://` (or `http://`) and a host, without a query")]
-    Address,
-    /// TLS cannot be set up on this machine.
-    #[error("the HTTP client cannot be set up: {0}")]
-    Client(#[source] reqwest::Error),
-}
-
-/// Sends requests to Stripe. Cheap to clone; clones share the connections.
+/// Sends requests to Stripe. Cheap to clone; clones share the connections, the limits and the circuit breaker.
 #[derive(Clone, Debug)]
 pub struct Transport {
     client: Client,
+    shared: Arc<Shared>,
+    urgency: Urgency,
+    /// The subscription that writes are about.
+    lane: Option<SubscriptionId>,
     base: Box<str>,
     livemode: bool,
     attempt_timeout: Duration,
@@ -87,10 +45,19 @@ pub struct Transport {
     max_attempts: u32,
 }
 
+/// What there is one of for an account.
+#[derive(Debug)]
+struct Shared {
+    limiter: Limiter,
+    fuse: Fuse,
+    measures: Measures,
+}
+
 /// A request, ready to be sent as often as it takes.
 struct Call {
     method: Method,
     path: String,
+    endpoint: String,
     url: String,
     body: Option<String>,
     key: Option<String>,
@@ -129,8 +96,14 @@ impl Transport {
             .with_max_delay(options.max_delay)
             .without_max_times()
             .with_jitter();
+        let measures = Measures::default();
+        let limiter = Limiter::new(&options.limits, livemode);
+        let fuse = Fuse::new(options.clock.clone(), measures.clone());
         Ok(Self {
             client,
+            shared: Arc::new(Shared { limiter, fuse, measures }),
+            urgency: Urgency::Interactive,
+            lane: None,
             base: base.as_str().trim_end_matches('/').into(),
             livemode,
             attempt_timeout: options.attempt_timeout,
@@ -144,6 +117,28 @@ impl Transport {
     #[must_use]
     pub fn livemode(&self) -> bool {
         self.livemode
+    }
+
+    /// The same for work that nobody waits for: it leaves part of the limits free.
+    #[must_use]
+    pub(super) fn in_background(&self) -> Self {
+        Self { urgency: Urgency::Background, ..self.clone() }
+    }
+
+    /// The same for work on this subscription: no two of its writes at once, and not too often.
+    #[must_use]
+    pub(super) fn on(&self, subscription: &SubscriptionId) -> Self {
+        Self { lane: Some(subscription.clone()), ..self.clone() }
+    }
+
+    /// Whether calls go through now.
+    pub(super) fn breaker(&self) -> BreakerState {
+        self.shared.fuse.state()
+    }
+
+    /// Names what is measured in a registry.
+    pub(super) fn register(&self, registry: &mut Registry) {
+        self.shared.measures.register(registry);
     }
 
     /// Sends a request, again with the same key where that may help.
@@ -173,17 +168,20 @@ impl Transport {
         let once = method == Method::POST && key.is_none();
         let max_attempts = if once { 1 } else { self.max_attempts };
         let attempt_timeout = self.attempt_timeout;
-        Call { method, path, url, body, key, account: None, attempt_timeout, max_attempts }
+        let endpoint = format!("{method} {}", endpoint::template(&path));
+        Call { method, path, endpoint, url, body, key, account: None, attempt_timeout, max_attempts }
     }
 
     async fn send(&self, call: &Call) -> Result<Answer, StripeError> {
         let deadline = Instant::now() + self.total_deadline;
         let mut delays = self.delays.build();
+        let turn = self.turn(call, deadline).await?;
         let mut attempt = 0;
         loop {
             attempt += 1;
+            let permit = self.admitted(call, turn.as_ref(), deadline).await?;
             let timeout = call.attempt_timeout.min(deadline.saturating_duration_since(Instant::now()));
-            let failure = match self.attempt(call, attempt, timeout).await {
+            let failure = match self.attempt(call, attempt, timeout, permit).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
@@ -198,9 +196,51 @@ impl Transport {
         }
     }
 
-    async fn attempt(&self, call: &Call, attempt: u32, timeout: Duration) -> Result<Answer, Failure> {
+    /// The turn of a write on its subscription.
+    async fn turn(&self, call: &Call, deadline: Instant) -> Result<Option<LaneTurn>, StripeError> {
+        match &self.lane {
+            Some(subscription) if call.method != Method::GET => {
+                self.shared.limiter.turn(subscription, deadline).await.map(Some).map_err(no_room)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Leave to make one attempt: Stripe is not known to be away, and our limits have room.
+    async fn admitted(
+        &self,
+        call: &Call,
+        turn: Option<&LaneTurn>,
+        deadline: Instant,
+    ) -> Result<Permit<'_>, StripeError> {
+        let Shared { limiter, fuse, measures } = &*self.shared;
+        // Nobody queues for a Stripe that is away.
+        if fuse.state() != BreakerState::Open {
+            let started = Instant::now();
+            let passed = limiter.pass(&call.endpoint, turn, self.urgency, deadline).await;
+            measures.waited(self.urgency, started.elapsed(), passed.is_ok());
+            passed.map_err(no_room)?;
+        }
+        fuse.admit().map_err(|wait| {
+            measures.refused();
+            let why = "Stripe has not answered lately and is left alone for a moment";
+            StripeError { retry_after: Some(wait), ..StripeError::unknown("stripe_unavailable", why) }
+        })
+    }
+
+    async fn attempt(
+        &self,
+        call: &Call,
+        attempt: u32,
+        timeout: Duration,
+        permit: Permit<'_>,
+    ) -> Result<Answer, Failure> {
         let started = Instant::now();
         let outcome = self.round_trip(call, timeout).await;
+        let failure = outcome.as_ref().err().map(|failure| &failure.error);
+        permit.report(failure.is_none_or(StripeError::is_stripe_well));
+        let word = failure.map_or("ok", StripeError::outcome);
+        self.shared.measures.call(&call.endpoint, word, started.elapsed());
         let (status, code, request_id) = match &outcome {
             Ok(answer) => (Some(answer.status), None, answer.request_id.as_deref()),
             Err(Failure { error, .. }) => {
@@ -240,6 +280,11 @@ impl Transport {
     }
 }
 
+fn no_room(NoRoom(wait): NoRoom) -> StripeError {
+    let why = "our own limit on calls to Stripe left no room before the deadline";
+    StripeError { retry_after: Some(wait), ..StripeError::unknown("client_limit", why) }
+}
+
 impl StripeClient for Transport {
     type Err = StripeError;
 
@@ -254,17 +299,5 @@ impl StripeClient for Transport {
             call.max_attempts = 1;
         }
         Ok(self.send(&call).await?.body)
-    }
-}
-
-/// The mode that a key is for; none when it is no key.
-fn livemode(key: &str) -> Option<bool> {
-    let (kind, rest) = key.split_once('_')?;
-    let (mode, rest) = rest.split_once('_')?;
-    let plain = !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    match (kind, mode) {
-        ("sk" | "rk", "live") if plain => Some(true),
-        ("sk" | "rk", "test") if plain => Some(false),
-        _ => None,
     }
 }

@@ -75,6 +75,11 @@ impl Config {
         );
         problems.range("stripe.attempt_timeout_ms", &self.stripe.attempt_timeout_ms, 100..=60_000);
         problems.range("stripe.deadline_ms", &self.stripe.deadline_ms, 100..=300_000);
+        let stripe = &self.stripe;
+        problems.range("stripe.requests_per_second", &stripe.requests_per_second, 0..=10_000);
+        problems.range("stripe.requests_per_endpoint", &stripe.requests_per_endpoint, 1..=10_000);
+        problems.range("stripe.reserved_percent", &stripe.reserved_percent, 0..=90);
+        problems.range("stripe.writes_per_subscription", &stripe.writes_per_subscription, 1..=10_000);
     }
 
     fn check_auth(&self, problems: &mut Problems) {

@@ -65,6 +65,14 @@ pub struct Stripe {
     pub attempt_timeout_ms: u64,
     /// Milliseconds for a call with its repetitions, 100 to 300000.
     pub deadline_ms: u64,
+    /// Calls a second, 0 to 10000; 0 is four fifths of what Stripe allows.
+    pub requests_per_second: u32,
+    /// Calls a second to one endpoint, 1 to 10000.
+    pub requests_per_endpoint: u32,
+    /// Percent of both that the background leaves free, 0 to 90.
+    pub reserved_percent: u32,
+    /// Writes a second to one subscription, 1 to 10000.
+    pub writes_per_subscription: u32,
 }
 
 /// How a customer token may be signed.

@@ -185,6 +185,7 @@ async fn settle(
                 .operations_settled
                 .get_or_create(&Settled { effect, outcome: outcome.as_str() })
                 .inc();
+            app.metrics.operation_attempts.observe(f64::from(operation.attempts));
             info!(operation = %operation.id, outcome = outcome.as_str(), attempts = operation.attempts, "operation settled");
             return Ok(());
         }

@@ -4,7 +4,13 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Upper bounds of the buckets for ages and delays, in seconds: from one to a month.
+const AGES: [f64; 9] = [1.0, 5.0, 30.0, 300.0, 1_800.0, 7_200.0, 86_400.0, 604_800.0, 2_592_000.0];
+/// Upper bounds of the buckets for attempts at an operation; after the last, a person looks.
+const ATTEMPTS: [f64; 6] = [1.0, 2.0, 3.0, 5.0, 10.0, 30.0];
 
 /// Labels of settled operations; all from closed lists of words.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -16,14 +22,33 @@ pub(super) struct Settled {
 }
 
 /// What the use cases count.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Metrics {
     pub(super) sessions_begun: Counter,
     pub(super) offers_presented: Counter,
     pub(super) operations_settled: Family<Settled, Counter>,
     pub(super) operation_retries: Counter,
     pub(super) oldest_pending_seconds: Gauge,
+    pub(super) operation_attempts: Histogram,
     pub(super) webhook_events: Counter,
+    pub(super) webhook_lag: Histogram,
+    pub(super) stale_snapshot_age: Histogram,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            sessions_begun: Counter::default(),
+            offers_presented: Counter::default(),
+            operations_settled: Family::default(),
+            operation_retries: Counter::default(),
+            oldest_pending_seconds: Gauge::default(),
+            operation_attempts: Histogram::new(ATTEMPTS),
+            webhook_events: Counter::default(),
+            webhook_lag: Histogram::new(AGES),
+            stale_snapshot_age: Histogram::new(AGES),
+        }
+    }
 }
 
 impl Metrics {
@@ -50,6 +75,15 @@ impl Metrics {
         let oldest = self.oldest_pending_seconds.clone();
         let help = "How long the oldest billing operation has been due; 0 when none is";
         registry.register("billing_operation_oldest_pending_seconds", help, oldest);
+        let attempts = self.operation_attempts.clone();
+        let help = "Attempts that a billing operation took until it was settled";
+        registry.register("billing_operation_attempts", help, attempts);
+        let lag = self.webhook_lag.clone();
+        let help = "How long after an event in Stripe we had taken it in";
+        registry.register_with_unit("stripe_event_lag", help, Unit::Seconds, lag);
+        let stale = self.stale_snapshot_age.clone();
+        let help = "How old a subscription was that was gone on with because Stripe could not be asked";
+        registry.register_with_unit("stale_snapshot_age", help, Unit::Seconds, stale);
         registry.register("stripe_events", "Events from Stripe taken in", self.webhook_events.clone());
     }
 }

@@ -6,6 +6,7 @@ use tracing::info;
 
 use super::app::App;
 use super::error::{Cause, ServiceError};
+use crate::billing::BreakerState;
 use crate::domain::ids::SubscriptionId;
 use crate::domain::subscription::Subscription;
 
@@ -43,6 +44,12 @@ pub(super) async fn refreshed(
     {
         return Ok(Known::Subscription(Box::new(subscription.clone()), *fetched_at));
     }
+    if let Some((subscription, fetched_at)) = stored.clone()
+        && app.gateway.breaker() != BreakerState::Closed
+    {
+        // Nobody waits for a Stripe that is known to be away; the worker sees when it is back.
+        return Ok(stale(app, subscription, fetched_at, now));
+    }
     let asked = tokio::time::timeout(app.settings.snapshot_deadline, app.gateway.subscription(id)).await;
     let cause = match asked {
         Ok(Ok(Some(subscription))) => {
@@ -54,7 +61,14 @@ pub(super) async fn refreshed(
         Err(elapsed) => Cause::new(elapsed),
     };
     info!(%cause, stale = stored.is_some(), "Stripe could not be asked; going on with what is known");
-    Ok(stored.map_or(Known::Nothing(cause), |(subscription, fetched_at)| {
-        Known::Subscription(Box::new(subscription), fetched_at)
-    }))
+    Ok(match stored {
+        Some((subscription, fetched_at)) => stale(app, subscription, fetched_at, now),
+        None => Known::Nothing(cause),
+    })
+}
+
+/// What was known before, with the age that it has.
+fn stale(app: &App, subscription: Subscription, fetched_at: Timestamp, now: Timestamp) -> Known {
+    app.metrics.stale_snapshot_age.observe(now.duration_since(fetched_at).as_secs_f64());
+    Known::Subscription(Box::new(subscription), fetched_at)
 }

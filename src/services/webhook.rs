@@ -26,7 +26,7 @@ pub async fn take_in(app: &App, event: &Event) -> Result<(), ServiceError> {
     let Some(id) = &event.subscription else { return Ok(()) };
     // Taken before the question, since what Stripe answers may be older than the answer.
     let seen_at = app.clock.now();
-    let subscription = app.gateway.subscription(id).await;
+    let subscription = app.gateway.in_background().subscription(id).await;
     let subscription = subscription.map_err(|error| ServiceError::BillingUnavailable(Cause::new(error)))?;
     if let Some(found) = &subscription {
         saves::noticed(app, found, seen_at).await?;
@@ -43,6 +43,7 @@ pub async fn take_in(app: &App, event: &Event) -> Result<(), ServiceError> {
             Changed::Stale => {}
             _ => {
                 app.metrics.webhook_events.inc();
+                app.metrics.webhook_lag.observe(now.duration_since(event.created).as_secs_f64().max(0.0));
                 info!(event = %event.id, kind = %event.kind, "event taken in");
                 return Ok(());
             }

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::app::App;
 use super::deliver;
 use super::error::ServiceError;
 use super::saves;
+use crate::billing::BreakerState;
+use crate::domain::operation::Operation;
 use crate::store::{Change, Changed, Stored};
 
 /// How many sessions are abandoned in one go.
@@ -23,6 +25,10 @@ const KEPT: SignedDuration = SignedDuration::from_hours(24 * 4);
 const FLOW_POLL: Duration = Duration::from_secs(1);
 /// How often to look for saves that have reached a horizon.
 const SAVES_EVERY: Duration = Duration::from_secs(60);
+/// How long to look away from the table while there is a free place.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// How often to see whether a Stripe that was away may be asked again.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// How often sessions are swept and old rows purged.
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
 
@@ -31,24 +37,70 @@ const SWEEP_EVERY: Duration = Duration::from_secs(15);
 /// # Errors
 /// When the database cannot be reached.
 pub async fn drain(app: &App) -> Result<usize, ServiceError> {
+    work_off(&in_background(app), || true).await
+}
+
+/// The same for work that no request waits for.
+fn in_background(app: &App) -> App {
+    App { gateway: app.gateway.in_background(), ..app.clone() }
+}
+
+/// Applies what is due and what becomes due meanwhile, and takes up more as soon as a place is free, so that a slow
+/// operation holds up no other. Ends when all is done, or finishes what it has begun when it is not to go on.
+async fn work_off(app: &App, go_on: impl Fn() -> bool) -> Result<usize, ServiceError> {
+    let mut running = FuturesUnordered::new();
     let mut taken = 0;
+    let mut failure = None;
     loop {
-        match take_up(app).await? {
-            0 => return Ok(taken),
-            more => taken += more,
+        let free = places(app).saturating_sub(running.len());
+        let mut found = 0;
+        if free > 0 && failure.is_none() && go_on() {
+            match claim(app, free).await {
+                Ok(claimed) => {
+                    found = claimed.len();
+                    running.extend(claimed.into_iter().map(|operation| deliver::run(app, operation)));
+                }
+                Err(error) => failure = Some(error),
+            }
         }
+        taken += found;
+        if running.is_empty() {
+            return failure.map_or(Ok(taken), Err);
+        }
+        if found < free {
+            // What becomes due meanwhile need not wait for those under way.
+            let _one_or_none = tokio::time::timeout(LOOK_AGAIN, running.next()).await;
+        } else {
+            running.next().await;
+        }
+        // Several that are done make room for one claim of several.
+        while let Some(Some(())) = running.next().now_or_never() {}
     }
 }
 
-/// Applies as many operations as run side by side. Says how many those were.
-async fn take_up(app: &App) -> Result<usize, ServiceError> {
-    let side_by_side = app.settings.worker_concurrency;
-    let limit = u32::try_from(side_by_side).unwrap_or(u32::MAX);
+/// How many operations to have under way: as configured, one to see whether Stripe is back, none while it is known to
+/// be away. They stay due, and lose none of their attempts.
+fn places(app: &App) -> usize {
+    match app.gateway.breaker() {
+        BreakerState::Closed => app.settings.worker_concurrency,
+        BreakerState::HalfOpen => 1,
+        BreakerState::Open => 0,
+    }
+}
+
+async fn claim(app: &App, most: usize) -> Result<Vec<Operation>, ServiceError> {
     let now = app.clock.now();
-    let claimed = app.store.claim_operations(&app.owner, now, app.lease(now).until, limit).await?;
-    let taken = claimed.len();
-    stream::iter(claimed).for_each_concurrent(side_by_side, |operation| deliver::run(app, operation)).await;
-    Ok(taken)
+    let most = u32::try_from(most).unwrap_or(u32::MAX);
+    Ok(app.store.claim_operations(&app.owner, now, app.lease(now).until, most).await?)
+}
+
+/// Asks Stripe whether it is back, where it was away: so that no subscriber has to.
+async fn probe(app: &App) {
+    if app.gateway.breaker() == BreakerState::HalfOpen
+        && let Err(error) = app.gateway.check().await
+    {
+        info!(%error, "Stripe is not back yet");
+    }
 }
 
 /// Abandons sessions whose time is over, and forgets saved answers, Stripe's events and our own that are old enough.
@@ -82,6 +134,7 @@ pub async fn sweep(app: &App) -> Result<usize, ServiceError> {
 /// Works until told to stop; then finishes the steps it is at. Each kind of work keeps its own time, so that a slow
 /// Stripe holds up no flow.
 pub async fn work(app: App, poll: Duration, stop: watch::Receiver<bool>) {
+    let app = in_background(&app);
     tokio::join!(
         every(FLOW_POLL, stop.clone(), "flows", async || app.flows.refresh(&app.store).await.map(|_| ())),
         every(SWEEP_EVERY, stop.clone(), "sweep", async || sweep(&app).await.map(|_| ())),
@@ -89,9 +142,12 @@ pub async fn work(app: App, poll: Duration, stop: watch::Receiver<bool>) {
             while saves::take_up(&app).await? > 0 && !*stop.borrow() {}
             Ok(())
         }),
-        every(poll, stop.clone(), "operations", async || {
-            while take_up(&app).await? > 0 && !*stop.borrow() {}
+        every(PROBE_EVERY, stop.clone(), "stripe", async || {
+            probe(&app).await;
             Ok(())
+        }),
+        every(poll, stop.clone(), "operations", async || {
+            work_off(&app, || !*stop.borrow()).await.map(|_| ())
         }),
     );
 }

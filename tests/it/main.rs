@@ -19,6 +19,7 @@ mod http_shell;
 mod kill;
 mod openapi;
 mod operations;
+mod outage;
 mod readme;
 mod sandbox;
 mod saves;

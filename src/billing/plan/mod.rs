@@ -82,7 +82,8 @@ impl Gateway {
     /// Takes the operation its next step further: the first that is not in `operation.steps`. `now` is the present,
     /// for eligibility and for the record.
     pub async fn advance(&self, operation: &Operation, now: Timestamp) -> Progress {
-        let attempt = Attempt { gateway: self, operation, now };
+        let gateway = self.on(&operation.subscription);
+        let attempt = Attempt { gateway: &gateway, operation, now };
         let progress = attempt.run().await;
         if matches!(progress, Progress::Rejected(_)) {
             attempt.clean_up().await;

@@ -19,13 +19,30 @@ pub type Check = Box<dyn Fn() -> BoxFuture<'static, Result<(), Cause>> + Send + 
 
 /// What `GET /readyz` asks, by name.
 #[derive(Default)]
-pub struct Readiness(Vec<(&'static str, Check)>);
+pub struct Readiness(Vec<Part>);
+
+struct Part {
+    name: &'static str,
+    check: Check,
+    /// Whether the service is not ready without it.
+    decides: bool,
+}
 
 impl Readiness {
-    /// Adds a check.
+    /// Adds a part without which the service is not ready.
     #[must_use]
-    pub fn with(mut self, name: &'static str, check: Check) -> Self {
-        self.0.push((name, check));
+    pub fn with(self, name: &'static str, check: Check) -> Self {
+        self.and(Part { name, check, decides: true })
+    }
+
+    /// Adds a part that the service does without for a while, and says so.
+    #[must_use]
+    pub fn noting(self, name: &'static str, check: Check) -> Self {
+        self.and(Part { name, check, decides: false })
+    }
+
+    fn and(mut self, part: Part) -> Self {
+        self.0.push(part);
         self
     }
 }
@@ -43,7 +60,7 @@ pub enum State {
 
 /// How the service is.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"status": "ok", "checks": {"store": "ok"}}))]
+#[schema(example = json!({"status": "ok", "checks": {"store": "ok", "stripe": "unavailable"}}))]
 pub struct Health {
     /// The whole.
     status: State,
@@ -63,7 +80,9 @@ pub(crate) async fn healthz() -> HttpResponse {
 
 /// Whether the service can work
 ///
-/// Asks the store. A balancer should send requests only while this answers 200.
+/// Asks the store. A balancer should send requests only while this answers 200. `checks.stripe` is `unavailable` while
+/// Stripe does not answer, which keeps nobody from being served: sessions go on with what is known, and accepted offers
+/// and cancellations are carried out when Stripe is back.
 #[utoipa::path(tag = "service", operation_id = "readiness", security(()),
     responses(
         (status = 200, description = "Ready.", body = Health),
@@ -71,17 +90,18 @@ pub(crate) async fn healthz() -> HttpResponse {
 #[get("/readyz")]
 pub(crate) async fn readyz(shell: Data<Shell>) -> HttpResponse {
     let mut checks = BTreeMap::new();
-    for (name, check) in &shell.ready.0 {
+    let mut ready = true;
+    for Part { name, check, decides } in &shell.ready.0 {
         let state = match check().await {
             Ok(()) => State::Ok,
             Err(cause) => {
-                tracing::warn!(check = name, %cause, "not ready");
+                tracing::warn!(check = name, %cause, decides, "a part is unavailable");
+                ready = ready && !decides;
                 State::Unavailable
             }
         };
         checks.insert(*name, state);
     }
-    let ready = checks.values().all(|state| *state == State::Ok);
     let (code, status) = if ready {
         (StatusCode::OK, State::Ok)
     } else {

@@ -1,12 +1,14 @@
 //! The Stripe client: its transport against a scripted server, its reads and plans against the sandbox.
 
 mod faults;
+mod neighbour;
 mod plans;
 mod transport;
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use counteroffer::billing::{Gateway, Progress, StripeOptions};
+use counteroffer::billing::{Gateway, Limits, Progress, StripeOptions};
 use counteroffer::domain::ids::{OperationId, SessionId};
 use counteroffer::domain::operation::{Effect, Operation, OperationProblem, OperationState};
 use counteroffer::domain::subscription::Subscription;
@@ -40,6 +42,7 @@ impl Bench {
         let mut options = StripeOptions::new(sandbox.url(), "sk_test_bench".into());
         options.first_delay = Duration::from_millis(1);
         options.attempt_timeout = Duration::from_millis(400);
+        options.limits = unlimited();
         let gateway = Gateway::new(&options).unwrap();
         Self { sandbox, gateway, customer, subscription }
     }
@@ -122,6 +125,13 @@ impl Bench {
         self.sandbox.call("POST", &path, params).unwrap();
         self.sandbox.clear_calls();
     }
+}
+
+/// Limits that no test reaches.
+fn unlimited() -> Limits {
+    let many = NonZeroU32::new(10_000);
+    let per_subscription = many.unwrap();
+    Limits { per_second: many, per_endpoint: many, reserved_percent: 0, per_subscription }
 }
 
 fn step_names(operation: &Operation) -> Vec<&str> {

@@ -47,6 +47,9 @@ impl Program {
             ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
             // Nobody listens there.
             ("COUNTEROFFER_STRIPE__API_BASE", "http://127.0.0.1:9"),
+            ("COUNTEROFFER_STRIPE__REQUESTS_PER_SECOND", "10000"),
+            ("COUNTEROFFER_STRIPE__REQUESTS_PER_ENDPOINT", "10000"),
+            ("COUNTEROFFER_STRIPE__WRITES_PER_SUBSCRIPTION", "10000"),
             ("COUNTEROFFER_AUTH__ISSUER", "test"),
             ("COUNTEROFFER_AUTH__HS256_SECRET", TOKEN_SECRET),
         ];
