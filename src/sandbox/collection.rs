@@ -8,7 +8,7 @@ use super::issuing;
 use super::record::Record;
 use super::render;
 use super::state::{ObjectKind, State};
-use super::{discounts, passage, subscription_ends, subscriptions};
+use super::{discounts, passage, pending_updates, subscription_ends, subscription_pause, subscriptions};
 use serde_json::{Value, json};
 
 /// How often Stripe tries to collect an invoice by itself before it gives up.
@@ -198,6 +198,8 @@ pub(super) fn stop_collecting(invoice: &mut Record) {
 /// Brings the subscription behind an invoice in line with what its latest invoice that is not void has become. An
 /// unfinished first invoice that is voided leaves nothing to wait for.
 pub(super) fn follow(state: &mut State, invoice: &Record) {
+    pending_updates::follow(state, invoice);
+    subscription_pause::follow(state, invoice);
     let subscription = invoice.text_or_empty("_subscription");
     let Some(status) = state.any(ObjectKind::Subscription, &subscription).map(|s| s.text_or_empty("status"))
     else {

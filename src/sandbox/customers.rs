@@ -51,7 +51,7 @@ pub(super) const CREATE: &[Field] = &[
     field("source", Kind::Unmodelled),
     field("tax", Kind::Unmodelled),
     field("tax_id_data", Kind::Unmodelled),
-    field("test_clock", Kind::Unmodelled),
+    field("test_clock", ID),
     EXPAND,
 ];
 
@@ -78,7 +78,7 @@ pub(super) const UPDATE: &[Field] = &[
 pub(super) const LIST: &[Field] = &[
     field("email", TEXT),
     field("created", Kind::TimeRange),
-    field("test_clock", Kind::Unmodelled),
+    field("test_clock", ID),
     LIMIT,
     AFTER,
     BEFORE,
@@ -110,6 +110,10 @@ pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
     }));
     if let Some(method) = input.params.text("payment_method") {
         customer.set("_payment_method", method);
+    }
+    if let Some(clock) = input.params.text("test_clock") {
+        state.get_for(ObjectKind::TestClock, clock, "test_clock")?;
+        customer.set("test_clock", clock);
     }
     write(&mut customer, &input.params);
     state.put(ObjectKind::Customer, customer);
@@ -166,9 +170,10 @@ fn deleted(id: &str) -> Value {
 }
 
 pub(super) fn list(state: &mut State, input: &Input) -> Outcome {
-    let email = input.params.text("email");
+    let (email, clock) = (input.params.text("email"), input.params.text("test_clock"));
     render::page(state, ObjectKind::Customer, &input.params, "/v1/customers", |customer| {
         email.is_none_or(|wanted| customer.text("email") == Some(wanted))
+            && customer.text("test_clock") == clock
     })
 }
 

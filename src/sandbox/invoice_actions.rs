@@ -61,6 +61,7 @@ pub(super) fn pay(state: &mut State, input: &Input) -> Outcome {
         if params.flag("paid_out_of_band") {
             collection::settle_paid(state, id);
         } else if !collection::attempt(state, id, params.text("payment_method")) {
+            collection::follow(state, &invoice);
             return Err(ApiError::declined_attempt("generic_decline"));
         }
     }

@@ -10,7 +10,9 @@ use super::record::Record;
 use super::render;
 use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State, new_id};
-use super::subscription_update::{self, CANCEL_AT, CANCEL_AT_PERIOD_END, PRORATION, TRIAL_END};
+use super::subscription_update::{
+    self, BILLING_CYCLE_ANCHOR, CANCEL_AT, CANCEL_AT_PERIOD_END, PRORATION, TRIAL_END,
+};
 use super::subscriptions;
 use serde_json::Value;
 
@@ -21,7 +23,7 @@ const DETAILS: Kind = Kind::Object(&[
     TRIAL_END,
     PRORATION,
     METADATA,
-    field("billing_cycle_anchor", Kind::Enum(&["now", "unchanged"])),
+    BILLING_CYCLE_ANCHOR,
     field("cancel_now", Kind::Unmodelled),
     field("proration_date", Kind::Unmodelled),
     field("resume_at", Kind::Unmodelled),

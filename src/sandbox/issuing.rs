@@ -19,11 +19,20 @@ pub(super) enum Billed {
 }
 
 /// Issues an invoice over these lines, the prorations and the invoice items that wait, tries to be paid, and tells.
-pub(super) fn issue(state: &mut State, subscription: &str, mut lines: Vec<Line>, reason: &str) -> Billed {
-    let Some(owner) = state.any(ObjectKind::Subscription, subscription).cloned() else {
-        return Billed::NotTried;
-    };
+pub(super) fn issue(state: &mut State, subscription: &str, lines: Vec<Line>, reason: &str) -> Billed {
+    let id = draft(state, subscription, lines, reason);
+    match state.any(ObjectKind::Subscription, subscription).cloned() {
+        Some(owner) => carry_out(state, &owner, &id),
+        None => Billed::NotTried,
+    }
+}
+
+/// Drafts a subscription's invoice over these lines and all that waits, and answers its id.
+pub(super) fn draft(state: &mut State, subscription: &str, mut lines: Vec<Line>, reason: &str) -> String {
     let id = State::id_for(ObjectKind::Invoice);
+    let Some(owner) = state.any(ObjectKind::Subscription, subscription).cloned() else {
+        return id;
+    };
     lines.extend(invoicing::waiting(&owner));
     lines.extend(invoice_items::sweep_for_subscription(state, &owner, &id));
     let reductions = invoicing::discounts_for(state, &owner, state.now);
@@ -47,7 +56,7 @@ pub(super) fn issue(state: &mut State, subscription: &str, mut lines: Vec<Line>,
         drop_discount(state, subscription, &discount);
     }
     events::emit(state, "invoice.created", ObjectKind::Invoice, &id, None);
-    carry_out(state, &owner, &id)
+    id
 }
 
 /// What becomes of the subscription's new invoice.

@@ -154,6 +154,26 @@ fn set_discounts(state: &mut State, id: &str, params: &Record, prefix: &str) -> 
     Ok(())
 }
 
+/// Items of different intervals need the flexible billing mode.
+pub(super) fn check_intervals(state: &State, subscription: &str) -> Result<(), ApiError> {
+    let owner = state.get(ObjectKind::Subscription, subscription)?;
+    if owner.inner("billing_mode").text("type") == Some("flexible") {
+        return Ok(());
+    }
+    let prices = owner.texts("_items");
+    let mut intervals = prices
+        .iter()
+        .map(|item| state.any(ObjectKind::Price, &price_of(state, item)).and_then(prices::interval));
+    let first = intervals.next();
+    if intervals.all(|interval| Some(&interval) == first.as_ref()) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(
+        "Items with different billing intervals need a subscription whose billing_mode is `flexible`.",
+    )
+    .param("items"))
+}
+
 /// Changes an item. A new price without a quantity has the quantity 1, as at Stripe. Answers whether the billing
 /// interval changed, which starts a new period.
 pub(super) fn change(

@@ -35,6 +35,7 @@ mod issuing;
 mod items;
 mod params;
 mod passage;
+mod pending_updates;
 mod prices;
 mod products;
 mod promotion_codes;
@@ -42,6 +43,7 @@ mod prorations;
 mod record;
 mod render;
 mod routes;
+mod schedule_phases;
 mod schedules;
 mod seeds;
 mod server;
@@ -49,8 +51,11 @@ mod shared;
 mod state;
 mod subscription_ends;
 mod subscription_items;
+mod subscription_pause;
 mod subscription_update;
 mod subscriptions;
+mod test_clocks;
+mod tiers;
 mod webhook_endpoints;
 mod webhooks;
 
@@ -158,6 +163,11 @@ impl Sandbox {
     /// Decides what becomes of a subscription when the last automatic attempt to collect its latest invoice failed.
     pub fn after_retries(&self, then: AfterRetries) {
         self.shared.core().state.after_retries = then;
+    }
+
+    /// What every object says of its mode from now on: a sandbox is in test mode until it is told otherwise.
+    pub fn set_livemode(&self, live: bool) {
+        self.shared.core().state.livemode = live;
     }
 
     /// Every call answered so far, oldest first; those made through `create` too.

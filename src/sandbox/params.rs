@@ -16,6 +16,8 @@ pub(super) enum Kind {
     Boolean,
     /// A Unix time in seconds.
     Time,
+    /// A number of at least one, or one of these words.
+    CountOr(&'static [&'static str]),
     /// A Unix time in seconds or one of these words.
     TimeOr(&'static [&'static str]),
     Enum(&'static [&'static str]),
@@ -162,7 +164,8 @@ fn scalar(kind: Kind, text: &str, path: &str) -> Result<Value, ApiError> {
         Kind::Text(_) => Ok(json!(text)),
         Kind::Integer(least, most) => integer(text, path, least, most),
         Kind::Time | Kind::TimeRange => integer(text, path, 0, 253_402_300_799),
-        Kind::TimeOr(words) if words.contains(&text) => Ok(json!(text)),
+        Kind::TimeOr(words) | Kind::CountOr(words) if words.contains(&text) => Ok(json!(text)),
+        Kind::CountOr(_) => integer(text, path, 1, i64::MAX),
         Kind::TimeOr(_) => time(text, path),
         Kind::Decimal => decimal(text, path),
         Kind::Boolean => match text {

@@ -9,8 +9,9 @@ use super::items;
 use super::prices;
 use super::record::Record;
 use super::render;
+use super::schedule_phases;
 use super::state::{ObjectKind, State};
-use super::{subscription_ends, subscriptions};
+use super::{pending_updates, subscription_ends, subscription_pause, subscriptions};
 use serde_json::Value;
 
 /// Stripe announces the end of a trial three days ahead.
@@ -26,12 +27,15 @@ const MOST: usize = 100_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Next {
     Cancel,
+    Phase,
     Resume,
     DiscountEnds(String),
     TrialEnds,
     TrialNotice,
     Renew,
     Expire,
+    ResumptionExpires,
+    UpdateExpires,
 }
 
 /// What is next for an invoice.
@@ -117,11 +121,15 @@ fn next(state: &State, subscription: &Record) -> Option<(i64, Next)> {
     }
     let mut due = Vec::new();
     due.extend(subscription.int("cancel_at").map(|at| (at, Next::Cancel)));
+    due.extend(schedule_phases::ends_at(state, subscription).map(|at| (at, Next::Phase)));
     due.extend(subscription.inner("pause_collection").int("resumes_at").map(|at| (at, Next::Resume)));
     for id in subscription.texts("discounts") {
         let end = state.find(ObjectKind::Discount, &id).and_then(|d| d.int("end"));
         due.extend(end.map(|at| (at, Next::DiscountEnds(id))));
     }
+    let pending = subscription.inner("pending_update");
+    due.extend(pending.int("expires_at").map(|at| (at, Next::UpdateExpires)));
+    due.extend(subscription_pause::expiry(state, subscription).map(|at| (at, Next::ResumptionExpires)));
     let status = subscription.text("status").unwrap_or_default();
     if let Some(end) = subscription.int("trial_end").filter(|_| status == "trialing") {
         due.push((end, Next::TrialEnds));
@@ -142,6 +150,7 @@ fn happen(state: &mut State, id: &str, what: &Next) {
             subscription_ends::end(state, id, "cancellation_requested");
             return;
         }
+        Next::Phase => schedule_phases::advance(state, id),
         Next::Resume => state.edit(ObjectKind::Subscription, id, |s| s.set("pause_collection", Value::Null)),
         Next::DiscountEnds(discount) => issuing::drop_discount(state, id, discount),
         Next::TrialEnds => end_trial(state, id),
@@ -152,6 +161,8 @@ fn happen(state: &mut State, id: &str, what: &Next) {
         }
         Next::Renew => renew(state, id),
         Next::Expire => return collection::expire(state, id),
+        Next::ResumptionExpires => subscription_pause::expire(state, id),
+        Next::UpdateExpires => pending_updates::expire(state, id),
     }
     subscriptions::touched(state, id);
     events::emit(state, "customer.subscription.updated", ObjectKind::Subscription, id, Some(&before));
@@ -169,7 +180,11 @@ pub(super) fn end_trial(state: &mut State, id: &str) {
     match behavior.text("missing_payment_method").filter(|_| without) {
         Some("cancel") => return subscription_ends::end(state, id, "payment_failed"),
         Some("pause") => {
-            state.edit(ObjectKind::Subscription, id, |s| s.set("status", "paused"));
+            let details = subscription_pause::details(state, "trial_end_without_payment_method");
+            state.edit(ObjectKind::Subscription, id, |s| {
+                s.set("status", "paused");
+                s.set("status_details", details);
+            });
             events::emit(state, "customer.subscription.paused", ObjectKind::Subscription, id, None);
             return;
         }

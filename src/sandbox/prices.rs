@@ -9,6 +9,7 @@ use super::record::Record;
 use super::render;
 use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
+use super::tiers::{self, TIERS, TIERS_MODE};
 use serde_json::{Value, json};
 
 const USAGE: Kind = Kind::Enum(&["licensed", "metered"]);
@@ -35,8 +36,8 @@ pub(super) const CREATE: &[Field] = &[
     field("billing_scheme", Kind::Enum(&["per_unit", "tiered"])),
     field("currency_options", Kind::Unmodelled),
     field("custom_unit_amount", Kind::Unmodelled),
-    field("tiers", Kind::Unmodelled),
-    field("tiers_mode", Kind::Unmodelled),
+    TIERS,
+    TIERS_MODE,
     field("transfer_lookup_key", Kind::Boolean),
     field("transform_quantity", Kind::Unmodelled),
     field("unit_amount_decimal", Kind::Unmodelled),
@@ -70,19 +71,28 @@ pub(super) const LIST: &[Field] = &[
 
 pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
     let params = &input.params;
-    if params.text("billing_scheme") == Some("tiered") {
-        return Err(ApiError::unmodelled_parameter("billing_scheme"));
+    let tiers = tiers::checked(params)?;
+    let amount = params.int("unit_amount");
+    if amount.is_none() && tiers.is_none() {
+        return Err(ApiError::missing("unit_amount"));
     }
-    let amount = params.int("unit_amount").ok_or_else(|| ApiError::missing("unit_amount"))?;
+    let usage = params.inner("recurring");
+    if (usage.text("usage_type") == Some("metered")) != usage.has("meter") {
+        return Err(ApiError::invalid(
+            "A metered price is backed by a meter, and only a metered price has one.",
+        )
+        .param("recurring[meter]"));
+    }
     let product = product_of(state, params)?;
     let id = State::id_for(ObjectKind::Price);
     let mut price = Record::of(json!({
-        "id": id, "object": "price", "active": true, "billing_scheme": "per_unit", "created": state.now,
+        "id": id, "object": "price", "active": true, "billing_scheme": params.text("billing_scheme").unwrap_or("per_unit"),
+        "created": state.now,
         "currency": params.value("currency"), "custom_unit_amount": null, "livemode": false, "lookup_key": null,
         "metadata": {}, "nickname": null, "product": product, "recurring": recurring(&params.inner("recurring")),
-        "tax_behavior": "unspecified", "tiers_mode": null, "transform_quantity": null,
+        "tax_behavior": "unspecified", "tiers_mode": params.value("tiers_mode"), "transform_quantity": null,
         "type": if params.has("recurring") { "recurring" } else { "one_time" },
-        "unit_amount": amount, "unit_amount_decimal": amount.to_string(),
+        "unit_amount": amount, "unit_amount_decimal": amount.map(|amount| amount.to_string()), "_tiers": tiers,
     }));
     write(state, &mut price, params)?;
     state.put(ObjectKind::Price, price);
@@ -183,11 +193,11 @@ pub(super) fn as_plan(state: &State, id: &str) -> Value {
     let recurring = price.inner("recurring");
     json!({
         "id": id, "object": "plan", "active": price.flag("active"), "amount": price.value("unit_amount"),
-        "amount_decimal": price.value("unit_amount_decimal"), "billing_scheme": "per_unit",
+        "amount_decimal": price.value("unit_amount_decimal"), "billing_scheme": price.value("billing_scheme"),
         "created": price.value("created"), "currency": price.value("currency"),
         "interval": recurring.value("interval"), "interval_count": recurring.value("interval_count"),
-        "livemode": false, "metadata": price.value("metadata"), "meter": recurring.value("meter"),
-        "nickname": price.value("nickname"), "product": price.value("product"), "tiers_mode": null,
+        "livemode": state.livemode, "metadata": price.value("metadata"), "meter": recurring.value("meter"),
+        "nickname": price.value("nickname"), "product": price.value("product"), "tiers_mode": price.value("tiers_mode"),
         "transform_usage": null, "trial_period_days": null, "usage_type": recurring.value("usage_type"),
     })
 }

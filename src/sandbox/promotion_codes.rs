@@ -1,6 +1,6 @@
 //! Promotion codes: names under which customers redeem coupons.
 use super::errors::ApiError;
-use super::params::{COUNT, EXPAND, Field, ID, Kind, METADATA, field};
+use super::params::{AFTER, BEFORE, COUNT, EXPAND, Field, ID, Kind, LIMIT, METADATA, field};
 use super::record::Record;
 use super::render;
 use super::routes::{Input, Outcome};
@@ -20,6 +20,21 @@ pub(super) const CREATE: &[Field] = &[
     field("max_redemptions", COUNT),
     METADATA,
     field("restrictions", Kind::Unmodelled),
+    EXPAND,
+];
+
+pub(super) const UPDATE: &[Field] =
+    &[field("active", Kind::Boolean), METADATA, field("restrictions", Kind::Unmodelled), EXPAND];
+
+pub(super) const LIST: &[Field] = &[
+    field("active", Kind::Boolean),
+    field("code", Kind::Text(500)),
+    field("coupon", ID),
+    field("created", Kind::TimeRange),
+    field("customer", ID),
+    LIMIT,
+    AFTER,
+    BEFORE,
     EXPAND,
 ];
 
@@ -45,6 +60,24 @@ pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
     promotion_code.merge_metadata(params);
     state.put(ObjectKind::PromotionCode, promotion_code);
     Ok(render::object(state, ObjectKind::PromotionCode, &id))
+}
+
+pub(super) fn update(state: &mut State, input: &Input) -> Outcome {
+    let mut code = state.get(ObjectKind::PromotionCode, input.id())?;
+    code.take_given(&input.params, &["active"]);
+    code.merge_metadata(&input.params);
+    state.put(ObjectKind::PromotionCode, code);
+    Ok(render::object(state, ObjectKind::PromotionCode, input.id()))
+}
+
+pub(super) fn list(state: &mut State, input: &Input) -> Outcome {
+    let params = &input.params;
+    let active = params.has("active").then(|| params.flag("active"));
+    render::page(state, ObjectKind::PromotionCode, params, "/v1/promotion_codes", |code| {
+        ["code", "customer"].iter().all(|f| params.text(f).is_none_or(|v| code.text(f) == Some(v)))
+            && params.text("coupon").is_none_or(|c| code.inner("promotion").text("coupon") == Some(c))
+            && active.is_none_or(|wanted| code.flag("active") == wanted)
+    })
 }
 
 pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {

@@ -6,8 +6,8 @@ use super::state::State;
 use super::{account, balance, coupons, credit_notes, customers, entitlements, events, features};
 use super::{invoice_actions, invoice_items, invoice_preview, invoices, prices};
 use super::{
-    products, promotion_codes, schedules, subscription_ends, subscription_items, subscriptions,
-    webhook_endpoints,
+    products, promotion_codes, schedule_phases, schedules, subscription_ends, subscription_items,
+    subscription_pause, subscriptions, test_clocks, webhook_endpoints,
 };
 use serde_json::Value;
 
@@ -75,13 +75,17 @@ const ROUTES: &[Route] = &[
     post("/v1/coupons/{}", coupons::UPDATE, coupons::update),
     delete("/v1/coupons/{}", &[], coupons::delete),
     post("/v1/promotion_codes", promotion_codes::CREATE, promotion_codes::create),
+    get("/v1/promotion_codes", promotion_codes::LIST, promotion_codes::list),
+    post("/v1/promotion_codes/{}", promotion_codes::UPDATE, promotion_codes::update),
     get("/v1/promotion_codes/{}", ONLY_EXPAND, promotion_codes::retrieve),
     post("/v1/subscriptions", subscriptions::CREATE, subscriptions::create),
     get("/v1/subscriptions", subscriptions::LIST, subscriptions::list),
     get("/v1/subscriptions/{}", ONLY_EXPAND, subscriptions::retrieve),
     post("/v1/subscriptions/{}", subscriptions::UPDATE, subscriptions::update),
     delete("/v1/subscriptions/{}", subscription_ends::CANCEL, subscription_ends::cancel),
-    post("/v1/subscriptions/{}/resume", subscription_ends::RESUME, subscription_ends::resume),
+    post("/v1/subscriptions/{}/pause", subscription_pause::PAUSE, subscription_pause::pause),
+    post("/v1/subscriptions/{}/resume", subscription_pause::RESUME, subscription_pause::resume),
+    post("/v1/subscriptions/{}/migrate", subscriptions::MIGRATE, subscriptions::migrate),
     delete("/v1/subscriptions/{}/discount", &[], subscription_ends::delete_discount),
     post("/v1/subscription_items", subscription_items::CREATE, subscription_items::create),
     get("/v1/subscription_items", subscription_items::LIST, subscription_items::list),
@@ -90,6 +94,9 @@ const ROUTES: &[Route] = &[
     delete("/v1/subscription_items/{}", subscription_items::DELETE, subscription_items::delete),
     post("/v1/subscription_schedules", schedules::CREATE, schedules::create),
     get("/v1/subscription_schedules/{}", ONLY_EXPAND, schedules::retrieve),
+    get("/v1/subscription_schedules", schedules::LIST, schedules::list),
+    post("/v1/subscription_schedules/{}", schedule_phases::UPDATE, schedule_phases::update),
+    post("/v1/subscription_schedules/{}/cancel", schedules::CANCEL, schedules::cancel),
     post("/v1/subscription_schedules/{}/release", schedules::RELEASE, schedules::release),
     post("/v1/entitlements/features", features::CREATE, features::create),
     get("/v1/entitlements/features", features::LIST, features::list),
@@ -119,6 +126,9 @@ const ROUTES: &[Route] = &[
     get("/v1/customers/{}/balance_transactions", balance::LIST, balance::list),
     get("/v1/customers/{}/balance_transactions/{}", ONLY_EXPAND, balance::retrieve),
     post("/v1/customers/{}/balance_transactions/{}", balance::UPDATE, balance::update),
+    post("/v1/test_helpers/test_clocks", test_clocks::CREATE, test_clocks::create),
+    get("/v1/test_helpers/test_clocks", test_clocks::LIST, test_clocks::list),
+    get("/v1/test_helpers/test_clocks/{}", ONLY_EXPAND, test_clocks::retrieve),
     get("/v1/events", events::LIST, events::list),
     get("/v1/events/{}", ONLY_EXPAND, events::retrieve),
     post("/v1/webhook_endpoints", webhook_endpoints::CREATE, webhook_endpoints::create),

@@ -25,10 +25,11 @@ pub(super) enum ObjectKind {
     Entitlement,
     Event,
     WebhookEndpoint,
+    TestClock,
 }
 
 impl ObjectKind {
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Customer,
         Self::Product,
         Self::Price,
@@ -47,6 +48,7 @@ impl ObjectKind {
         Self::Entitlement,
         Self::Event,
         Self::WebhookEndpoint,
+        Self::TestClock,
     ];
 
     /// The prefix of its ids and the words of "No such …".
@@ -70,6 +72,7 @@ impl ObjectKind {
             Self::Entitlement => ("ent", "active entitlement"),
             Self::Event => ("evt", "event"),
             Self::WebhookEndpoint => ("we", "webhook endpoint"),
+            Self::TestClock => ("clock", "billing clock"),
         }
     }
 

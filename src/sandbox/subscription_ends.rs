@@ -3,27 +3,20 @@ use super::collection;
 use super::discounts;
 use super::errors::ApiError;
 use super::events;
-use super::issuing::{self, Billed};
-use super::items;
+use super::issuing;
 use super::params::{EXPAND, Field, Kind, field};
 use super::prorations;
+use super::record::Record;
 use super::render;
 use super::routes::{Input, Outcome};
+use super::schedules;
 use super::state::{ObjectKind, State};
-use super::subscription_update::{CANCELLATION_DETAILS, PRORATION, refuse_scheduled, set_details};
-use super::subscriptions::{current_lines, is_live, touched};
+use super::subscription_update::{CANCELLATION_DETAILS, refuse_scheduled, set_details};
+use super::subscriptions::{is_live, touched};
 use serde_json::{Value, json};
 
 pub(super) const CANCEL: &[Field] =
     &[CANCELLATION_DETAILS, field("invoice_now", Kind::Boolean), field("prorate", Kind::Boolean), EXPAND];
-
-pub(super) const RESUME: &[Field] = &[
-    field("billing_cycle_anchor", Kind::Enum(&["now", "unchanged"])),
-    PRORATION,
-    field("proration_date", Kind::Unmodelled),
-    field("payment_behavior", Kind::Enum(&["resume_on_payment_attempt", "resume_on_payment_success"])),
-    EXPAND,
-];
 
 /// `DELETE` ends it at once. One that has ended already is not found.
 pub(super) fn cancel(state: &mut State, input: &Input) -> Outcome {
@@ -35,6 +28,15 @@ pub(super) fn cancel(state: &mut State, input: &Input) -> Outcome {
     refuse_scheduled(&subscription)?;
     let params = &input.params;
     state.edit(ObjectKind::Subscription, id, |s| set_details(s, params));
+    end_now(state, id, params);
+    Ok(render::object(state, ObjectKind::Subscription, id))
+}
+
+/// Ends it at once, with the credits and the invoice that the caller asked for.
+pub(super) fn end_now(state: &mut State, id: &str, params: &Record) {
+    let Some(subscription) = state.any(ObjectKind::Subscription, id).cloned() else {
+        return;
+    };
     if params.flag("prorate") {
         for item in subscription.texts("_items") {
             prorations::credit(state, &item);
@@ -44,7 +46,6 @@ pub(super) fn cancel(state: &mut State, input: &Input) -> Outcome {
         issuing::issue(state, id, Vec::new(), "subscription_update");
     }
     end(state, id, "cancellation_requested");
-    Ok(render::object(state, ObjectKind::Subscription, id))
 }
 
 /// Ends it now, for this reason, and tells.
@@ -57,11 +58,15 @@ pub(super) fn end(state: &mut State, id: &str, reason: &str) {
             s.set("canceled_at", now);
         }
         s.set("pause_collection", Value::Null);
+        s.set("status_details", Value::Null);
+        s.set("pending_update", Value::Null);
         let mut details = s.inner("cancellation_details");
         details.set("reason", reason);
         s.set("cancellation_details", details.public());
     });
     stop_collecting(state, id);
+    let ended = state.any(ObjectKind::Subscription, id).cloned().unwrap_or_default();
+    schedules::follow_end(state, &ended);
     touched(state, id);
     events::emit(state, "customer.subscription.deleted", ObjectKind::Subscription, id, None);
 }
@@ -75,36 +80,6 @@ fn stop_collecting(state: &mut State, id: &str) {
     for invoice in open {
         state.edit(ObjectKind::Invoice, &invoice, collection::stop_collecting);
     }
-}
-
-/// Only a subscription whose *status* is paused resumes here; paused collection is unset by an update.
-pub(super) fn resume(state: &mut State, input: &Input) -> Outcome {
-    let id = input.id();
-    let subscription = state.get(ObjectKind::Subscription, id)?;
-    if subscription.text("status") != Some("paused") {
-        return Err(ApiError::invalid(
-            "Resuming subscriptions can only be performed on subscriptions with a `paused` status.",
-        ));
-    }
-    let before = render::object(state, ObjectKind::Subscription, id);
-    let now = state.now;
-    let restarts = input.params.text("billing_cycle_anchor") != Some("unchanged");
-    state.edit(ObjectKind::Subscription, id, |s| {
-        s.set("status", "active");
-        if restarts {
-            s.set("billing_cycle_anchor", now);
-        }
-    });
-    items::restart_periods(state, id);
-    let resumed = state.get(ObjectKind::Subscription, id)?;
-    let lines = current_lines(state, &resumed, false);
-    if issuing::issue(state, id, lines, "subscription_update") == Billed::Failed {
-        state.edit(ObjectKind::Subscription, id, |s| s.set("status", "past_due"));
-    }
-    touched(state, id);
-    events::emit(state, "customer.subscription.updated", ObjectKind::Subscription, id, Some(&before));
-    events::emit(state, "customer.subscription.resumed", ObjectKind::Subscription, id, None);
-    Ok(render::object(state, ObjectKind::Subscription, id))
 }
 
 /// Takes away all discounts.

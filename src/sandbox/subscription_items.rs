@@ -4,6 +4,7 @@ use super::errors::ApiError;
 use super::events;
 use super::items;
 use super::params::{AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, METADATA, QUANTITY, field};
+use super::pending_updates;
 use super::prorations;
 use super::record::Record;
 use super::render;
@@ -60,6 +61,7 @@ pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
     let subscription = params.text_or_empty("subscription");
     let owner = state.get_for(ObjectKind::Subscription, &subscription, "subscription")?;
     refuse_ended(&owner)?;
+    refuse_pending(params)?;
     let before = render::object(state, ObjectKind::Subscription, &subscription);
     let id = items::add(state, &subscription, params, "")?;
     if params.text("proration_behavior") != Some("none") {
@@ -74,6 +76,14 @@ fn refuse_ended(owner: &Record) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(ApiError::invalid("A canceled subscription can only update its cancellation_details and metadata."))
+}
+
+/// Items that come or go only once they are paid are modelled by the subscription's own update.
+fn refuse_pending(params: &Record) -> Result<(), ApiError> {
+    if pending_updates::wanted(params) {
+        return Err(ApiError::unmodelled_parameter("payment_behavior"));
+    }
+    Ok(())
 }
 
 /// What an update of the subscription would do after its items changed.
@@ -110,7 +120,7 @@ pub(super) fn update(state: &mut State, input: &Input) -> Outcome {
     let mut rest = Record::default();
     rest.take_given(&input.params, &["proration_behavior", "payment_behavior"]);
     rest.set("items", json!([entry.public()]));
-    subscription_update::apply(state, &subscription, &rest)?;
+    subscription_update::apply_or_hold(state, &subscription, &rest)?;
     let name = "customer.subscription.updated";
     events::emit(state, name, ObjectKind::Subscription, &subscription, Some(&before));
     Ok(render::object(state, ObjectKind::SubscriptionItem, id))
@@ -120,6 +130,7 @@ pub(super) fn delete(state: &mut State, input: &Input) -> Outcome {
     let id = input.id();
     let subscription = state.get(ObjectKind::SubscriptionItem, id)?.text_or_empty("subscription");
     refuse_ended(&state.get(ObjectKind::Subscription, &subscription)?)?;
+    refuse_pending(&input.params)?;
     let before = render::object(state, ObjectKind::Subscription, &subscription);
     items::remove(state, id, input.params.text("proration_behavior") != Some("none"), "id")?;
     finish(state, &subscription, &input.params, &before)?;

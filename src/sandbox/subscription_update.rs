@@ -6,10 +6,12 @@ use super::events;
 use super::issuing::{self, Billed};
 use super::items::{self, CHANGED_ITEMS};
 use super::params::{EXPAND, Field, ID, Kind, METADATA, TEXT, field};
+use super::pending_updates::{self, Before};
 use super::prorations;
 use super::record::Record;
 use super::render;
 use super::routes::{Input, Outcome};
+use super::schedule_phases;
 use super::state::{ObjectKind, State};
 use super::subscriptions::{current_lines, is_live, period_end, touched};
 use serde_json::{Value, json};
@@ -35,10 +37,10 @@ pub(super) const CANCELLATION_DETAILS: Field = field(
         field("feedback_option", Kind::Unmodelled),
     ]),
 );
-const END_BEHAVIOR: Kind =
-    Kind::Object(&[
-        field("missing_payment_method", Kind::Enum(&["cancel", "create_invoice", "pause"])).required()
-    ]);
+const END_BEHAVIOR: Kind = Kind::Object(&[
+    field("missing_payment_method", Kind::Enum(&["cancel", "create_invoice", "pause"])),
+    field("billing_cycle_anchor", Kind::Unmodelled),
+]);
 pub(super) const TRIAL_SETTINGS: Field =
     field("trial_settings", Kind::Object(&[field("end_behavior", END_BEHAVIOR).required()]));
 const PAUSE: Kind = Kind::Object(&[
@@ -49,6 +51,10 @@ const PAUSE: Kind = Kind::Object(&[
 pub(super) const CANCEL_AT: Field =
     field("cancel_at", Kind::TimeOr(&["min_period_end", "max_period_end"])).clearable();
 pub(super) const CANCEL_AT_PERIOD_END: Field = field("cancel_at_period_end", Kind::Boolean);
+pub(super) const BILLING_CYCLE_ANCHOR: Field = field(
+    "billing_cycle_anchor",
+    Kind::Object(&[field("type", Kind::Enum(&["now", "unchanged"])).required()]),
+);
 pub(super) const TRIAL_END: Field = field("trial_end", Kind::TimeOr(&["now"]));
 
 pub(super) const UPDATE: &[Field] = &[
@@ -66,7 +72,7 @@ pub(super) const UPDATE: &[Field] = &[
     field("collection_method", Kind::Enum(&["charge_automatically", "send_invoice"])),
     field("days_until_due", Kind::Integer(0, 365)),
     field("default_payment_method", ID).clearable(),
-    field("billing_cycle_anchor", Kind::Enum(&["now", "unchanged"])),
+    BILLING_CYCLE_ANCHOR,
     field(
         "payment_behavior",
         Kind::Enum(&[
@@ -97,9 +103,33 @@ pub(super) const UPDATE: &[Field] = &[
 pub(super) fn update(state: &mut State, input: &Input) -> Outcome {
     let id = input.id();
     let before = render::object(state, ObjectKind::Subscription, id);
-    apply(state, id, &input.params)?;
+    let subscription = state.get(ObjectKind::Subscription, id)?;
+    if pending_updates::supersedes(&subscription, &input.params) {
+        pending_updates::discard(state, id);
+    }
+    apply_or_hold(state, id, &input.params)?;
+    schedule_phases::mirror(state, id);
     events::emit(state, "customer.subscription.updated", ObjectKind::Subscription, id, Some(&before));
     Ok(render::object(state, ObjectKind::Subscription, id))
+}
+
+/// Carries out the parameters; when they are to wait for their payment and it fails, they do.
+pub(super) fn apply_or_hold(state: &mut State, id: &str, params: &Record) -> Result<(), ApiError> {
+    if !pending_updates::wanted(params) {
+        return apply(state, id, params);
+    }
+    let subscription = state.get(ObjectKind::Subscription, id)?;
+    pending_updates::check(&subscription, params)?;
+    let before = Before::of(state, &subscription);
+    apply(state, id, params)?;
+    let changed = state.get(ObjectKind::Subscription, id)?;
+    let billed = changed.text("latest_invoice") != subscription.text("latest_invoice");
+    let latest = state.any(ObjectKind::Invoice, changed.text("latest_invoice").unwrap_or_default());
+    if billed && latest.and_then(|i| i.text("status")) == Some("open") {
+        pending_updates::hold(state, before);
+        touched(state, id);
+    }
+    Ok(())
 }
 
 /// Carries out the parameters. Previews run it too, and roll it back.
@@ -117,9 +147,15 @@ pub(super) fn apply(state: &mut State, id: &str, params: &Record) -> Result<(), 
     if ["cancel_at", "cancel_at_period_end", "trial_end"].iter().any(|name| params.has(name)) {
         refuse_scheduled(&subscription)?;
     }
+    carry_out(state, id, params)
+}
+
+/// As `apply`, for a schedule too: what is refused to others is its to change.
+pub(super) fn carry_out(state: &mut State, id: &str, params: &Record) -> Result<(), ApiError> {
     set_simple(state, id, params)?;
     let prorate = params.text("proration_behavior") != Some("none");
     let restarts = change_items(state, id, params, prorate)?;
+    items::check_intervals(state, id)?;
     change_discounts(state, id, params)?;
     change_trial(state, id, params, prorate)?;
     set_cancellation(state, id, params)?;
@@ -168,7 +204,10 @@ fn set_simple(state: &mut State, id: &str, params: &Record) -> Result<(), ApiErr
 }
 
 pub(super) fn set_trial_settings(subscription: &mut Record, params: &Record) {
-    subscription.take_given(params, &["trial_settings"]);
+    let wanted = params.inner("trial_settings").inner("end_behavior");
+    if let Some(method) = wanted.text("missing_payment_method") {
+        subscription.set("trial_settings", json!({"end_behavior": {"missing_payment_method": method}}));
+    }
 }
 
 pub(super) fn set_details(subscription: &mut Record, params: &Record) {
@@ -309,6 +348,13 @@ fn last_period_end(state: &State, subscription: &Record) -> Option<i64> {
     items.iter().filter_map(|i| state.any(ObjectKind::SubscriptionItem, i)?.int("current_period_end")).max()
 }
 
+/// The items whose unused time was given back when their price or quantity changed.
+fn repriced(params: &Record) -> Vec<String> {
+    let entries = params.records("items");
+    let changed = entries.iter().filter(|e| e.has("price") || e.has("quantity"));
+    changed.filter_map(|e| e.text("id")).map(str::to_owned).collect()
+}
+
 /// Bills at once what must be: new periods, and prorations when the caller wants them invoiced.
 fn bill_changes(
     state: &mut State,
@@ -319,13 +365,14 @@ fn bill_changes(
 ) -> Result<(), ApiError> {
     let subscription = state.get(ObjectKind::Subscription, id)?;
     let active = subscription.text("status") == Some("active");
-    let by_anchor = params.text("billing_cycle_anchor") == Some("now");
+    let by_anchor = params.inner("billing_cycle_anchor").text("type") == Some("now");
     let now = state.now;
     let mut lines = Vec::new();
     if active && (restarts || by_anchor) {
-        if by_anchor && !restarts && prorate {
-            for item in subscription.texts("_items") {
-                prorations::credit(state, &item);
+        if prorate {
+            let credited = if restarts { repriced(params) } else { Vec::new() };
+            for item in subscription.texts("_items").iter().filter(|item| !credited.contains(item)) {
+                prorations::credit(state, item);
             }
         }
         state.edit(ObjectKind::Subscription, id, |s| s.set("billing_cycle_anchor", now));

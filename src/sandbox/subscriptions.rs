@@ -14,7 +14,7 @@ use super::render;
 use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
 use super::subscription_update::{self as change, PRORATION, TRIAL_SETTINGS};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(super) use super::subscription_update::{UPDATE, update};
 
@@ -45,7 +45,10 @@ pub(super) const CREATE: &[Field] = &[
         ]),
     ),
     field("off_session", Kind::Boolean),
-    field("billing_mode", Kind::Object(&[field("type", Kind::Enum(&["classic", "flexible"])).required()])),
+    field(
+        "billing_mode",
+        Kind::Object(&[field("type", Kind::Enum(&["classic", "flexible"])).required(), FLEXIBLE]),
+    ),
     field("add_invoice_items", Kind::Unmodelled),
     field("application_fee_percent", Kind::Unmodelled),
     field("automatic_tax", Kind::Unmodelled),
@@ -62,6 +65,15 @@ pub(super) const CREATE: &[Field] = &[
     field("payment_settings", Kind::Unmodelled),
     field("pending_invoice_item_interval", Kind::Unmodelled),
     field("transfer_data", Kind::Unmodelled),
+    EXPAND,
+];
+
+const FLEXIBLE: Field =
+    field("flexible", Kind::Object(&[field("proration_discounts", Kind::Enum(&["included", "itemized"]))]));
+
+pub(super) const MIGRATE: &[Field] = &[
+    field("billing_mode", Kind::Object(&[field("type", Kind::Enum(&["flexible"])).required(), FLEXIBLE]))
+        .required(),
     EXPAND,
 ];
 
@@ -119,6 +131,7 @@ pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
     for (index, item) in params.records("items").iter().enumerate() {
         items::add(state, &id, item, &format!("items[{index}]"))?;
     }
+    items::check_intervals(state, &id)?;
     let owner = Owner {
         customer: &customer,
         subscription: Some(&id),
@@ -142,12 +155,14 @@ fn blank(state: &State, id: &str, params: &Record, price: &Record) -> Result<Rec
     if method == "send_invoice" && !params.has("days_until_due") {
         return Err(ApiError::missing("days_until_due"));
     }
-    let mode = params.inner("billing_mode");
+    let mode = mode_of(params, None);
+    let payer =
+        state.any(ObjectKind::Customer, &params.text_or_empty("customer")).cloned().unwrap_or_default();
     let mut subscription = Record::of(json!({
         "id": id, "object": "subscription", "application": null, "application_fee_percent": null,
         "automatic_tax": {"disabled_reason": null, "enabled": false, "liability": null},
         "billing_cycle_anchor": trial_end.unwrap_or(now), "billing_cycle_anchor_config": null,
-        "billing_mode": {"flexible": null, "type": mode.text("type").unwrap_or("flexible"), "updated_at": null},
+        "billing_mode": mode,
         "billing_schedules": [], "billing_thresholds": null, "cancel_at": null, "cancel_at_period_end": false,
         "canceled_at": null, "cancellation_details": {"comment": null, "feedback": null, "reason": null},
         "collection_method": method, "created": now, "currency": price.value("currency"),
@@ -164,7 +179,8 @@ fn blank(state: &State, id: &str, params: &Record, price: &Record) -> Result<Rec
             "save_default_payment_method": "off"},
         "pending_invoice_item_interval": null, "pending_setup_intent": null, "pending_update": null,
         "schedule": null, "start_date": now, "status": if trial_end.is_some() { "trialing" } else { "active" },
-        "test_clock": null, "transfer_data": null, "trial_end": trial_end,
+        "status_details": null, "test_clock": payer.value("test_clock"), "transfer_data": null,
+        "trial_end": trial_end,
         "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
         "trial_start": trial_end.map(|_| now),
     });
@@ -172,6 +188,30 @@ fn blank(state: &State, id: &str, params: &Record, price: &Record) -> Result<Rec
     change::set_trial_settings(&mut subscription, params);
     subscription.merge_metadata(params);
     Ok(subscription)
+}
+
+/// What a subscription says of the billing mode that was asked for.
+fn mode_of(params: &Record, migrated: Option<i64>) -> Value {
+    let mode = params.inner("billing_mode");
+    let kind = mode.text("type").unwrap_or("flexible");
+    let discounts = mode.inner("flexible").value("proration_discounts");
+    let discounts = if discounts.is_null() { json!("included") } else { discounts };
+    let flexible = if kind == "flexible" { json!({"proration_discounts": discounts}) } else { Value::Null };
+    json!({"flexible": flexible, "type": kind, "updated_at": migrated})
+}
+
+/// From classic to flexible billing; there is no way back.
+pub(super) fn migrate(state: &mut State, input: &Input) -> Outcome {
+    let id = input.id();
+    let subscription = state.get(ObjectKind::Subscription, id)?;
+    if !is_live(&subscription) || subscription.inner("billing_mode").text("type") == Some("flexible") {
+        return Err(ApiError::invalid("Only a live subscription in billing_mode `classic` can be migrated."));
+    }
+    let before = render::object(state, ObjectKind::Subscription, id);
+    let mode = mode_of(&input.params, Some(state.now));
+    state.edit(ObjectKind::Subscription, id, |s| s.set("billing_mode", mode));
+    events::emit(state, "customer.subscription.updated", ObjectKind::Subscription, id, Some(&before));
+    Ok(render::object(state, ObjectKind::Subscription, id))
 }
 
 fn trial_end(state: &State, params: &Record) -> Result<Option<i64>, ApiError> {

@@ -1,10 +1,6 @@
 //! What time does, and the events that tell of it.
 use super::*;
 
-fn names(sandbox: &Sandbox) -> Vec<String> {
-    sandbox.take_webhooks().into_iter().map(|e| e.name).collect()
-}
-
 fn time(text: &str) -> i64 {
     text.parse::<jiff::Timestamp>().unwrap().as_second()
 }
@@ -59,7 +55,8 @@ async fn a_trial_without_payment_method_can_pause_and_be_resumed() {
     sandbox.advance(2 * DAY);
     assert_eq!(sandbox.object(&trial).unwrap()["status"], "paused");
     assert!(names(&sandbox).contains(&"customer.subscription.paused".to_owned()));
-    let resumed = post(&sandbox, &format!("{}/resume", path_of(&trial)), &[]).await;
+    let success = [("payment_behavior", "resume_on_payment_success")];
+    let resumed = post(&sandbox, &format!("{}/resume", path_of(&trial)), &success).await;
     assert_eq!((resumed.status.as_u16(), resumed.body["status"].as_str()), (200, Some("active")));
     assert!(names(&sandbox).contains(&"customer.subscription.resumed".to_owned()));
 }

@@ -7,25 +7,6 @@ fn path(kind: &str, id: &str) -> String {
     format!("/v1/{kind}/{id}")
 }
 
-async fn ok(sandbox: &Sandbox, path: &str, params: &[(&str, &str)]) -> Value {
-    let answer = post(sandbox, path, params).await;
-    assert_eq!(answer.status, 200, "{path} {}", answer.body);
-    answer.body
-}
-
-fn names(sandbox: &Sandbox) -> Vec<String> {
-    sandbox.take_webhooks().into_iter().map(|e| e.name).collect()
-}
-
-fn latest(sandbox: &Sandbox, subscription: &str) -> Value {
-    let id = sandbox.object(subscription).unwrap()["latest_invoice"].as_str().unwrap().to_owned();
-    sandbox.object(&id).unwrap()
-}
-
-fn status(sandbox: &Sandbox, id: &str) -> String {
-    sandbox.object(id).unwrap()["status"].as_str().unwrap().to_owned()
-}
-
 /// A subscription whose renewal of 1 February failed.
 async fn past_due(sandbox: &Sandbox) -> (Seeds, String) {
     let seeds = seeds(sandbox);

@@ -5,6 +5,10 @@ mod control;
 mod discounts;
 mod idempotency;
 mod invoices;
+mod pauses;
+mod pending;
+mod prices;
+mod schedules;
 mod shapes;
 mod strictness;
 
@@ -114,6 +118,28 @@ async fn declining(sandbox: &Sandbox, customer: &str) {
 async fn pay_with(sandbox: &Sandbox, customer: &str, method: &str) {
     let method = [("invoice_settings[default_payment_method]", method)];
     assert_eq!(post(sandbox, &format!("/v1/customers/{customer}"), &method).await.status, 200);
+}
+
+/// A call that must go well.
+async fn ok(sandbox: &Sandbox, path: &str, params: &[(&str, &str)]) -> Value {
+    let answer = post(sandbox, path, params).await;
+    assert_eq!(answer.status, 200, "{path} {}", answer.body);
+    answer.body
+}
+
+fn status(sandbox: &Sandbox, id: &str) -> String {
+    sandbox.object(id).unwrap()["status"].as_str().unwrap().to_owned()
+}
+
+/// The latest invoice of a subscription.
+fn latest(sandbox: &Sandbox, subscription: &str) -> Value {
+    let id = sandbox.object(subscription).unwrap()["latest_invoice"].as_str().unwrap().to_owned();
+    sandbox.object(&id).unwrap()
+}
+
+/// The names of the events so far, which are then forgotten.
+fn names(sandbox: &Sandbox) -> Vec<String> {
+    sandbox.take_webhooks().into_iter().map(|e| e.name).collect()
 }
 
 fn path_of(subscription: &str) -> String {
