@@ -148,7 +148,7 @@ impl Gateway {
     }
 
     /// Every object of a list, in Stripe's order.
-    async fn pages<T: wire::HasId + serde::de::DeserializeOwned>(
+    pub(super) async fn pages<T: wire::HasId + serde::de::DeserializeOwned>(
         &self,
         request: impl Fn(Option<String>) -> RequestBuilder,
     ) -> Result<Vec<T>, StripeError> {

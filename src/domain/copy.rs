@@ -28,7 +28,9 @@ const FUEL: u64 = 20_000;
 ///
 /// Variables: `plan.name`, `plan.amount`, `current_period_end`; `percent_off` or `amount_off` of a discount, and
 /// `discount_ends` of one that repeats; `resumes_at` of a pause with one choice; `trial_end` of a trial extension;
-/// `features_end` of free features.
+/// `features_end` of free features;
+/// `credit_amount` of a credit; `waived_amount` of a waiver; `parts`, `part_amount`, `first_part_at` and `last_part_at`
+/// of installments.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CopyTemplate {
@@ -68,6 +70,18 @@ pub struct Variables {
     trial_end: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     features_end: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credit_amount: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waived_amount: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part_amount: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_part_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_part_at: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -84,8 +98,6 @@ impl Variables {
     pub fn new(terms: &Terms, subscription: &Subscription, now: Timestamp) -> Self {
         let preview = preview(terms, subscription, now);
         let item = subscription.main_item();
-        let amount = item.and_then(|item| item.unit_amount);
-        let amount = amount.map(|amount| money_text(Money { amount, currency: subscription.currency }));
         let (percent_off, amount_off) = match terms {
             Terms::Discount(discount) => match discount.value {
                 DiscountValue::Percent(percent) => (Some(percent.to_string()), None),
@@ -94,10 +106,16 @@ impl Variables {
             _ => (None, None),
         };
         let day = |at: Option<Timestamp>| at.map(date_text);
+        let first = preview.parts.first();
+        let waived = (!preview.waived.is_empty())
+            .then(|| preview.waived.iter().map(|one| one.amount).fold(0, i64::saturating_add));
+        let money = |amount: Option<i64>| {
+            amount.map(|amount| money_text(Money { amount, currency: subscription.currency }))
+        };
         Self {
             plan: PlanVariables {
                 name: item.map(|item| item.name.clone()).filter(|name| !name.is_empty()),
-                amount,
+                amount: money(item.and_then(|item| item.unit_amount)),
             },
             current_period_end: day(subscription.current_period_end()),
             percent_off,
@@ -106,6 +124,12 @@ impl Variables {
             resumes_at: day(preview.resumes_at.first().copied()),
             trial_end: day(preview.trial_end),
             features_end: day(preview.features_end),
+            credit_amount: money(preview.credit_amount),
+            waived_amount: money(waived),
+            parts: first.map(|_| preview.parts.len()),
+            part_amount: money(first.map(|part| part.amount)),
+            first_part_at: day(first.map(|part| part.due_at)),
+            last_part_at: day(preview.parts.last().map(|part| part.due_at)),
         }
     }
 }
@@ -191,6 +215,9 @@ fn known_variables(terms: &Terms) -> Vec<&'static str> {
         Terms::Pause(pause) if pause.choices.len() == 1 => known.push("resumes_at"),
         Terms::TrialExtension(_) => known.push("trial_end"),
         Terms::FreeFeatures(_) => known.push("features_end"),
+        Terms::Credit(_) => known.push("credit_amount"),
+        Terms::Waiver(_) => known.push("waived_amount"),
+        Terms::Installments(_) => known.extend(["parts", "part_amount", "first_part_at", "last_part_at"]),
         Terms::Pause(_) | Terms::Contact(_) | Terms::Redirect(_) | Terms::Custom(_) => {}
     }
     known
@@ -241,6 +268,9 @@ fn defaults(offer_type: OfferType) -> Defaults {
         OfferType::Pause => ("Take a break instead", "Pause"),
         OfferType::TrialExtension => ("Take more time to decide", "Extend"),
         OfferType::FreeFeatures => ("Try more of it for free", "Unlock"),
+        OfferType::Installments => ("Pay in parts", "Pay in parts"),
+        OfferType::Waiver => ("What you owe, forgiven", "Accept"),
+        OfferType::Credit => ("A credit towards your next invoice", "Take the credit"),
         OfferType::Contact => ("Talk to us", "Get in touch"),
         OfferType::Redirect => ("See what else there is", "Have a look"),
         OfferType::Custom => ("Before you go", "Accept"),
@@ -308,6 +338,9 @@ mod tests {
         assert_eq!(headline(&pause, "Back on {{ resumes_at }}"), "Back on 4 April 2027");
         let trial = terms(serde_json::json!({"type": "trial_extension", "terms": {"days": 14}}));
         assert_eq!(headline(&trial, "{{ trial_end }}"), "1 April 2027");
+        let credit =
+            terms(serde_json::json!({"type": "credit", "terms": {"amount": 1500, "currency": "usd"}}));
+        assert_eq!(headline(&credit, "{{ credit_amount }} for you"), "15.00 USD for you");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use super::debt::waived;
 use super::offer::{Choice, DiscountDuration, DiscountTerms, DiscountValue, PauseBehavior, Terms};
 use super::preview::discount_end;
 use super::span::{Interval, Span};
@@ -16,7 +17,7 @@ const MAX_INVOICES: i64 = 1_100;
 /// What accepting an offer of these terms would give away at most, in minor units of the subscription's currency,
 /// metered and tiered items not counted: a discount, every invoice it meets (for good: within twelve months, and at
 /// least one); a pause, the revenue of its time, unless invoices are kept; a trial extension, the revenue of its days;
-/// anything else, nothing. Where the offer leaves a choice and none is made, the dearest counts.
+/// a credit, its amount; a waiver, what it forgives; anything else, nothing. Where the offer leaves a choice and none is made, the dearest counts.
 #[must_use]
 pub fn cost(terms: &Terms, subscription: &Subscription, choice: Option<Choice>, now: Timestamp) -> i64 {
     match terms {
@@ -30,7 +31,15 @@ pub fn cost(terms: &Terms, subscription: &Subscription, choice: Option<Choice>, 
         Terms::TrialExtension(extension) => {
             revenue(Span { interval: Interval::Day, count: extension.days }, subscription)
         }
-        Terms::FreeFeatures(_) | Terms::Contact(_) | Terms::Redirect(_) | Terms::Custom(_) => 0,
+        Terms::Credit(credit) => credit.amount,
+        Terms::Waiver(waiver) => {
+            waived(waiver, subscription).iter().map(|share| share.amount).fold(0, i64::saturating_add)
+        }
+        Terms::Installments(_)
+        | Terms::FreeFeatures(_)
+        | Terms::Contact(_)
+        | Terms::Redirect(_)
+        | Terms::Custom(_) => 0,
     }
 }
 
@@ -167,5 +176,7 @@ mod tests {
         assert_eq!(cost_of(trial, &subscription(), None), 9_800 * 12);
         let free = serde_json::json!({"type": "free_features", "terms": {"price": "price_x", "lasts": {"interval": "day", "count": 1}}});
         assert_eq!(cost_of(free, &subscription(), None), 0);
+        let credit = serde_json::json!({"type": "credit", "terms": {"amount": 1500, "currency": "usd"}});
+        assert_eq!(cost_of(credit, &subscription(), None), 1_500);
     }
 }

@@ -3,10 +3,12 @@
 //! Asked twice: when an offer is presented, against the snapshot, and again when it is applied, against what Stripe
 //! has just answered.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::debt::split;
+use super::money::Currency;
 use super::offer::{DiscountDuration, DiscountTerms, DiscountValue, Terms};
 use super::preview::{discount_end, extended_trial_end};
 use super::span::{Interval, Span};
@@ -43,8 +45,8 @@ pub enum Ineligible {
     /// A discount is there already.
     #[error("a discount is in force already")]
     AlreadyDiscounted,
-    /// The discount's currency is not the subscription's.
-    #[error("the discount is in another currency than the subscription")]
+    /// The offer's currency is not the subscription's.
+    #[error("the offer is in another currency than the subscription")]
     CurrencyMismatch,
     /// The discount would end before the next invoice.
     #[error("the discount would end before the next invoice")]
@@ -61,6 +63,21 @@ pub enum Ineligible {
     /// The free features' price is billed at another interval or currency than the subscription.
     #[error("the price of the features does not fit the subscription")]
     PriceMismatch,
+    /// There is nothing to forgive.
+    #[error("no invoice of the subscription is open")]
+    NoOpenInvoice,
+    /// Neither an open nor the coming invoice is large enough to be split.
+    #[error("no invoice is open or coming that is large enough to be split")]
+    NothingToSplit,
+    /// The coming invoice may be made at any moment.
+    #[error("the next invoice is too close to be split")]
+    InvoiceImminent,
+    /// What was to be split is no longer as it was.
+    #[error("the invoice that was to be split has changed meanwhile")]
+    InvoiceChanged,
+    /// What would be split bears taxes.
+    #[error("the invoice bears taxes, which Stripe cannot divide")]
+    Taxed,
 }
 
 impl Ineligible {
@@ -83,9 +100,17 @@ impl Ineligible {
             Self::TrialTooLong => "trial_too_long",
             Self::AlreadyAttached => "already_attached",
             Self::PriceMismatch => "price_mismatch",
+            Self::NoOpenInvoice => "no_open_invoice",
+            Self::NothingToSplit => "nothing_to_split",
+            Self::InvoiceImminent => "invoice_imminent",
+            Self::InvoiceChanged => "invoice_changed",
+            Self::Taxed => "taxed",
         }
     }
 }
+
+/// How long before the next invoice it can still be changed with certainty.
+const IMMINENT: SignedDuration = SignedDuration::from_hours(2);
 
 /// Whether `subscription` can take an offer of these terms at `now`.
 ///
@@ -110,6 +135,19 @@ pub fn check(terms: &Terms, subscription: &Subscription, now: Timestamp) -> Resu
             let attached = subscription.items.iter().any(|item| item.price == features.price);
             if attached { Err(Ineligible::AlreadyAttached) } else { Ok(()) }
         }
+        Terms::Installments(terms) => {
+            can_settle(subscription)?;
+            can_split(subscription, now)?;
+            split(terms, subscription, now).map(drop).ok_or(Ineligible::NothingToSplit)
+        }
+        Terms::Waiver(waiver) => {
+            can_settle(subscription)?;
+            if waiver.cap.currency != subscription.currency {
+                return Err(Ineligible::CurrencyMismatch);
+            }
+            if owes(subscription) { Ok(()) } else { Err(Ineligible::NoOpenInvoice) }
+        }
+        Terms::Credit(credit) => can_credit(credit.currency, subscription),
     }
 }
 
@@ -139,9 +177,7 @@ fn can_discount(terms: DiscountTerms, subscription: &Subscription, now: Timestam
     if matches!(terms.value, DiscountValue::Amount(off) if off.currency != subscription.currency) {
         return Err(Ineligible::CurrencyMismatch);
     }
-    if subscription.items.iter().all(|item| item.unit_amount == Some(0)) {
-        return Err(Ineligible::NothingToDiscount);
-    }
+    costs_something(subscription)?;
     let due = subscription.current_period_end();
     match (terms.duration, discount_end(terms.duration, now), due) {
         (DiscountDuration::Repeating { .. }, Some(end), Some(due)) if end <= due => {
@@ -149,6 +185,77 @@ fn can_discount(terms: DiscountTerms, subscription: &Subscription, now: Timestam
         }
         _ => Ok(()),
     }
+}
+
+/// Whether open invoices can be taken back without ending what hangs on them: the subscription itself where it is the
+/// first one, or the update that waits for it. None is open for a subscription that is on its way out.
+///
+/// # Errors
+/// The first reason why they cannot.
+pub fn can_settle(subscription: &Subscription) -> Result<(), Ineligible> {
+    if subscription.status.is_ended() {
+        Err(Ineligible::SubscriptionEnded)
+    } else if subscription.status == SubscriptionStatus::Incomplete {
+        Err(Ineligible::SubscriptionIncomplete)
+    } else if subscription.is_canceling() {
+        Err(Ineligible::CancelScheduled)
+    } else if subscription.pending_update {
+        Err(Ineligible::PendingUpdate)
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether what is open, or else the coming invoice, can be put into parts.
+///
+/// # Errors
+/// The first reason why it cannot.
+pub fn can_split(subscription: &Subscription, now: Timestamp) -> Result<(), Ineligible> {
+    if owes(subscription) {
+        let taxed = subscription.open_invoices.iter().any(|invoice| invoice.taxed);
+        return if taxed { Err(Ineligible::Taxed) } else { Ok(()) };
+    }
+    can_split_coming(subscription, now)
+}
+
+/// Whether the coming invoice will be made, be collected, and can be put into parts.
+///
+/// # Errors
+/// The first reason why not.
+pub fn can_split_coming(subscription: &Subscription, now: Timestamp) -> Result<(), Ineligible> {
+    let due = subscription.current_period_end();
+    match subscription.status {
+        SubscriptionStatus::Paused => Err(Ineligible::SubscriptionPaused),
+        SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid => Err(Ineligible::PastDue),
+        _ if subscription.pause_collection.is_some() => Err(Ineligible::CollectionPaused),
+        _ if subscription.taxed => Err(Ineligible::Taxed),
+        _ if due.is_some_and(|due| due.duration_since(now) < IMMINENT) => Err(Ineligible::InvoiceImminent),
+        _ => Ok(()),
+    }
+}
+
+fn owes(subscription: &Subscription) -> bool {
+    subscription.open_invoices.iter().any(|invoice| invoice.amount_remaining > 0)
+}
+
+/// A credit lies with the customer and changes nothing of the subscription, so that neither a schedule nor a pause is
+/// in its way; but an invoice must come that it is set against.
+fn can_credit(currency: Currency, subscription: &Subscription) -> Result<(), Ineligible> {
+    if subscription.status == SubscriptionStatus::Incomplete {
+        return Err(Ineligible::SubscriptionIncomplete);
+    }
+    if subscription.is_canceling() {
+        return Err(Ineligible::CancelScheduled);
+    }
+    if currency != subscription.currency {
+        return Err(Ineligible::CurrencyMismatch);
+    }
+    costs_something(subscription)
+}
+
+fn costs_something(subscription: &Subscription) -> Result<(), Ineligible> {
+    let free = subscription.items.iter().all(|item| item.unit_amount == Some(0));
+    if free { Err(Ineligible::NothingToDiscount) } else { Ok(()) }
 }
 
 fn can_pause(subscription: &Subscription) -> Result<(), Ineligible> {

@@ -9,6 +9,7 @@ pub mod attribute;
 pub mod condition;
 pub mod copy;
 pub mod cost;
+pub mod debt;
 pub mod decide;
 pub mod eligibility;
 pub mod event;

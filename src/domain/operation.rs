@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::debt::{Share, Split};
 use super::ids::{OfferId, OperationId, PriceId, ProductId, SessionId, SubscriptionId};
+use super::money::Money;
 use super::offer::{DiscountTerms, PauseBehavior};
 
 /// When a cancellation takes effect.
@@ -112,6 +114,21 @@ pub enum Effect {
         #[serde(default)]
         since: Option<Timestamp>,
     },
+    /// Open invoices replaced by parts on dates, or the coming one reduced and the rest put into parts.
+    Split {
+        /// What is split, and into what.
+        split: Split,
+    },
+    /// Open invoices forgiven, each as far as is written; what has been paid meanwhile is left out.
+    Waive {
+        /// The invoices, the oldest first.
+        invoices: Vec<Share>,
+    },
+    /// A credit put on the customer's balance.
+    Credit {
+        /// How much, greater than zero.
+        money: Money,
+    },
     /// The subscription canceled.
     Cancel {
         /// When.
@@ -133,6 +150,9 @@ impl Effect {
             Self::ExtendTrial { .. } => "extend_trial",
             Self::AttachFeatures { .. } => "attach_features",
             Self::DetachFeatures { .. } => "detach_features",
+            Self::Split { .. } => "split",
+            Self::Waive { .. } => "waive",
+            Self::Credit { .. } => "credit",
             Self::Cancel { .. } => "cancel",
         }
     }
@@ -182,6 +202,9 @@ pub struct StepRecord {
     /// What later steps need of the answer: the coupon's or item's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
+    /// Minor units that the step took off an invoice; 0 where that had been paid meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<i64>,
     /// Stripe's request id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
@@ -244,6 +267,12 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// What its steps so far have taken off invoices, in minor units. Behind the first of them there is no way back.
+    #[must_use]
+    pub fn taken_off(&self) -> i64 {
+        self.steps.iter().filter_map(|step| step.amount).fold(0, i64::saturating_add)
+    }
+
     /// A new operation, not to be tried before `due_at`.
     #[must_use]
     pub fn new(

@@ -4,8 +4,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::debt::{Part, Share, split, waived};
 use super::money::{Currency, Percent};
-use super::offer::{DiscountDuration, DiscountTerms, DiscountValue, Terms};
+use super::offer::{
+    CreditTerms, DiscountDuration, DiscountTerms, DiscountValue, InstallmentsTerms, Terms, WaiverTerms,
+};
 use super::span::{Interval, Span};
 use super::subscription::{Subscription, Usage};
 
@@ -35,6 +38,28 @@ pub struct Preview {
     /// When the free features would end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features_end: Option<Timestamp>,
+    /// What would be put on the customer's balance; what the next invoice leaves of it stays for those after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit_amount: Option<i64>,
+    /// What would be forgiven of each open invoice, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waived: Vec<Waived>,
+    /// The parts that would be paid, and when; they add up to what is split.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+}
+
+/// What would be forgiven of an open invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = WaivedInvoice)]
+pub struct Waived {
+    /// The number the customer knows it by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// Minor units that would be forgiven.
+    pub amount: i64,
+    /// Minor units that would still be to be paid.
+    pub remaining: i64,
 }
 
 /// What accepting `terms` at `now` would do to `subscription`.
@@ -53,6 +78,9 @@ pub fn preview(terms: &Terms, subscription: &Subscription, now: Timestamp) -> Pr
         Terms::FreeFeatures(features) => {
             Preview { features_end: Some(features.lasts.after(now)), ..Preview::default() }
         }
+        Terms::Installments(terms) => in_parts(terms, subscription, now),
+        Terms::Waiver(terms) => forgiven(terms, subscription),
+        Terms::Credit(credit) => credited(*credit, subscription),
         Terms::Contact(_) | Terms::Redirect(_) | Terms::Custom(_) => Preview::default(),
     }
 }
@@ -97,8 +125,51 @@ fn discounted(terms: DiscountTerms, subscription: &Subscription, now: Timestamp)
     }
 }
 
+fn credited(terms: CreditTerms, subscription: &Subscription) -> Preview {
+    let due = subscription.current_period_end();
+    let amount = (next_invoice_amount(subscription) - terms.amount).max(0);
+    Preview {
+        next_invoice_amount: due.map(|_| amount),
+        currency: Some(subscription.currency),
+        next_invoice_at: due,
+        credit_amount: Some(terms.amount),
+        ..Preview::default()
+    }
+}
+
+fn in_parts(terms: &InstallmentsTerms, subscription: &Subscription, now: Timestamp) -> Preview {
+    let Some(split) = split(terms, subscription, now) else {
+        return Preview::default();
+    };
+    let coming = split.coming();
+    let first = split.parts.first().filter(|_| coming.is_some()).map(|part| part.amount);
+    Preview {
+        next_invoice_amount: first,
+        currency: Some(subscription.currency),
+        next_invoice_at: coming,
+        parts: split.parts,
+        ..Preview::default()
+    }
+}
+
+fn forgiven(terms: &WaiverTerms, subscription: &Subscription) -> Preview {
+    let of = |share: Share| {
+        let invoice = subscription.open_invoices.iter().find(|open| open.id == share.invoice);
+        Waived {
+            number: invoice.and_then(|open| open.number.clone()),
+            remaining: invoice.map_or(0, |open| open.amount_remaining - share.amount),
+            amount: share.amount,
+        }
+    };
+    Preview {
+        currency: Some(subscription.currency),
+        waived: waived(terms, subscription).into_iter().map(of).collect(),
+        ..Preview::default()
+    }
+}
+
 /// What the next invoice comes to with the discounts that are there already.
-fn next_invoice_amount(subscription: &Subscription) -> i64 {
+pub(super) fn next_invoice_amount(subscription: &Subscription) -> i64 {
     let Some(due) = subscription.current_period_end() else {
         return 0;
     };

@@ -189,6 +189,9 @@ pub struct OpenInvoice {
     pub due_date: Option<Timestamp>,
     /// Whether Stripe goes on collecting it.
     pub auto_advance: bool,
+    /// Whether it bears taxes.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub taxed: bool,
 }
 
 /// The last known state of one subscription.
@@ -242,6 +245,9 @@ pub struct Subscription {
     /// How invoices are paid.
     #[serde(default)]
     pub collection_method: CollectionMethod,
+    /// Whether its invoices bear taxes, by rates of its own or by Stripe's reckoning.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub taxed: bool,
     /// Whether one of Stripe's test clocks moves its time.
     #[serde(default, skip_serializing_if = "is_false")]
     pub test_clock: bool,

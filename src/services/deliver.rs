@@ -14,7 +14,7 @@ use super::metrics::Settled;
 use super::transition::{Access, Done, load, render};
 use crate::billing::{self, Progress};
 use crate::domain::aftermath::{entailed, told};
-use crate::domain::ids::{OperationId, SessionId};
+use crate::domain::ids::{OfferId, OperationId, SessionId};
 use crate::domain::operation::{BudgetHold, Effect, Operation, OperationProblem, OperationState};
 use crate::domain::session::Status;
 use crate::domain::subscription::Subscription;
@@ -155,6 +155,7 @@ async fn settle(
     after: Option<(&Subscription, Timestamp)>,
 ) -> Result<(), ServiceError> {
     operation.state = outcome;
+    let budget_return = give_back(&mut operation);
     for _ in 0..MAX_RACES {
         let now = app.clock.now();
         operation.updated_at = now;
@@ -174,7 +175,8 @@ async fn settle(
                 .collect(),
             events,
             operation: Some(update),
-            budget_return: given_back(&operation, outcome),
+            costs: corrected_cost(&operation).into_iter().collect(),
+            budget_return: budget_return.clone(),
             snapshot: after.map(|(subscription, seen_at)| (subscription.clone(), seen_at)),
             patient: true,
             ..Change::new(now)
@@ -197,6 +199,26 @@ async fn settle(
     Err(ServiceError::Busy { retry_after: 1 })
 }
 
-fn given_back(operation: &Operation, outcome: OperationState) -> Vec<BudgetHold> {
-    if outcome == OperationState::Rejected { operation.holds.clone() } else { Vec::new() }
+/// What goes back to the budgets: all that a rejected operation holds, and of a waiver what it did not come to.
+fn give_back(operation: &mut Operation) -> Vec<BudgetHold> {
+    if operation.state == OperationState::Rejected {
+        return operation.holds.clone();
+    }
+    let Some((_, forgiven)) = corrected_cost(operation) else { return Vec::new() };
+    let mut back = Vec::new();
+    for hold in &mut operation.holds {
+        let over = hold.amount.saturating_sub(forgiven);
+        if over > 0 {
+            hold.amount = forgiven;
+            back.push(BudgetHold { budget: hold.budget.clone(), amount: over });
+        }
+    }
+    back
+}
+
+/// What an applied waiver came to, which is less than promised where an invoice was paid meanwhile.
+fn corrected_cost(operation: &Operation) -> Option<(OfferId, i64)> {
+    let waived = matches!(operation.effect, Effect::Waive { .. });
+    let applied = operation.state == OperationState::Applied;
+    operation.offer.filter(|_| waived && applied).map(|offer| (offer, operation.taken_off()))
 }

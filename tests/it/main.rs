@@ -17,6 +17,7 @@ mod examples;
 mod flows;
 mod http_shell;
 mod kill;
+mod money_offers;
 mod openapi;
 mod operations;
 mod outage;

@@ -9,7 +9,9 @@ use stripe_client_core::StripeRequest;
 
 use super::{Attempt, Halt};
 use crate::billing::wire::Seen;
-use crate::domain::offer::{FreeFeaturesTerms, PauseBehavior, PauseTerms, Terms, TrialExtensionTerms};
+use crate::domain::offer::{
+    CreditTerms, FreeFeaturesTerms, PauseBehavior, PauseTerms, Terms, TrialExtensionTerms,
+};
 use crate::domain::operation::{Effect, StepRecord};
 use crate::domain::span::{Interval, Span};
 
@@ -17,7 +19,7 @@ pub(super) const PAUSE: &str = "pause";
 pub(super) const TRIAL_END: &str = "trial_end";
 
 /// The offer's terms as far as eligibility asks for them; the instants were fixed when the offer was accepted. None
-/// for effects that are owed whatever the subscription looks like.
+/// for effects that are owed whatever the subscription looks like, and those that look for themselves.
 pub(super) fn terms(effect: &Effect) -> Option<Terms> {
     match effect {
         Effect::Discount { terms } => Some(Terms::Discount(*terms)),
@@ -30,7 +32,13 @@ pub(super) fn terms(effect: &Effect) -> Option<Terms> {
             features: Vec::new(),
             lasts: Span { interval: Interval::Day, count: 1 },
         })),
-        Effect::DetachFeatures { .. } | Effect::Cancel { .. } => None,
+        Effect::Credit { money } => {
+            Some(Terms::Credit(CreditTerms { amount: money.amount, currency: money.currency }))
+        }
+        Effect::Split { .. }
+        | Effect::Waive { .. }
+        | Effect::DetachFeatures { .. }
+        | Effect::Cancel { .. } => None,
     }
 }
 

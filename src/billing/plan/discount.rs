@@ -9,7 +9,7 @@ use stripe_product::coupon::{CreateCoupon, DeleteCoupon, RetrieveCoupon};
 use stripe_shared::CouponDuration;
 
 use super::change::update;
-use super::{Attempt, Halt};
+use super::{Attempt, Halt, currency};
 use crate::billing::error::StripeError;
 use crate::billing::wire::{Coupon, MARK, Seen};
 use crate::domain::ids::OperationId;
@@ -102,10 +102,7 @@ fn by_percent(coupon: CreateCoupon, percent: Percent) -> CreateCoupon {
 }
 
 fn by_amount(coupon: CreateCoupon, money: Money) -> Result<CreateCoupon, StripeError> {
-    let currency: stripe_types::Currency = money.currency.as_str().parse().map_err(|_| {
-        StripeError::unknown("unknown_currency", format!("Stripe has no currency `{}`", money.currency))
-    })?;
-    Ok(coupon.amount_off(money.amount).currency(currency).name("Discount"))
+    Ok(coupon.amount_off(money.amount).currency(currency(money.currency)?).name("Discount"))
 }
 
 async fn attach(attempt: Attempt<'_>, seen: &Seen, generation: u32) -> Result<StepRecord, Halt> {

@@ -7,12 +7,16 @@
 
 mod cancel;
 mod change;
+mod credit;
 mod discount;
 mod features;
+mod forgive;
+mod split;
+mod waive;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 pub use discount::coupon_of;
 
@@ -20,12 +24,16 @@ use super::error::{StripeError, StripeErrorKind};
 use super::gateway::Gateway;
 use super::wire::Seen;
 use crate::domain::eligibility::{self, Ineligible};
+use crate::domain::money::Currency;
 use crate::domain::operation::{Effect, Operation, OperationProblem, StepRecord};
 use crate::domain::subscription::Subscription;
 
 /// How many idempotency keys a step may use up. A key is spent when Stripe has bound it to a 5xx or to other
 /// parameters; the next one follows after another look.
 const GENERATIONS: u32 = 5;
+
+/// How far our clock may be ahead of Stripe's, which stamps what we look for.
+const SLACK: SignedDuration = SignedDuration::from_hours(24);
 
 /// How far one call of [`Gateway::advance`] has brought an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,8 +125,17 @@ impl Attempt<'_> {
 
     async fn step(self, generation: u32) -> Result<Progress, Halt> {
         let seen = self.look().await?;
+        match &self.operation.effect {
+            Effect::Split { split } => split::step(self, seen, split, generation).await,
+            Effect::Waive { invoices } => waive::step(self, seen, invoices, generation).await,
+            _ => self.change(seen, generation).await,
+        }
+    }
+
+    /// The next step of an effect that shows on the subscription or its customer when the last one is done.
+    async fn change(self, seen: Seen, generation: u32) -> Result<Progress, Halt> {
         let last = last_step(&self.operation.effect);
-        if let Some(result) = self.found(&seen) {
+        if let Some(result) = self.found(&seen).await? {
             let new = !self.has_done(last);
             let record = new.then(|| self.record(last, result, seen.request_id.clone()));
             return Ok(Progress::Applied { subscription: Box::new(seen.subscription), last: record });
@@ -139,7 +156,7 @@ impl Attempt<'_> {
         }
         // Not seen, or not to be seen just now: the step is recorded, and the next call looks again.
         match self.look().await {
-            Ok(seen) if self.found(&seen).is_some() => {
+            Ok(seen) if matches!(self.found(&seen).await, Ok(Some(_))) => {
                 Ok(Progress::Applied { subscription: Box::new(seen.subscription), last: Some(record) })
             }
             _ => Ok(Progress::Step(record)),
@@ -157,8 +174,8 @@ impl Attempt<'_> {
     }
 
     /// Whether the effect is there, and what the last step would have answered.
-    fn found(self, seen: &Seen) -> Option<Option<String>> {
-        match &self.operation.effect {
+    async fn found(self, seen: &Seen) -> Result<Option<Option<String>>, StripeError> {
+        Ok(match &self.operation.effect {
             Effect::Discount { .. } => discount::found(self.operation, seen).map(Some),
             Effect::Pause { behavior, resumes_at } => {
                 change::is_paused(seen, *behavior, *resumes_at).then_some(None)
@@ -166,8 +183,11 @@ impl Attempt<'_> {
             Effect::ExtendTrial { trial_end } => change::ends_trial(seen, *trial_end).then_some(None),
             Effect::AttachFeatures { .. } => features::attached(self.operation, seen).map(Some),
             Effect::DetachFeatures { price, .. } => features::is_detached(seen, price).then_some(None),
+            Effect::Credit { .. } => credit::found(self, seen).await?.map(Some),
+            // Found by plans of their own.
+            Effect::Split { .. } | Effect::Waive { .. } => None,
             Effect::Cancel { when, .. } => cancel::is_canceled(seen, *when).then_some(None),
-        }
+        })
     }
 
     /// Stripe has done the last step, and the effect is not to be seen: is its time over, or was it undone?
@@ -177,7 +197,11 @@ impl Attempt<'_> {
             Effect::Pause { resumes_at: end, .. }
             | Effect::ExtendTrial { trial_end: end }
             | Effect::AttachFeatures { until: end, .. } => *end <= self.now,
-            Effect::DetachFeatures { .. } | Effect::Cancel { .. } => false,
+            Effect::DetachFeatures { .. }
+            | Effect::Split { .. }
+            | Effect::Waive { .. }
+            | Effect::Credit { .. }
+            | Effect::Cancel { .. } => false,
         };
         if over || seen.subscription.status.is_ended() {
             return Ok(Progress::Applied { subscription: Box::new(seen.subscription), last: None });
@@ -189,7 +213,7 @@ impl Attempt<'_> {
     /// Stripe has refused the step. An earlier attempt whose answer was lost may be why.
     async fn refused(self, refusal: StripeError) -> Result<Progress, Halt> {
         let seen = self.look().await?;
-        let found = self.found(&seen);
+        let found = self.found(&seen).await?;
         let spent =
             matches!(self.operation.effect, Effect::Discount { .. }) && discount::is_redeemed(self).await?;
         if found.is_none() && !spent {
@@ -206,7 +230,12 @@ impl Attempt<'_> {
             Effect::Pause { resumes_at: end, .. }
             | Effect::ExtendTrial { trial_end: end }
             | Effect::AttachFeatures { until: end, .. } => Some(*end),
-            Effect::Discount { .. } | Effect::DetachFeatures { .. } | Effect::Cancel { .. } => None,
+            Effect::Discount { .. }
+            | Effect::DetachFeatures { .. }
+            | Effect::Split { .. }
+            | Effect::Waive { .. }
+            | Effect::Credit { .. }
+            | Effect::Cancel { .. } => None,
         };
         if end.is_some_and(|end| end <= self.now) {
             let why = "it came so late that its time was over before it could begin";
@@ -227,6 +256,11 @@ impl Attempt<'_> {
             Effect::ExtendTrial { trial_end } => change::extend_trial(self, *trial_end, generation).await,
             Effect::AttachFeatures { price, .. } => features::attach(self, seen, price, generation).await,
             Effect::DetachFeatures { price, .. } => features::detach(self, seen, price).await,
+            Effect::Credit { money } => credit::act(self, seen, *money, generation).await,
+            Effect::Split { .. } | Effect::Waive { .. } => {
+                let why = "this effect has a plan of its own";
+                Err(Halt::Attention(problem("no_such_step", why)))
+            }
             Effect::Cancel { when, feedback, comment } => {
                 let details =
                     cancel::Details { when: *when, feedback: *feedback, comment: comment.as_deref() };
@@ -237,14 +271,20 @@ impl Attempt<'_> {
 
     /// Leaves nothing behind of an operation that was rejected half-way.
     async fn clean_up(self) {
-        if matches!(self.operation.effect, Effect::Discount { .. }) && self.has_done(discount::COUPON) {
-            discount::discard_coupon(self).await;
+        match &self.operation.effect {
+            Effect::Discount { .. } if self.has_done(discount::COUPON) => {
+                discount::discard_coupon(self).await;
+            }
+            Effect::Split { .. } => split::discard(self).await,
+            _ => {}
         }
     }
 
     fn settle(self, halt: Halt) -> Progress {
         // What was promised to be taken away cannot be dropped: where Stripe refuses, somebody has to do it.
-        let owed = matches!(self.operation.effect, Effect::Cancel { .. } | Effect::DetachFeatures { .. });
+        // Neither can what has been done in part.
+        let owed = matches!(self.operation.effect, Effect::Cancel { .. } | Effect::DetachFeatures { .. })
+            || self.operation.taken_off() > 0;
         match halt {
             Halt::Attention(problem) => Progress::NeedsAttention(problem),
             Halt::Ineligible(problem) if owed => Progress::NeedsAttention(problem),
@@ -259,12 +299,31 @@ impl Attempt<'_> {
         }
     }
 
+    fn has_done_any(self) -> bool {
+        !self.operation.steps.is_empty()
+    }
+
     fn has_done(self, step: &str) -> bool {
         self.operation.steps.iter().any(|done| done.name == step)
     }
 
+    /// What a recorded step answered.
+    fn result_of(&self, step: &str) -> Option<&str> {
+        self.operation.steps.iter().find(|done| done.name == step)?.result.as_deref()
+    }
+
+    /// What a recorded step took off.
+    fn amount_of(self, step: &str) -> i64 {
+        self.operation.steps.iter().find(|done| done.name == step).and_then(|done| done.amount).unwrap_or(0)
+    }
+
+    /// The earliest instant that Stripe can have stamped on something that the operation made.
+    fn since(self) -> Timestamp {
+        self.operation.created_at.checked_sub(SLACK).unwrap_or_default()
+    }
+
     fn record(self, name: &str, result: Option<String>, request_id: Option<String>) -> StepRecord {
-        StepRecord { name: name.to_owned(), result, request_id, at: self.now }
+        StepRecord { name: name.to_owned(), result, amount: None, request_id, at: self.now }
     }
 
     /// The idempotency key of a step. Deterministic, so that whoever takes the operation up repeats the same request.
@@ -272,6 +331,14 @@ impl Attempt<'_> {
         let id = self.operation.id;
         if generation == 0 { format!("{id}/{step}") } else { format!("{id}/{step}/{generation}") }
     }
+}
+
+/// The currency in the crate's words.
+fn currency(currency: Currency) -> Result<stripe_types::Currency, StripeError> {
+    currency
+        .as_str()
+        .parse()
+        .map_err(|_| StripeError::unknown("unknown_currency", format!("Stripe has no currency `{currency}`")))
 }
 
 /// The step after which the effect is there.
@@ -282,6 +349,9 @@ fn last_step(effect: &Effect) -> &'static str {
         Effect::ExtendTrial { .. } => change::TRIAL_END,
         Effect::AttachFeatures { .. } => features::ATTACH,
         Effect::DetachFeatures { .. } => features::DETACH,
+        Effect::Split { .. } => split::DEFER,
+        Effect::Waive { .. } => forgive::FORGIVE,
+        Effect::Credit { .. } => credit::CREDIT,
         Effect::Cancel { .. } => cancel::CANCEL,
     }
 }

@@ -1,9 +1,10 @@
 //! Invoices, as far as the subscription's open ones matter.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::seen::instant;
-use super::{Expandable, HasId, Subscription, Unix};
+use super::{AutomaticTax, Expandable, HasId, Subscription, Unix};
 use crate::domain::ids::InvoiceId;
 use crate::domain::subscription::{OpenInvoice, SubscriptionStatus};
 
@@ -18,6 +19,9 @@ pub(in crate::billing) struct Invoice {
     created: Unix,
     due_date: Option<Unix>,
     auto_advance: Option<bool>,
+    automatic_tax: Option<AutomaticTax>,
+    #[serde(default)]
+    total_taxes: Option<Vec<Value>>,
 }
 
 impl HasId for Invoice {
@@ -40,6 +44,8 @@ impl Invoice {
             created: self.created.0,
             due_date: instant(self.due_date),
             auto_advance: self.auto_advance.unwrap_or(false),
+            taxed: AutomaticTax::is_on(self.automatic_tax.as_ref())
+                || self.total_taxes.is_some_and(|taxes| !taxes.is_empty()),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! that Stripe leaves out or adds to, and says neither which nor where. A subscription that cannot be read cannot be
 //! canceled either, so what is not needed is not looked at.
 
+mod bill;
 mod invoice;
 mod seen;
 
@@ -19,9 +20,11 @@ use crate::domain::ids::{
 };
 use crate::domain::money::Currency;
 use crate::domain::offer::PauseBehavior;
+use crate::domain::operation::Operation;
 use crate::domain::span::{Interval, Span};
 use crate::domain::subscription as domain;
 
+pub(super) use bill::{Bill, PART_MARK};
 pub(super) use invoice::Invoice;
 pub(super) use seen::{OurItem, Seen};
 
@@ -82,6 +85,11 @@ pub(super) struct Subscription {
     pending_update: Option<Value>,
     billing_mode: Option<BillingMode>,
     collection_method: Option<String>,
+    days_until_due: Option<u32>,
+    default_payment_method: Option<Expandable<String, Named>>,
+    automatic_tax: Option<AutomaticTax>,
+    #[serde(default)]
+    default_tax_rates: Option<Vec<Value>>,
     test_clock: Option<Value>,
     #[serde(default)]
     metadata: HashMap<String, String>,
@@ -94,6 +102,19 @@ pub(super) struct Subscription {
 #[derive(Debug, Deserialize)]
 struct Schedule {
     id: ScheduleId,
+}
+
+/// Whether Stripe reckons taxes.
+#[derive(Clone, Debug, Deserialize)]
+struct AutomaticTax {
+    #[serde(default)]
+    enabled: bool,
+}
+
+impl AutomaticTax {
+    fn is_on(said: Option<&Self>) -> bool {
+        said.is_some_and(|said| said.enabled)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -116,12 +137,33 @@ pub(super) struct Named {
     pub(super) id: String,
 }
 
+/// An object that may bear the mark of the operation that made it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Marked {
+    pub(super) id: String,
+    #[serde(default)]
+    metadata: HashMap<String, String>,
+}
+
+impl Marked {
+    /// Whether this operation made it.
+    pub(super) fn is_of(&self, operation: &Operation) -> bool {
+        self.metadata.get(MARK).is_some_and(|mark| *mark == operation.id.to_string())
+    }
+}
+
 /// What pages of a list are continued after.
 pub(super) trait HasId {
     fn id(&self) -> &str;
 }
 
 impl HasId for Named {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl HasId for Marked {
     fn id(&self) -> &str {
         &self.id
     }

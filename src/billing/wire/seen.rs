@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use super::{Discount, Expandable, Invoice, Item, MARK, PAUSE_MARK, Subscription, Unix};
+use super::{AutomaticTax, Discount, Expandable, Invoice, Item, MARK, PAUSE_MARK, Subscription, Unix};
 use crate::domain::ids::{PriceId, SubscriptionItemId};
 use crate::domain::money::{Money, Percent};
 use crate::domain::subscription as domain;
@@ -15,6 +15,10 @@ pub(in crate::billing) struct Seen {
     pub(in crate::billing) subscription: domain::Subscription,
     /// The items that we made: price, item, and the id of the operation that made it.
     pub(in crate::billing) ours: Vec<OurItem>,
+    /// What the subscription is paid with, where that is not the customer's usual way.
+    pub(in crate::billing) payment_method: Option<String>,
+    /// How long invoices that are sent leave for paying.
+    pub(in crate::billing) days_until_due: Option<u32>,
     /// The request id of the read.
     pub(in crate::billing) request_id: Option<String>,
 }
@@ -84,10 +88,16 @@ impl Subscription {
                 Some("send_invoice") => domain::CollectionMethod::SendInvoice,
                 _ => domain::CollectionMethod::ChargeAutomatically,
             },
+            taxed: AutomaticTax::is_on(self.automatic_tax.as_ref())
+                || self.default_tax_rates.is_some_and(|rates| !rates.is_empty()),
             test_clock: self.test_clock.is_some(),
             open_invoices: open.map(Invoice::into_domain).take(domain::MAX_OPEN_INVOICES).collect(),
         };
-        Ok(Seen { subscription, ours, request_id })
+        let payment_method = self.default_payment_method.map(|method| match method {
+            Expandable::Id(id) => id,
+            Expandable::Object(named) => named.id,
+        });
+        Ok(Seen { subscription, ours, payment_method, days_until_due: self.days_until_due, request_id })
     }
 }
 

@@ -17,8 +17,8 @@ use crate::domain::condition::Condition;
 use crate::domain::copy::CopyTemplate;
 use crate::domain::facts::AttributeType;
 use crate::domain::offer::{
-    ContactTerms, CustomTerms, DiscountWire, FreeFeaturesTerms, Key, OfferType, PauseTerms, RedirectTerms,
-    TrialExtensionTerms,
+    ContactTerms, CreditTerms, CustomTerms, DiscountWire, FreeFeaturesTerms, InstallmentsTerms, Key,
+    OfferType, PauseTerms, RedirectTerms, TrialExtensionTerms, WaiverTerms,
 };
 use crate::domain::span::Span;
 
@@ -201,6 +201,9 @@ impl ToSchema for OfferDefinition {
         register::<PauseTerms>(schemas);
         register::<TrialExtensionTerms>(schemas);
         register::<FreeFeaturesTerms>(schemas);
+        register::<InstallmentsTerms>(schemas);
+        register::<WaiverTerms>(schemas);
+        register::<CreditTerms>(schemas);
         register::<ContactTerms>(schemas);
         register::<RedirectTerms>(schemas);
         register::<CustomTerms>(schemas);
@@ -215,6 +218,9 @@ fn terms(offer_type: OfferType) -> RefOr<Schema> {
         OfferType::Pause => reference::<PauseTerms>(),
         OfferType::TrialExtension => reference::<TrialExtensionTerms>(),
         OfferType::FreeFeatures => reference::<FreeFeaturesTerms>(),
+        OfferType::Installments => reference::<InstallmentsTerms>(),
+        OfferType::Waiver => reference::<WaiverTerms>(),
+        OfferType::Credit => reference::<CreditTerms>(),
         OfferType::Contact => reference::<ContactTerms>(),
         OfferType::Redirect => reference::<RedirectTerms>(),
         OfferType::Custom => reference::<CustomTerms>(),

@@ -5,6 +5,7 @@
 
 mod discount;
 mod key;
+mod money;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,10 @@ pub use discount::{
     MAX_DISCOUNT_MONTHS,
 };
 pub use key::{InvalidKey, Key};
+pub use money::{
+    Cap, CreditTerms, InstallmentsTerms, MAX_AMOUNT, MAX_PART_DAYS, MAX_PARTS, MAX_WAIVED_INVOICES,
+    MIN_PARTS, WaiverTerms,
+};
 
 /// The type of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -31,6 +36,12 @@ pub enum OfferType {
     TrialExtension,
     /// A zero-price item that carries features.
     FreeFeatures,
+    /// What is owed, or the coming invoice, in parts on dates.
+    Installments,
+    /// Open invoices forgiven.
+    Waiver,
+    /// A credit on the customer's balance.
+    Credit,
     /// Somebody to talk to.
     Contact,
     /// Another place to go.
@@ -41,11 +52,14 @@ pub enum OfferType {
 
 impl OfferType {
     /// Every type, in the order of the documentation.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Discount,
         Self::Pause,
         Self::TrialExtension,
         Self::FreeFeatures,
+        Self::Installments,
+        Self::Waiver,
+        Self::Credit,
         Self::Contact,
         Self::Redirect,
         Self::Custom,
@@ -59,6 +73,9 @@ impl OfferType {
             Self::Pause => "pause",
             Self::TrialExtension => "trial_extension",
             Self::FreeFeatures => "free_features",
+            Self::Installments => "installments",
+            Self::Waiver => "waiver",
+            Self::Credit => "credit",
             Self::Contact => "contact",
             Self::Redirect => "redirect",
             Self::Custom => "custom",
@@ -167,6 +184,12 @@ pub enum Terms {
     TrialExtension(TrialExtensionTerms),
     /// A zero-price item that carries features.
     FreeFeatures(FreeFeaturesTerms),
+    /// What is owed, or the coming invoice, in parts on dates.
+    Installments(InstallmentsTerms),
+    /// Open invoices forgiven.
+    Waiver(WaiverTerms),
+    /// A credit on the customer's balance.
+    Credit(CreditTerms),
     /// Somebody to talk to.
     Contact(ContactTerms),
     /// Another place to go.
@@ -184,6 +207,9 @@ impl Terms {
             Self::Pause(_) => OfferType::Pause,
             Self::TrialExtension(_) => OfferType::TrialExtension,
             Self::FreeFeatures(_) => OfferType::FreeFeatures,
+            Self::Installments(_) => OfferType::Installments,
+            Self::Waiver(_) => OfferType::Waiver,
+            Self::Credit(_) => OfferType::Credit,
             Self::Contact(_) => OfferType::Contact,
             Self::Redirect(_) => OfferType::Redirect,
             Self::Custom(_) => OfferType::Custom,

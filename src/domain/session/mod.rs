@@ -8,6 +8,7 @@ mod state;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::debt::{split, waived};
 use super::ids::{CustomerId, OfferId, OperationId, SessionId, SubscriptionId};
 use super::offer::{Choice, OfferState, PresentedOffer, Terms};
 use super::operation::{CancelWhen, Effect, OperationState};
@@ -128,7 +129,7 @@ impl Session {
         now: Timestamp,
     ) -> Result<Option<Effect>, Refused> {
         self.deciding()?;
-        let effect = effect(&self.open_offer(id, now)?.terms, choice, self.snapshot.as_ref(), now)?;
+        let effect = effect(self.open_offer(id, now)?, choice, self.snapshot.as_ref(), now)?;
         let offer = self.open_offer_mut(id, now)?;
         offer.state = OfferState::Accepted;
         offer.choice = choice;
@@ -312,13 +313,14 @@ impl Session {
     }
 }
 
-/// What accepting these terms brings about in billing; none for offers that only hand on.
+/// What accepting an offer brings about in billing; none for offers that only hand on.
 fn effect(
-    terms: &Terms,
+    offer: &PresentedOffer,
     choice: Option<Choice>,
     subscription: Option<&Subscription>,
     now: Timestamp,
 ) -> Result<Option<Effect>, Refused> {
+    let terms = &offer.terms;
     if choice.is_some() && !matches!(terms, Terms::Pause(_)) {
         return Err(Refused::Choice("this offer leaves no choice; leave `choice` out"));
     }
@@ -345,6 +347,17 @@ fn effect(
         Terms::FreeFeatures(features) => {
             Some(Effect::AttachFeatures { price: features.price.clone(), until: features.lasts.after(now) })
         }
+        Terms::Installments(terms) => {
+            let subscription = subscription.ok_or(Refused::BillingUnknown)?;
+            // The dates are those that were shown.
+            let split = split(terms, subscription, offer.presented_at).ok_or(Refused::BillingUnknown)?;
+            Some(Effect::Split { split })
+        }
+        Terms::Waiver(terms) => {
+            let subscription = subscription.ok_or(Refused::BillingUnknown)?;
+            Some(Effect::Waive { invoices: waived(terms, subscription) })
+        }
+        Terms::Credit(credit) => Some(Effect::Credit { money: credit.money() }),
         Terms::Contact(_) | Terms::Redirect(_) | Terms::Custom(_) => None,
     })
 }

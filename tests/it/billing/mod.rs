@@ -1,6 +1,7 @@
 //! The Stripe client: its transport against a scripted server, its reads and plans against the sandbox.
 
 mod faults;
+mod money;
 mod neighbour;
 mod plans;
 mod transport;
@@ -77,7 +78,7 @@ impl Bench {
 
     /// Advances until something else than a step comes, keeping the steps as the services do.
     async fn run(&self, operation: &mut Operation) -> Progress {
-        for _ in 0..10 {
+        for _ in 0..60 {
             match self.gateway.advance(operation, self.now()).await {
                 Progress::Step(step) => operation.steps.push(step),
                 other => {

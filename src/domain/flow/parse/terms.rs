@@ -10,9 +10,10 @@ use crate::domain::flow::node::{At, Kind};
 use crate::domain::flow::problem::Problems;
 use crate::domain::money::Money;
 use crate::domain::offer::{
-    ContactTerms, CustomTerms, DiscountDuration, DiscountTerms, DiscountValue, DurationWord,
-    FreeFeaturesTerms, MAX_DISCOUNT_MONTHS, MAX_PAUSE_DAYS, MAX_TRIAL_DAYS, OfferType, PauseBehavior,
-    PauseTerms, RedirectTerms, Terms, TrialExtensionTerms,
+    Cap, ContactTerms, CreditTerms, CustomTerms, DiscountDuration, DiscountTerms, DiscountValue,
+    DurationWord, FreeFeaturesTerms, InstallmentsTerms, MAX_AMOUNT, MAX_DISCOUNT_MONTHS, MAX_PART_DAYS,
+    MAX_PARTS, MAX_PAUSE_DAYS, MAX_TRIAL_DAYS, MAX_WAIVED_INVOICES, MIN_PARTS, OfferType, PauseBehavior,
+    PauseTerms, RedirectTerms, Terms, TrialExtensionTerms, WaiverTerms,
 };
 
 /// Choices of one pause.
@@ -51,6 +52,10 @@ pub(super) fn terms(
             days.map(|days| Terms::TrialExtension(TrialExtensionTerms { days }))
         }
         OfferType::FreeFeatures => free_features(&mut fields, problems).map(Terms::FreeFeatures),
+        OfferType::Installments => installments(&mut fields, problems).map(Terms::Installments),
+        OfferType::Waiver => waiver(&mut fields, problems).map(Terms::Waiver),
+        OfferType::Credit => sum(&mut fields, problems)
+            .map(|Money { amount, currency }| Terms::Credit(CreditTerms { amount, currency })),
         OfferType::Contact => {
             url(&mut fields, &["https", "mailto"], problems).map(|url| Terms::Contact(ContactTerms { url }))
         }
@@ -71,7 +76,7 @@ fn discount(at: &At<'_>, fields: &mut Fields<'_>, problems: &mut Problems) -> Op
     let value = match (percent_at, amount_at, currency) {
         (Some(percent), None, None) => values::percent(&percent, problems).map(DiscountValue::Percent),
         (None, Some(amount), Some(currency)) => {
-            let amount = values::whole(&amount, 1, 99_999_999, problems);
+            let amount = values::whole(&amount, 1, MAX_AMOUNT, problems);
             amount.zip(currency).map(|(amount, currency)| DiscountValue::Amount(Money { amount, currency }))
         }
         (None, Some(_), None) => {
@@ -179,6 +184,38 @@ fn free_features(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Fre
         }
     }
     Some(FreeFeaturesTerms { price: price?, features, lasts: lasts? })
+}
+
+/// An amount greater than zero with its currency.
+fn sum(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Money> {
+    let amount = fields.required("amount", problems);
+    let amount = amount.and_then(|at| values::whole(&at, 1, MAX_AMOUNT, problems));
+    let currency = fields.required("currency", problems);
+    let currency = currency.and_then(|at| values::currency(&at, problems));
+    Some(Money { amount: amount?, currency: currency? })
+}
+
+fn waiver(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<WaiverTerms> {
+    let cap = fields.required("cap", problems).and_then(|at| {
+        let mut fields = Fields::of(&at, problems)?;
+        let cap = sum(&mut fields, problems);
+        fields.finish(problems);
+        cap
+    });
+    let most = fields.optional("max_invoices");
+    let most = most.map_or(Some(u16::from(MAX_WAIVED_INVOICES)), |at| {
+        values::small(&at, 1, MAX_WAIVED_INVOICES.into(), problems)
+    });
+    let Money { amount, currency } = cap?;
+    Some(WaiverTerms { cap: Cap { amount, currency }, max_invoices: u8::try_from(most?).ok()? })
+}
+
+fn installments(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<InstallmentsTerms> {
+    let parts = fields.required("parts", problems);
+    let parts = parts.and_then(|at| values::small(&at, MIN_PARTS.into(), MAX_PARTS.into(), problems));
+    let every = fields.required("every", problems);
+    let every = every.and_then(|at| values::span(&at, MAX_PART_DAYS, problems));
+    Some(InstallmentsTerms { parts: u8::try_from(parts?).ok()?, every: every? })
 }
 
 fn url(fields: &mut Fields<'_>, schemes: &[&str], problems: &mut Problems) -> Option<url::Url> {

@@ -1,5 +1,7 @@
 use super::*;
 
+use crate::domain::offer::OfferType;
+
 mod refusals;
 
 const DESIGN: &str = r#"
@@ -72,7 +74,7 @@ fn the_examples_read_and_compile() {
         .values()
         .map(|offer| offer.terms.offer_type())
         .collect();
-    assert_eq!(types.len(), 7);
+    assert_eq!(types.len(), OfferType::ALL.len());
 }
 
 #[test]

@@ -77,6 +77,61 @@ fn discounts_keep_to_what_stripe_takes() {
 }
 
 #[test]
+fn amounts_are_whole_positive_and_have_a_currency() {
+    let with = |terms: &str| {
+        codes(&flow_with("{attribute: plan.name, eq: x}", &format!("{{type: credit, terms: {terms}}}")))
+    };
+    for (terms, pointer, code) in [
+        ("{amount: 0, currency: usd}", "amount", "out_of_range"),
+        ("{amount: -5, currency: usd}", "amount", "out_of_range"),
+        ("{amount: 12.5, currency: usd}", "amount", "out_of_range"),
+        ("{amount: 100000000, currency: usd}", "amount", "out_of_range"),
+        ("{amount: '5', currency: usd}", "amount", "invalid_type"),
+        ("{currency: usd}", "amount", "required"),
+        ("{amount: 5}", "currency", "required"),
+        ("{amount: 5, currency: USD}", "currency", "invalid_currency"),
+        ("{amount: 5, currency: usd, percent_off: 5}", "percent_off", "unknown_field"),
+    ] {
+        let found = with(terms);
+        let named = |(at, found): &(String, &str)| at.ends_with(pointer) && *found == code;
+        assert!(found.iter().any(named), "{terms}: {found:?}");
+    }
+}
+
+#[test]
+fn waivers_and_installments_name_the_field_that_is_wrong() {
+    let with = |offer: &str| codes(&flow_with("{attribute: plan.name, eq: x}", offer));
+    for (offer, pointer, code) in [
+        ("{type: waiver, terms: {}}", "/terms/cap", "required"),
+        ("{type: waiver, terms: {cap: 5}}", "/terms/cap", "invalid_type"),
+        ("{type: waiver, terms: {cap: {amount: 0, currency: usd}}}", "/cap/amount", "out_of_range"),
+        ("{type: waiver, terms: {cap: {amount: 5}}}", "/cap/currency", "required"),
+        ("{type: waiver, terms: {cap: {amount: 5, currency: usd, x: 1}}}", "/cap/x", "unknown_field"),
+        (
+            "{type: waiver, terms: {cap: {amount: 5, currency: usd}, max_invoices: 13}}",
+            "/max_invoices",
+            "out_of_range",
+        ),
+        (
+            "{type: installments, terms: {parts: 1, every: {interval: month, count: 1}}}",
+            "/parts",
+            "out_of_range",
+        ),
+        (
+            "{type: installments, terms: {parts: 13, every: {interval: month, count: 1}}}",
+            "/parts",
+            "out_of_range",
+        ),
+        ("{type: installments, terms: {parts: 3}}", "/every", "required"),
+        ("{type: installments, terms: {parts: 3, every: {interval: year, count: 1}}}", "/every", "too_long"),
+    ] {
+        let found = with(offer);
+        let named = |(at, found): &(String, &str)| at.ends_with(pointer) && *found == code;
+        assert!(found.iter().any(named), "{offer}: {found:?}");
+    }
+}
+
+#[test]
 fn operators_must_fit_the_attribute() {
     for (segment, code) in [
         ("{attribute: plan.amount, contains: x}", "wrong_operator"),
