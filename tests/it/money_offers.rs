@@ -233,6 +233,7 @@ async fn installments_keep_the_amounts_and_dates_that_were_shown() {
         test.advance(SignedDuration::from_mins(40));
         test.sandbox.script(Fault::once("POST", "/v1/invoices/*/void", FaultKind::Timeout { acted: true }));
         test.accept(&who, &session, "in-parts").await;
+        test.advance(SignedDuration::from_hours(2));
         test.work().await;
         assert_eq!(test.read(&who, &session).await.expect(200).body["status"], "saved");
         assert_eq!(test.sandbox.object(&owed[0]).unwrap()["status"], "void");

@@ -1,6 +1,7 @@
 //! The Stripe client: its transport against a scripted server, its reads and plans against the sandbox.
 
 mod faults;
+mod installments;
 mod money;
 mod neighbour;
 mod plans;
