@@ -1,10 +1,11 @@
 //! Facts: typed values of attributes, each with its source and age.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 /// The type of an attribute.
@@ -69,10 +70,9 @@ pub enum Source {
 }
 
 /// One fact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
     /// The value.
-    #[serde(flatten)]
     pub value: Value,
     /// Where it comes from.
     pub source: Source,
@@ -81,13 +81,90 @@ pub struct Fact {
 }
 
 /// All facts about one subscriber, by attribute name (`plan.interval`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Facts(BTreeMap<String, Fact>);
+///
+/// As JSON they stand in groups of one source and age, since every decision keeps them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts(BTreeMap<Cow<'static, str>, Fact>);
+
+/// What one source said at one time, by type.
+#[derive(Serialize, Deserialize)]
+#[serde(bound(deserialize = "K: Deserialize<'de> + Ord, T: Deserialize<'de>, L: Deserialize<'de>"))]
+struct Group<K: Ord, T, L> {
+    source: Source,
+    as_of: Timestamp,
+    #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
+    text: BTreeMap<K, T>,
+    #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
+    number: BTreeMap<K, Decimal>,
+    #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
+    boolean: BTreeMap<K, bool>,
+    #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
+    instant: BTreeMap<K, Timestamp>,
+    #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
+    text_list: BTreeMap<K, L>,
+}
+
+impl<K: Ord, T, L> Group<K, T, L> {
+    fn new(source: Source, as_of: Timestamp) -> Self {
+        Self {
+            source,
+            as_of,
+            text: BTreeMap::new(),
+            number: BTreeMap::new(),
+            boolean: BTreeMap::new(),
+            instant: BTreeMap::new(),
+            text_list: BTreeMap::new(),
+        }
+    }
+}
+
+impl Serialize for Facts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut groups: Vec<Group<&str, &str, &[String]>> = Vec::new();
+        for (name, Fact { value, source, as_of }) in self.iter() {
+            let of_it = |group: &Group<_, _, _>| group.source == *source && group.as_of == *as_of;
+            let mut group = match groups.iter().position(of_it) {
+                Some(place) => groups.swap_remove(place),
+                None => Group::new(*source, *as_of),
+            };
+            match value {
+                Value::Text(text) => drop(group.text.insert(name, text)),
+                Value::Number(number) => drop(group.number.insert(name, *number)),
+                Value::Boolean(truth) => drop(group.boolean.insert(name, *truth)),
+                Value::Instant(at) => drop(group.instant.insert(name, *at)),
+                Value::TextList(list) => drop(group.text_list.insert(name, list)),
+            }
+            groups.push(group);
+        }
+        groups.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Facts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let groups: Vec<Group<String, String, Vec<String>>> = Deserialize::deserialize(deserializer)?;
+        let mut facts = Self::default();
+        for Group { source, as_of, text, number, boolean, instant, text_list } in groups {
+            let values = text.into_iter().map(|(name, text)| (name, Value::Text(text)));
+            let values = values.chain(number.into_iter().map(|(name, number)| (name, Value::Number(number))));
+            let values = values.chain(boolean.into_iter().map(|(name, truth)| (name, Value::Boolean(truth))));
+            let values = values.chain(instant.into_iter().map(|(name, at)| (name, Value::Instant(at))));
+            let values = values.chain(text_list.into_iter().map(|(name, list)| (name, Value::TextList(list))));
+            values.for_each(|(name, value)| facts.state(name, value, source, as_of));
+        }
+        Ok(facts)
+    }
+}
 
 impl Facts {
     /// States a fact; a later one about the same attribute replaces the earlier.
-    pub fn state(&mut self, attribute: impl Into<String>, value: Value, source: Source, as_of: Timestamp) {
+    pub fn state(
+        &mut self,
+        attribute: impl Into<Cow<'static, str>>,
+        value: Value,
+        source: Source,
+        as_of: Timestamp,
+    ) {
         self.0.insert(attribute.into(), Fact { value, source, as_of });
     }
 
@@ -99,6 +176,22 @@ impl Facts {
 
     /// All facts in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Fact)> {
-        self.0.iter().map(|(name, fact)| (name.as_str(), fact))
+        self.0.iter().map(|(name, fact)| (name.as_ref(), fact))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::condition::arbitrary::facts;
+
+    proptest! {
+        #[test]
+        fn facts_survive_being_kept(facts in facts()) {
+            let kept = serde_json::to_string(&facts).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Facts>(&kept).unwrap(), facts);
+        }
     }
 }

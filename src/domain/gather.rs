@@ -78,14 +78,14 @@ pub fn gather(
     now: Timestamp,
 ) -> Facts {
     let mut facts = Facts::default();
-    let mut from_stripe = |name: &str, value: Option<Value>| {
+    let mut from_stripe = |name: &'static str, value: Option<Value>| {
         if let Some(value) = value {
             facts.state(name, value, Source::Stripe, snapshot_at);
         }
     };
     subscription_facts(subscription, now, &mut from_stripe);
     plan_facts(subscription, &mut from_stripe);
-    let mut from_history = |name: &str, value: Option<Value>| {
+    let mut from_history = |name: &'static str, value: Option<Value>| {
         if let Some(value) = value {
             facts.state(name, value, Source::History, now);
         }
@@ -103,7 +103,7 @@ pub fn gather(
 fn subscription_facts(
     subscription: &Subscription,
     now: Timestamp,
-    state: &mut impl FnMut(&str, Option<Value>),
+    state: &mut impl FnMut(&'static str, Option<Value>),
 ) {
     let overdue = matches!(subscription.status, SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid);
     let discounted = !subscription.discounts.is_empty() || subscription.customer_discount.is_some();
@@ -127,7 +127,7 @@ fn subscription_facts(
     state("subscription.country", subscription.country.as_deref().and_then(text_value));
 }
 
-fn plan_facts(subscription: &Subscription, state: &mut impl FnMut(&str, Option<Value>)) {
+fn plan_facts(subscription: &Subscription, state: &mut impl FnMut(&'static str, Option<Value>)) {
     let Some(item) = subscription.main_item() else {
         return;
     };
@@ -139,7 +139,7 @@ fn plan_facts(subscription: &Subscription, state: &mut impl FnMut(&str, Option<V
     state("plan.interval_count", number(item.every.count));
 }
 
-fn history_facts(history: &History, now: Timestamp, state: &mut impl FnMut(&str, Option<Value>)) {
+fn history_facts(history: &History, now: Timestamp, state: &mut impl FnMut(&'static str, Option<Value>)) {
     let count = |len: usize| i64::try_from(len).ok().and_then(number);
     let discounts = history.accepted.iter().filter(|(of, _, _)| *of == OfferType::Discount).count();
     state("history.sessions", number(history.sessions));

@@ -16,10 +16,13 @@ pub struct History {
     /// Sessions that ended in a save.
     pub saves: u32,
     /// When the last of those ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_save_at: Option<Timestamp>,
     /// Offers accepted, with the time; at most [`MAX_REMEMBERED_OFFERS`], the most recent first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<(OfferType, Key, Timestamp)>,
     /// Offers declined, with the time; at most [`MAX_REMEMBERED_OFFERS`], the most recent first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub declined: Vec<(OfferType, Key, Timestamp)>,
 }
 

@@ -112,6 +112,7 @@ pub struct Item {
     /// The product's or price's name; empty when Stripe has none.
     pub name: String,
     /// Minor units per unit; absent for tiered and decimal prices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit_amount: Option<i64>,
     /// Whether the price depends on the quantity in tiers.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -151,12 +152,15 @@ pub struct Discount {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promotion_code: Option<PromotionCodeId>,
     /// Percentage off, if the coupon is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent_off: Option<Percent>,
     /// Amount off, if the coupon is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount_off: Option<Money>,
     /// How long it lasts.
     pub duration: CouponDuration,
     /// When it ends, for those that repeat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<Timestamp>,
 }
 
@@ -166,6 +170,7 @@ pub struct PauseCollection {
     /// What becomes of invoices meanwhile.
     pub behavior: PauseBehavior,
     /// When collection resumes; absent for a pause without an end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumes_at: Option<Timestamp>,
 }
 
@@ -208,24 +213,32 @@ pub struct Subscription {
     /// Stripe's currency for it.
     pub currency: Currency,
     /// The priced lines, in Stripe's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Item>,
     /// Discounts on the subscription, in Stripe's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub discounts: Vec<Discount>,
     /// The customer-level discount, which any subscription-level one silently replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_discount: Option<Discount>,
     /// When it was created.
     pub created: Timestamp,
     /// When its trial ends or ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial_end: Option<Timestamp>,
     /// Stripe's flag for "ends with the current period".
     pub cancel_at_period_end: bool,
     /// A scheduled end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_at: Option<Timestamp>,
     /// When a cancellation was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canceled_at: Option<Timestamp>,
     /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
     /// A pause of collection, whoever set it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause_collection: Option<PauseCollection>,
     /// Who set the pause of collection, or the status `paused`; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -238,6 +251,7 @@ pub struct Subscription {
     /// Whether an update waits for a payment.
     pub pending_update: bool,
     /// The customer's country, ISO 3166-1 alpha-2, where Stripe knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
     /// How Stripe computes its invoices.
     #[serde(default)]

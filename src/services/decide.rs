@@ -39,22 +39,26 @@ pub(super) struct Known {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Kept {
     pub(super) at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<Key>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) answered: Vec<Key>,
     pub(super) facts: Facts,
     pub(super) history: History,
     pub(super) budgets_left: BTreeMap<String, i64>,
-    /// Without a snapshot nothing is decided and nothing offered.
+    /// Left out where it is the session's own, as it is for the first decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) snapshot: Option<Subscription>,
+    /// Without a snapshot nothing is decided and nothing offered.
     pub(super) decision: Option<Decision>,
 }
 
 impl Kept {
-    /// The decision's input, as it was.
-    pub(super) fn input(&self) -> Option<Input<'_>> {
+    /// The decision's input in `session`, as it was.
+    pub(super) fn input<'a>(&'a self, session: &'a Session) -> Option<Input<'a>> {
         Some(Input {
             facts: &self.facts,
-            subscription: self.snapshot.as_ref()?,
+            subscription: self.snapshot.as_ref().or(session.snapshot.as_ref())?,
             history: &self.history,
             reason: self.reason.as_ref(),
             answered: &self.answered,
@@ -123,6 +127,7 @@ pub(super) fn decide(
     ordinal: i32,
     now: Timestamp,
 ) -> Result<Decided, ServiceError> {
+    let snapshot = known.snapshot.as_ref().map(|(snapshot, _)| snapshot);
     let mut kept = Kept {
         at: now,
         reason: session.answers.reason.clone(),
@@ -130,14 +135,13 @@ pub(super) fn decide(
         facts: facts(known, now),
         history: known.history.clone(),
         budgets_left,
-        snapshot: known.snapshot.as_ref().map(|(snapshot, _)| snapshot.clone()),
+        snapshot: snapshot.filter(|known| session.snapshot.as_ref() != Some(known)).cloned(),
         decision: None,
     };
-    let decision = kept.input().map(|input| decide::decide(&flow.compiled, &input));
+    let decision = kept.input(session).map(|input| decide::decide(&flow.compiled, &input));
     kept.decision = decision.clone();
     let (offers, segments) =
         decision.map(|decision| (decision.offers, decision.segments)).unwrap_or_default();
-    let snapshot = kept.snapshot.as_ref();
     let offers: Vec<PresentedOffer> =
         offers.iter().filter_map(|key| frozen(flow, session, snapshot?, key, now)).collect();
     let costs = offers

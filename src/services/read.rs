@@ -152,7 +152,7 @@ pub async fn explanation(app: &App, id: SessionId) -> Result<Explanation, Servic
             serde_json::from_str(&record.body).map_err(|error| ServiceError::Internal(Cause::new(error)))?;
         decisions.push(ExplainedDecision {
             at: kept.at,
-            trace: kept.input().map(|input| explain(&flow.compiled, &input)),
+            trace: kept.input(&session).map(|input| explain(&flow.compiled, &input)),
         });
     }
     Ok(Explanation { session: id, flow: session.flow, decisions })

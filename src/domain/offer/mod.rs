@@ -282,7 +282,9 @@ pub struct PresentedOffer {
     /// Until when it may be accepted.
     pub expires_at: Timestamp,
     /// When it was accepted, declined or rejected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_at: Option<Timestamp>,
     /// What was picked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice: Option<Choice>,
 }

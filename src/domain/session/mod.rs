@@ -30,12 +30,14 @@ pub struct Session {
     pub livemode: bool,
     /// The subscription as billing showed it when the session began; absent when billing could not be asked and
     /// nothing was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Subscription>,
     /// The flow it runs.
     pub flow: FlowRef,
     /// The language of its texts, a BCP 47 tag.
     pub locale: String,
     /// What the app said about the moment, recorded and handed back; never used to decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<serde_json::Map<String, serde_json::Value>>,
     /// Whether it may be canceled at once, besides at the end of the period.
     pub cancel_now_allowed: bool,
@@ -44,6 +46,7 @@ pub struct Session {
     /// What the survey brought.
     pub answers: Answers,
     /// Every offer presented, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offers: Vec<PresentedOffer>,
     /// Whether the operation it waits for needs a person.
     pub needs_attention: bool,
@@ -54,6 +57,7 @@ pub struct Session {
     /// When it becomes abandoned if left open.
     pub expires_at: Timestamp,
     /// When it got its outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,
     /// Whether the save has held; nothing is known before its first horizon.
     #[serde(default, skip_serializing_if = "Validated::is_unknown")]

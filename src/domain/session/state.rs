@@ -117,12 +117,16 @@ pub struct FlowRef {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answers {
     /// The reason's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Key>,
     /// The reason in Stripe's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<StripeFeedback>,
     /// The answer to the reason's follow-up question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follow_up: Option<String>,
     /// Anything else the subscriber wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
 }
 
