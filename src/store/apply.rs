@@ -102,11 +102,11 @@ fn update_sessions(connection: &mut Link, runs: &mut [Run<'_>]) -> Result<(), St
 }
 
 fn update_operations(connection: &mut Link, runs: &mut [Run<'_>]) -> Result<(), Stop> {
-    for run in live_mut(runs) {
-        let Some((row, owner)) = &run.change.operation else {
-            continue;
-        };
-        if !operations::update_held(connection, row, owner)? {
+    let updates: Vec<_> = live(runs).filter_map(|change| change.operation.as_ref()).collect();
+    let updated = operations::update_held(connection, &updates)?;
+    let with_operation = live_mut(runs).filter(|run| run.change.operation.is_some());
+    for (run, updated) in with_operation.zip(updated) {
+        if !updated {
             let change = run.change;
             let writes = change.session.is_some() || change.saved.is_some() || change.webhook_event.is_some();
             refuse(run, Changed::Stale, writes)?;
@@ -146,13 +146,12 @@ fn append(connection: &mut Link, runs: &[Run<'_>]) -> Result<(), Stop> {
         for hold in &change.budget_return {
             budgets::give_back(connection, &hold.budget, hold.amount)?;
         }
-        if let Some(snapshot) = &change.snapshot {
-            snapshots::put(connection, snapshot)?;
-        }
         if let Some(row) = &change.update_saved {
             saved_answers::overwrite(connection, row)?;
         }
     }
+    let rows: Vec<_> = live(runs).filter_map(|change| change.snapshot.as_ref()).collect();
+    snapshots::put(connection, rows)?;
     let rows: Vec<_> = live(runs).flat_map(|change| &change.offers).collect();
     offers::put(connection, &rows)?;
     let rows: Vec<_> = live(runs).filter_map(|change| change.decision.as_ref()).collect();

@@ -1,5 +1,7 @@
 //! Billing operations as rows. State, due time and lease are columns and lead; the rest is read from the JSON.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use jiff::Timestamp;
@@ -133,9 +135,17 @@ one_row!(UpdateHeld(Held<'a>) =
     ", updated_at = " updated_at: BigInt, ", body = " body: Text,
     " WHERE id = " id: Text, " AND lease_owner = " owner: Text; "");
 
-/// Updates an operation if `owner` still holds it; says whether.
-pub(super) fn update_held(connection: &mut Link, row: &OperationRow, owner: &str) -> QueryResult<bool> {
-    let held = Held {
+many_rows!(UpdateAllHeld(Held<'a>) =
+    "UPDATE operations AS o SET state = r.state, settled = r.settled, due_at = r.due_at, lease_owner = r.lease_owner, \
+     lease_until = r.lease_until, updated_at = r.updated_at, body = r.body FROM unnest("
+    [state: &'a str => Text, settled: bool => Bool, due_at: i64 => BigInt,
+     lease_owner: Option<&'a str> => Nullable<Text>, lease_until: Option<i64> => Nullable<BigInt>,
+     updated_at: i64 => BigInt, body: &'a str => Text, id: &'a str => Text, owner: &'a str => Text]
+    ") AS r (state, settled, due_at, lease_owner, lease_until, updated_at, body, id, owner) \
+     WHERE o.id = r.id AND o.lease_owner = r.owner RETURNING o.id" returning Text);
+
+fn held((row, owner): &(OperationRow, String)) -> Held<'_> {
+    Held {
         state: &row.state,
         settled: row.settled,
         due_at: row.due_at,
@@ -145,8 +155,27 @@ pub(super) fn update_held(connection: &mut Link, row: &OperationRow, owner: &str
         body: &row.body,
         id: &row.id,
         owner,
+    }
+}
+
+/// Updates each operation whose owner still holds it; says of each, in their order, whether it was.
+pub(super) fn update_held(
+    connection: &mut Link,
+    updates: &[&(OperationRow, String)],
+) -> QueryResult<Vec<bool>> {
+    let ids: HashSet<_> = updates.iter().map(|(row, _)| &row.id).collect();
+    // Of two updates of one operation the second has to meet what the first has written.
+    if let (Link::Postgres(pg), [_, _, ..], true) = (&mut *connection, updates, ids.len() == updates.len()) {
+        let held: Vec<_> = updates.iter().map(|update| held(update)).collect();
+        let updated: Vec<String> = UpdateAllHeld::new(&held.iter().collect::<Vec<_>>()).load(pg)?;
+        let updated: HashSet<_> = updated.iter().collect();
+        return Ok(updates.iter().map(|(row, _)| updated.contains(&row.id)).collect());
+    }
+    let one = |update: &&(OperationRow, String)| {
+        let held = held(update);
+        Ok(each!(&mut *connection, |c| UpdateHeld(&held).execute(c))? == 1)
     };
-    Ok(each!(connection, |c| UpdateHeld(&held).execute(c))? == 1)
+    updates.iter().map(one).collect()
 }
 
 impl Store {

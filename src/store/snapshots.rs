@@ -8,7 +8,7 @@ use super::Store;
 use super::connection::{Link, each};
 use super::error::{Failure, StoreError, unreadable};
 use super::schema::snapshots::dsl;
-use super::statement::one_row;
+use super::statement::{many_rows, one_row};
 use super::text::json;
 use super::time::{instant, micros};
 use crate::domain::ids::SubscriptionId;
@@ -38,9 +38,23 @@ one_row!(PutSnapshot(SnapshotRow) =
     ") ON CONFLICT (subscription) DO UPDATE SET stripe_customer = excluded.stripe_customer, body = excluded.body, \
      fetched_at = excluded.fetched_at WHERE snapshots.fetched_at <= excluded.fetched_at");
 
-/// Stores a snapshot unless a newer one is stored; says whether it did.
-pub(super) fn put(connection: &mut Link, row: &SnapshotRow) -> QueryResult<bool> {
-    Ok(each!(connection, |c| PutSnapshot(row).execute(c))? == 1)
+many_rows!(PutSnapshots(SnapshotRow) =
+    "INSERT INTO snapshots (subscription, stripe_customer, body, fetched_at) SELECT * FROM unnest("
+    [subscription: String => Text, stripe_customer: String => Text, body: String => Text, fetched_at: i64 => BigInt]
+    ") ON CONFLICT (subscription) DO UPDATE SET stripe_customer = excluded.stripe_customer, body = excluded.body, \
+     fetched_at = excluded.fetched_at WHERE snapshots.fetched_at <= excluded.fetched_at" returning Text);
+
+/// Stores snapshots, of each subscription unless a newer one is stored; says how many.
+pub(super) fn put(connection: &mut Link, mut rows: Vec<&SnapshotRow>) -> QueryResult<usize> {
+    // In one order, so that writers do not wait for each other in a circle; of several of one subscription the newest,
+    // and of the newest the last, since PostgreSQL takes no row twice.
+    rows.reverse();
+    rows.sort_by(|a, b| (&a.subscription, b.fetched_at).cmp(&(&b.subscription, a.fetched_at)));
+    rows.dedup_by(|later, first| later.subscription == first.subscription);
+    if let (Link::Postgres(pg), [_, _, ..]) = (&mut *connection, &*rows) {
+        return PutSnapshots::new(&rows).execute(pg);
+    }
+    rows.into_iter().map(|row| each!(&mut *connection, |c| PutSnapshot(row).execute(c))).sum()
 }
 
 /// A snapshot's body, and when it was fetched.
@@ -82,6 +96,6 @@ impl Store {
         fetched_at: Timestamp,
     ) -> Result<bool, StoreError> {
         let row = SnapshotRow::new(snapshot, fetched_at)?;
-        self.write(move |connection| Ok(put(connection, &row)?)).await
+        self.write(move |connection| Ok(put(connection, vec![&row])? == 1)).await
     }
 }
