@@ -16,9 +16,9 @@ use crate::billing::{self, Progress};
 use crate::domain::aftermath::{entailed, told};
 use crate::domain::ids::{OfferId, OperationId, SessionId};
 use crate::domain::operation::{BudgetHold, Effect, Operation, OperationProblem, OperationState};
-use crate::domain::session::Status;
+use crate::domain::session::{Session, Status};
 use crate::domain::subscription::Subscription;
-use crate::store::{Change, Changed, OperationUpdate};
+use crate::store::{Change, Changed, OperationUpdate, Stored};
 
 /// How often an outcome is written again when the session moved meanwhile.
 const MAX_RACES: usize = 8;
@@ -36,12 +36,18 @@ pub(super) async fn at_once(
     let runner = app.clone();
     // A task of its own: the client going away, or the deadline, must not stop it between two steps.
     let work = app.background.spawn(async move {
-        if done.leased { run(&runner, operation).await } else { claim_and_run(&runner, operation.id).await }
+        if done.leased {
+            run(&runner, operation, done.written).await
+        } else {
+            claim_and_run(&runner, operation.id).await;
+            None
+        }
     });
-    if tokio::time::timeout(app.settings.apply_deadline, work).await.is_err() {
-        return Ok(done.reply);
-    }
-    let session = load(app, access, id).await?.session;
+    let session = match tokio::time::timeout(app.settings.apply_deadline, work).await {
+        Ok(Ok(Some(settled))) => settled,
+        Ok(_) => load(app, access, id).await?.session,
+        Err(_elapsed) => return Ok(done.reply),
+    };
     let waiting = session.status() == Status::InProgress && session.awaited_operation().is_some();
     let reply = Reply {
         status: if waiting { 202 } else { 200 },
@@ -60,22 +66,28 @@ pub(super) async fn at_once(
 pub(super) async fn claim_and_run(app: &App, id: OperationId) {
     let now = app.clock.now();
     match app.store.claim_operation(id, &app.owner, now, app.lease(now).until).await {
-        Ok(Some(operation)) => run(app, operation).await,
+        Ok(Some(operation)) => drop(run(app, operation, None).await),
         Ok(None) => {}
         Err(error) => warn!(operation = %id, %error, "operation left to the worker"),
     }
 }
 
 /// Runs a leased operation as far as it goes now. What goes wrong is written to the operation, or, where even that
-/// fails, left to the lease.
-pub(super) async fn run(app: &App, operation: Operation) {
+/// fails, left to the lease. Whoever has just written the session gives it as `known`, and gets it back as the outcome
+/// has left it, if there was one.
+pub(super) async fn run(app: &App, operation: Operation, known: Option<Stored>) -> Option<Session> {
     let id = operation.id;
-    if let Err(error) = steps(app, operation).await {
+    steps(app, operation, known).await.unwrap_or_else(|error| {
         warn!(operation = %id, ?error, "operation left to its lease");
-    }
+        None
+    })
 }
 
-async fn steps(app: &App, mut operation: Operation) -> Result<(), ServiceError> {
+async fn steps(
+    app: &App,
+    mut operation: Operation,
+    known: Option<Stored>,
+) -> Result<Option<Session>, ServiceError> {
     operation.state = OperationState::Applying;
     operation.attempts = operation.attempts.saturating_add(1);
     loop {
@@ -84,13 +96,14 @@ async fn steps(app: &App, mut operation: Operation) -> Result<(), ServiceError> 
             Progress::Step(record) => {
                 operation.steps.push(record);
                 if !renew(app, &mut operation).await? {
-                    return Ok(());
+                    return Ok(None);
                 }
             }
             Progress::Applied { subscription, last } => {
                 operation.steps.extend(last);
                 operation.problem = None;
-                return settle(app, operation, OperationState::Applied, Some((&subscription, now))).await;
+                let seen = Some((&*subscription, now));
+                return settle(app, operation, OperationState::Applied, seen, known).await;
             }
             Progress::Rejected(problem) => {
                 // A cancellation is never dropped: what Stripe refuses, a person must carry out.
@@ -99,14 +112,14 @@ async fn steps(app: &App, mut operation: Operation) -> Result<(), ServiceError> 
                     _ => OperationState::Rejected,
                 };
                 operation.problem = Some(problem);
-                return settle(app, operation, outcome, None).await;
+                return settle(app, operation, outcome, None, known).await;
             }
             Progress::NeedsAttention(problem) => {
                 operation.problem = Some(problem);
-                return settle(app, operation, OperationState::NeedsAttention, None).await;
+                return settle(app, operation, OperationState::NeedsAttention, None, known).await;
             }
             Progress::Unknown { problem, retry_after } => {
-                return later(app, operation, problem, retry_after).await;
+                return later(app, operation, problem, retry_after).await.map(|()| None);
             }
         }
     }
@@ -136,7 +149,7 @@ async fn later(
     info!(operation = %operation.id, code = %problem.code, attempts = operation.attempts, "operation will be retried");
     operation.problem = Some(problem);
     if operation.attempts >= billing::MAX_ATTEMPTS {
-        return settle(app, operation, OperationState::NeedsAttention, None).await;
+        return settle(app, operation, OperationState::NeedsAttention, None, None).await.map(drop);
     }
     let now = app.clock.now();
     let wait = billing::backoff(operation.attempts).max(retry_after.unwrap_or_default());
@@ -147,25 +160,31 @@ async fn later(
     Ok(())
 }
 
-/// Writes an outcome: the operation, what it means to the session, what follows from it, and what it gives back.
+/// Writes an outcome: the operation, what it means to the session, what follows from it, and what it gives back. `known`
+/// is the session as somebody has just written it; the version guards it, and after a lost race it is read.
 async fn settle(
     app: &App,
     mut operation: Operation,
     outcome: OperationState,
     after: Option<(&Subscription, Timestamp)>,
-) -> Result<(), ServiceError> {
+    mut known: Option<Stored>,
+) -> Result<Option<Session>, ServiceError> {
     operation.state = outcome;
     let budget_return = give_back(&mut operation);
     for _ in 0..MAX_RACES {
         let now = app.clock.now();
         operation.updated_at = now;
         let seen = after.map(|(seen, _)| seen);
-        let stored = app.store.session(operation.session).await?;
+        let stored = match known.take() {
+            Some(known) => Some(known),
+            None => app.store.session(operation.session).await?,
+        };
         let events = told(&operation, outcome, stored.as_ref().map(|stored| &stored.session), seen, now);
         let session = stored.and_then(|mut stored| {
             let moved = stored.session.settle(operation.id, outcome, seen, now);
             moved.then_some((stored.session, stored.version))
         });
+        let settled = session.as_ref().map(|(session, _)| session.clone());
         let update = OperationUpdate { operation: operation.clone(), owner: app.owner.clone(), lease: None };
         let change = Change {
             session,
@@ -189,11 +208,11 @@ async fn settle(
                 .inc();
             app.metrics.operation_attempts.observe(f64::from(operation.attempts));
             info!(operation = %operation.id, outcome = outcome.as_str(), attempts = operation.attempts, "operation settled");
-            return Ok(());
+            return Ok(settled);
         }
         let ours = app.store.operation(operation.id).await?;
         if ours.is_none_or(|current| current.state.is_settled()) {
-            return Ok(());
+            return Ok(None);
         }
     }
     Err(ServiceError::Busy { retry_after: 1 })

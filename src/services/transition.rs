@@ -62,6 +62,14 @@ pub(super) struct Done {
     pub(super) reply: Reply,
     pub(super) operation: Option<Operation>,
     pub(super) leased: bool,
+    /// The session as this step has written it.
+    pub(super) written: Option<Stored>,
+}
+
+impl Done {
+    fn earlier(reply: Reply) -> Self {
+        Self { reply, operation: None, leased: false, written: None }
+    }
 }
 
 /// Loads a session that `access` may know of.
@@ -80,7 +88,7 @@ pub(super) async fn transition(
     mut step: impl FnMut(&mut Session, &FlowDocument, Timestamp) -> Result<Effects, ServiceError>,
 ) -> Result<Done, ServiceError> {
     if let Some(reply) = saved_reply(app, key).await? {
-        return Ok(Done { reply, operation: None, leased: false });
+        return Ok(Done::earlier(reply));
     }
     for _ in 0..MAX_RACES {
         let Stored { mut session, version } = load(app, access, id).await?;
@@ -89,15 +97,16 @@ pub(super) async fn transition(
         let effects = step(&mut session, flow.document(), now)?;
         let body = document(&session, flow.document())?;
         let saved = key.map(|key| key.save(effects.status, body.clone(), now));
+        // Only what goes on with it needs a copy.
+        let written =
+            effects.leased.then(|| Stored { session: session.clone(), version: version.saturating_add(1) });
         let change = change(app, (session, version), &effects, saved, action, now);
         match app.store.change(change).await? {
             Changed::Done => {
                 let reply = Reply { status: effects.status, body, replayed: false };
-                return Ok(Done { reply, operation: effects.operation, leased: effects.leased });
+                return Ok(Done { reply, operation: effects.operation, leased: effects.leased, written });
             }
-            Changed::Replayed(answer) => {
-                return matching(key, answer).map(|reply| Done { reply, operation: None, leased: false });
-            }
+            Changed::Replayed(answer) => return matching(key, answer).map(Done::earlier),
             Changed::BudgetSpent(_) => return Err(budget_spent()),
             Changed::Stale | Changed::DuplicateEvent => {}
         }
