@@ -18,6 +18,8 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
     /// Stripe's request id.
     pub(super) request_id: Option<String>,
+    /// Whether it is what the same key was answered earlier, so that what it shows may be out of date.
+    pub(super) replayed: bool,
 }
 
 impl Answer {
@@ -64,12 +66,12 @@ pub(super) fn unreached(error: reqwest::Error) -> Failure {
 /// What an answer means.
 pub(super) fn read(status: u16, headers: &HeaderMap, body: Bytes) -> Result<Answer, Failure> {
     let request_id = text(headers, "request-id").map(str::to_owned);
+    let replayed = text(headers, "idempotent-replayed") == Some("true");
     if (200..300).contains(&status) {
-        return Ok(Answer { status, body, request_id });
+        return Ok(Answer { status, body, request_id, replayed });
     }
     // A proxy in between answers in HTML; its status is what there is to know.
     let refusal = serde_json::from_slice(&body).map(|Envelope { error }| error).unwrap_or_default();
-    let replayed = text(headers, "idempotent-replayed") == Some("true");
     let kind_word = refusal.kind.unwrap_or_default();
     let reused = kind_word == "idempotency_error" && status != 409;
     // What a key remembers, it answers for a day: to ask again takes another, also after a refusal that is out of date.

@@ -9,6 +9,7 @@ use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_product::coupon::ListCoupon;
 use stripe_shared::InvoiceStatus;
 
+use super::answer::Answer;
 use super::breaker::BreakerState;
 use super::error::{StripeError, StripeErrorKind};
 use super::options::{InvalidOptions, StripeOptions};
@@ -108,6 +109,11 @@ impl Gateway {
             Err(error) if error.is_missing() => return Ok(None),
             Err(error) => return Err(error),
         };
+        self.complete(id, &answer).await.map(Some)
+    }
+
+    /// The subscription of an answer that has [`wire::EXPAND`] expanded, with what does not come along.
+    pub(super) async fn complete(&self, id: &SubscriptionId, answer: &Answer) -> Result<Seen, StripeError> {
         let mut subscription: wire::Subscription = answer.parse()?;
         if subscription.items.has_more {
             subscription.items.data = self.items(id).await?;
@@ -115,8 +121,8 @@ impl Gateway {
         if subscription.may_owe() {
             subscription.open_invoices = self.open_invoices(&subscription, id).await?;
         }
-        let seen = subscription.into_seen(answer.request_id);
-        seen.map(Some).map_err(|why| StripeError::unknown("unreadable_answer", why))
+        let seen = subscription.into_seen(answer.request_id.clone());
+        seen.map_err(|why| StripeError::unknown("unreadable_answer", why))
     }
 
     /// The subscription's open invoices, newest first. A key that may not read invoices still sees the latest.

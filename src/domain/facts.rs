@@ -149,7 +149,8 @@ impl<'de> Deserialize<'de> for Facts {
             let values = values.chain(number.into_iter().map(|(name, number)| (name, Value::Number(number))));
             let values = values.chain(boolean.into_iter().map(|(name, truth)| (name, Value::Boolean(truth))));
             let values = values.chain(instant.into_iter().map(|(name, at)| (name, Value::Instant(at))));
-            let values = values.chain(text_list.into_iter().map(|(name, list)| (name, Value::TextList(list))));
+            let values =
+                values.chain(text_list.into_iter().map(|(name, list)| (name, Value::TextList(list))));
             values.for_each(|(name, value)| facts.state(name, value, source, as_of));
         }
         Ok(facts)

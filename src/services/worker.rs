@@ -58,7 +58,9 @@ async fn work_off(app: &App, go_on: impl Fn() -> bool) -> Result<usize, ServiceE
             match claim(app, free).await {
                 Ok(claimed) => {
                     found = claimed.len();
-                    running.extend(claimed.into_iter().map(|operation| deliver::run(app, operation, None).map(drop)));
+                    running.extend(
+                        claimed.into_iter().map(|operation| deliver::run(app, operation, None).map(drop)),
+                    );
                 }
                 Err(error) => failure = Some(error),
             }

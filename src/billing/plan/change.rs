@@ -1,5 +1,7 @@
 //! Effects that are one update of the subscription: a pause of collection, a later end of the trial.
 
+use std::sync::PoisonError;
+
 use jiff::Timestamp;
 use stripe_billing::subscription::{
     UpdateSubscription, UpdateSubscriptionPauseCollection, UpdateSubscriptionPauseCollectionBehavior,
@@ -8,7 +10,7 @@ use stripe_billing::subscription::{
 use stripe_client_core::StripeRequest;
 
 use super::{Attempt, Halt};
-use crate::billing::wire::Seen;
+use crate::billing::wire::{self, Seen};
 use crate::domain::offer::{
     CreditTerms, FreeFeaturesTerms, PauseBehavior, PauseTerms, Terms, TrialExtensionTerms,
 };
@@ -89,8 +91,16 @@ pub(super) async fn update(
     generation: u32,
     change: impl FnOnce(UpdateSubscription) -> UpdateSubscription,
 ) -> Result<StepRecord, Halt> {
-    let request = change(UpdateSubscription::new(attempt.operation.subscription.as_str())).build();
+    let subscription = &attempt.operation.subscription;
+    let request =
+        change(UpdateSubscription::new(subscription.as_str()).expand(wire::EXPAND.map(str::to_owned)));
     let key = attempt.key(step, generation);
-    let answer = attempt.gateway.transport.exchange(request, Some(key)).await?;
+    let answer = attempt.gateway.transport.exchange(request.build(), Some(key)).await?;
+    // What a key remembers shows the subscription as it was then.
+    if !answer.replayed
+        && let Ok(seen) = attempt.gateway.complete(subscription, &answer).await
+    {
+        *attempt.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+    }
     Ok(attempt.record(step, None, answer.request_id))
 }

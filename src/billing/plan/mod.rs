@@ -2,7 +2,8 @@
 //!
 //! Every attempt looks at the subscription first. What is there already counts as applied, whoever's answer was lost;
 //! what is not is checked for eligibility anew and then asked of Stripe under a key made from the operation's id. After
-//! the last step the subscription is read back, and only what is seen there is called applied. So an operation can be
+//! the last step the subscription is read back, from the answer where Stripe sends it along, and only what is seen there
+//! is called applied. So an operation can be
 //! taken up after any crash, by any process, also after Stripe has forgotten its keys, and acts once.
 
 mod cancel;
@@ -14,6 +15,7 @@ mod forgive;
 mod split;
 mod waive;
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -91,7 +93,7 @@ impl Gateway {
     /// for eligibility and for the record.
     pub async fn advance(&self, operation: &Operation, now: Timestamp) -> Progress {
         let gateway = self.on(&operation.subscription);
-        let attempt = Attempt { gateway: &gateway, operation, now };
+        let attempt = Attempt { gateway: &gateway, operation, now, answered: &Mutex::default() };
         let progress = attempt.run().await;
         if matches!(progress, Progress::Rejected(_)) {
             attempt.clean_up().await;
@@ -106,6 +108,8 @@ struct Attempt<'a> {
     gateway: &'a Gateway,
     operation: &'a Operation,
     now: Timestamp,
+    /// The subscription as Stripe answered the last update with.
+    answered: &'a Mutex<Option<Seen>>,
 }
 
 impl Attempt<'_> {
@@ -155,7 +159,12 @@ impl Attempt<'_> {
             return Ok(Progress::Step(record));
         }
         // Not seen, or not to be seen just now: the step is recorded, and the next call looks again.
-        match self.look().await {
+        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let seen = match answered {
+            Some(seen) => Ok(seen),
+            None => self.look().await,
+        };
+        match seen {
             Ok(seen) if matches!(self.found(&seen).await, Ok(Some(_))) => {
                 Ok(Progress::Applied { subscription: Box::new(seen.subscription), last: Some(record) })
             }
