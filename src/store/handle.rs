@@ -76,11 +76,14 @@ impl Store {
     fn open_now(options: &StoreOptions) -> Result<Self, StoreError> {
         let url = &options.url;
         let held = lock(url)?;
-        check(Reader::open(url)?.connection()?)?;
+        let mut checked = Reader::open(url)?;
+        check(checked.connection()?)?;
+        let mut checked = Some(checked);
         let count = if url.is_sqlite() { 1 } else { options.writers.clamp(1, 64) };
         let (mut writers, mut threads) = (Vec::new(), Vec::new());
         for number in 0..count {
-            let (writer, thread) = Writer::start(url, number, options.queue_capacity, held.clone())?;
+            let reader = checked.take().map_or_else(|| Reader::open(url), Ok)?;
+            let (writer, thread) = Writer::start(reader, number, options.queue_capacity, held.clone())?;
             writers.push(writer);
             threads.push(thread);
         }

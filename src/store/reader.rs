@@ -24,6 +24,11 @@ impl Reader {
         Ok(Self { url: url.clone(), connection: Some(connection) })
     }
 
+    /// One that connects when it is first asked, or before.
+    fn later(url: &DatabaseUrl) -> Self {
+        Self { url: url.clone(), connection: None }
+    }
+
     pub(super) fn connection(&mut self) -> Result<&mut Link, StoreError> {
         let live = match self.connection.take() {
             Some(connection) => connection,
@@ -86,9 +91,11 @@ impl Readers {
         let queue = Arc::new(Queue { waiting: Mutex::default(), arrived: Condvar::new(), capacity });
         let mut threads = Vec::new();
         for number in 0..count.max(1) {
-            let mut reader = Reader::open(url)?;
+            let mut reader = Reader::later(url);
             let queue = Arc::clone(&queue);
             let thread = std::thread::Builder::new().name(format!("store-read-{number}")).spawn(move || {
+                // Each for itself, so that the start waits for none; one that fails here tries again with its first job.
+                reader.connection().ok();
                 while let Some(job) = queue.next() {
                     job(&mut reader);
                 }

@@ -14,7 +14,6 @@ use super::change::{self, Changed};
 use super::connection::{FileLock, Link};
 use super::error::{Failure, StoreError};
 use super::reader::Reader;
-use super::url::DatabaseUrl;
 
 /// The most commands in one transaction.
 const MAX_BATCH: usize = 256;
@@ -40,15 +39,14 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn start(
-        url: &DatabaseUrl,
+        reader: Reader,
         number: usize,
         capacity: usize,
         lock: FileLock,
     ) -> Result<(Self, JoinHandle<()>), StoreError> {
         let (queue, commands) = mpsc::channel(capacity.max(1));
-        let connection = Reader::open(url)?;
         let thread = std::thread::Builder::new().name(format!("store-write-{number}")).spawn(move || {
-            run(connection, commands);
+            run(reader, commands);
             drop(lock);
         });
         Ok((Self { queue }, thread.map_err(StoreError::unavailable)?))
