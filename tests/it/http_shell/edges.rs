@@ -90,8 +90,9 @@ async fn a_stopped_server_finishes_what_runs() {
     let request = running.post("/v1/probe/keyed").bearer_auth(sign(&claims())).send();
     let stop = running.stop.take().unwrap();
     let (answer, ()) = tokio::join!(request, async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        running.gate.has(1).await;
         stop.send(()).unwrap();
+        running.gate.lets(1);
     });
     assert_eq!(answer.unwrap().status(), 200);
     assert!(running.get("/healthz").send().await.is_err());

@@ -31,6 +31,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use validator::Validate;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -61,8 +62,33 @@ async fn customer(caller: Customer) -> HttpResponse {
     }))
 }
 
-async fn keyed(_: Customer, key: Idempotency) -> HttpResponse {
-    tokio::time::sleep(Duration::from_millis(300)).await;
+/// Holds requests inside a handler until the test lets them go on.
+struct Gate {
+    entered: Semaphore,
+    open: Semaphore,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { entered: Semaphore::new(0), open: Semaphore::new(0) }
+    }
+}
+
+impl Gate {
+    /// Waits until so many have come.
+    async fn has(&self, count: u32) {
+        self.entered.acquire_many(count).await.unwrap().forget();
+    }
+
+    /// Lets so many go on.
+    fn lets(&self, count: usize) {
+        self.open.add_permits(count);
+    }
+}
+
+async fn keyed(_: Customer, key: Idempotency, gate: web::Data<Gate>) -> HttpResponse {
+    gate.entered.add_permits(1);
+    gate.open.acquire().await.unwrap().forget();
     HttpResponse::Ok().json(key.key().map(|key| hex::encode(key.fingerprint)))
 }
 
@@ -99,6 +125,8 @@ struct Running {
     /// One key per role.
     keys: Vec<(Role, String)>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
+    /// For `/v1/probe/keyed`.
+    gate: web::Data<Gate>,
 }
 
 fn config(settings: &[(&str, &str)]) -> Config {
@@ -136,7 +164,10 @@ impl Running {
         let shell =
             Shell::new(Arc::new(config(settings)), clock(), Metrics::new(|_| {}), Box::new(find), ready)
                 .unwrap();
-        let server = server(shell, probes).unwrap();
+        let gate = web::Data::new(Gate::default());
+        let for_server = gate.clone();
+        let install = move |config: &mut web::ServiceConfig| probes(config.app_data(for_server.clone()));
+        let server = server(shell, install).unwrap();
         let address = server.address();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         tokio::spawn(server.run_until(async move {
@@ -144,7 +175,7 @@ impl Running {
         }));
         let keys =
             made.into_iter().map(|(role, (key, _), _)| (role, key.expose_secret().to_owned())).collect();
-        Self { address, client: reqwest::Client::new(), keys, stop: Some(stop) }
+        Self { address, client: reqwest::Client::new(), keys, stop: Some(stop), gate }
     }
 
     fn url(&self, path: &str) -> String {
