@@ -4,6 +4,7 @@
 mod demo;
 mod flow;
 mod keys;
+mod sandbox;
 mod serve;
 mod token;
 mod walk;
@@ -36,6 +37,8 @@ enum Command {
     Serve(serve::Options),
     /// Play one cancellation through the real API on a sandbox in place of Stripe, and go on serving.
     Demo(demo::Options),
+    /// Serve the sandbox in place of Stripe alone, for trying clients of Stripe's against it.
+    Sandbox(sandbox::Options),
     /// Bring the database's schema up to date.
     Migrate,
     /// Manage API keys.
@@ -61,6 +64,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::Serve(options) => serve::run(config()?, options).await,
         Command::Demo(options) => demo::run(options).await,
+        Command::Sandbox(options) => sandbox::run(options).await,
         Command::Migrate => migrate(&config()?).await,
         Command::Keys(command) => keys::run(&config()?, command).await,
         Command::Token(options) => token::run(&config()?, options),

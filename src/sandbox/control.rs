@@ -1,9 +1,10 @@
 //! The sandbox's own calls under `/_sandbox`: clock, faults, recorded calls, state and webhooks, for demo users and
 //! other processes. No key is needed: they reach nothing but play data on loopback.
-use super::Shared;
+use super::contract;
 use super::engine::RecordedCall;
 use super::faults::Fault;
 use super::state::ObjectKind;
+use super::{AfterRetries, Shared};
 use super::{customers, render};
 use actix_web::{HttpResponse, Responder, Scope, web};
 use serde::Deserialize;
@@ -22,6 +23,8 @@ pub(super) fn scope() -> Scope {
         .route("/faults", web::post().to(script))
         .route("/faults", web::delete().to(clear_faults))
         .route("/calls", web::get().to(calls))
+        .route("/parameters", web::get().to(parameters))
+        .route("/settings", web::post().to(settings))
         .route("/state", web::get().to(state))
         .route("/objects/{id}", web::get().to(object))
         .route("/webhooks", web::get().to(webhooks))
@@ -61,6 +64,29 @@ async fn clear_faults(shared: web::Data<Shared>) -> impl Responder {
 
 async fn calls(shared: web::Data<Shared>) -> web::Json<Vec<RecordedCall>> {
     web::Json(shared.core().calls.clone())
+}
+
+/// All parameters that the sandbox takes or knows Stripe to take.
+async fn parameters() -> impl Responder {
+    web::Json(contract::of_everything())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    /// What every object says of its mode.
+    livemode: Option<bool>,
+    /// What becomes of a subscription when the last automatic attempt to collect its latest invoice failed.
+    after_retries: Option<AfterRetries>,
+}
+
+/// Changes what at Stripe are the account's own settings.
+async fn settings(shared: web::Data<Shared>, body: web::Json<Settings>) -> impl Responder {
+    let mut core = shared.core();
+    let state = &mut core.state;
+    state.livemode = body.livemode.unwrap_or(state.livemode);
+    state.after_retries = body.after_retries.unwrap_or(state.after_retries);
+    web::Json(json!({"livemode": state.livemode, "after_retries": state.after_retries}))
 }
 
 /// Every object by kind.

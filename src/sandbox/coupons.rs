@@ -24,12 +24,8 @@ pub(super) const CREATE: &[Field] = &[
     EXPAND,
 ];
 
-pub(super) const UPDATE: &[Field] = &[
-    METADATA,
-    field("name", Kind::Text(40)).clearable(),
-    field("currency_options", Kind::Unmodelled),
-    EXPAND,
-];
+pub(super) const UPDATE: &[Field] =
+    &[METADATA, field("name", Kind::Text(40)), field("currency_options", Kind::Unmodelled), EXPAND];
 
 pub(super) const LIST: &[Field] = &[field("created", Kind::TimeRange), LIMIT, AFTER, BEFORE, EXPAND];
 

@@ -3,7 +3,9 @@ use super::balance::{self, Change};
 use super::collection;
 use super::errors::ApiError;
 use super::events;
-use super::params::{AFTER, AMOUNT, BEFORE, COUNT, EXPAND, Field, ID, Kind, LIMIT, METADATA, TEXT, field};
+use super::params::{
+    AFTER, AMOUNT, BEFORE, COUNT, EXPAND, Field, ID, Kind, LIMIT, NEW_METADATA, TEXT, field,
+};
 use super::record::Record;
 use super::render;
 use super::routes::{Input, Outcome};
@@ -16,7 +18,7 @@ pub(super) const CREATE: &[Field] = &[
     field("credit_amount", AMOUNT),
     field("out_of_band_amount", AMOUNT),
     field("memo", TEXT),
-    METADATA,
+    NEW_METADATA,
     field("reason", Kind::Enum(&["duplicate", "fraudulent", "order_change", "product_unsatisfactory"])),
     field("email_type", Kind::Enum(&["credit_note", "none"])),
     field("effective_at", Kind::Unmodelled),

@@ -1,5 +1,6 @@
 //! One call from beginning to end: key, faults, idempotency, parameters, work, answer, record.
 use super::clock::Clock;
+use super::contract;
 use super::errors::ApiError;
 use super::events::API_VERSION;
 use super::faults::{self, Fault, FaultKind};
@@ -203,6 +204,7 @@ impl Core {
             // A call that fails validation is not remembered: Stripe's keys begin with the execution.
             Err(error) => return Done::refused(&error, request_id),
         };
+        contract::record(route, &input.params);
         let done = self.execute(route, &input, request_id, key);
         if let Some(key) = key {
             self.remember(key, request, pairs, &done);

@@ -1,6 +1,6 @@
 //! Entitlement features, and which products carry them.
 use super::errors::ApiError;
-use super::params::{AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, METADATA, field};
+use super::params::{AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, NEW_METADATA, field};
 use super::record::Record;
 use super::render;
 use super::routes::{Input, Outcome};
@@ -10,7 +10,7 @@ use serde_json::json;
 pub(super) const CREATE: &[Field] = &[
     field("lookup_key", Kind::Text(80)).required(),
     field("name", Kind::Text(80)).required(),
-    METADATA,
+    NEW_METADATA,
     EXPAND,
 ];
 pub(super) const LIST: &[Field] =

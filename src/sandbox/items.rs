@@ -2,7 +2,7 @@
 use super::discounts::{self, DISCOUNTS, Owner};
 use super::errors::ApiError;
 use super::features;
-use super::params::{Field, ID, Kind, METADATA, QUANTITY, field};
+use super::params::{Field, ID, Kind, METADATA, NEW_METADATA, QUANTITY, field};
 use super::prices;
 use super::prorations;
 use super::record::Record;
@@ -13,7 +13,7 @@ use serde_json::json;
 pub(super) const NEW_ITEM: Kind = Kind::Object(&[
     field("price", ID),
     field("quantity", QUANTITY),
-    METADATA,
+    NEW_METADATA,
     DISCOUNTS,
     field("billing_thresholds", Kind::Unmodelled),
     field("plan", Kind::Unmodelled),

@@ -12,6 +12,7 @@ mod balance;
 mod calendar;
 mod clock;
 mod collection;
+mod contract;
 mod control;
 mod coupons;
 mod credit_notes;

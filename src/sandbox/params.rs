@@ -36,10 +36,10 @@ pub(super) enum Kind {
 /// One parameter: its name, kind, whether it must be given and whether an empty text unsets it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Field {
-    name: &'static str,
-    kind: Kind,
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
     required: bool,
-    clearable: bool,
+    pub(super) clearable: bool,
 }
 
 /// An optional parameter.
@@ -68,6 +68,8 @@ pub(super) const AMOUNT: Kind = Kind::Integer(0, 99_999_999);
 pub(super) const IDS: Kind = Kind::List(&ID);
 pub(super) const EXPAND: Field = field("expand", IDS);
 pub(super) const METADATA: Field = field("metadata", Kind::Metadata).clearable();
+/// For what does not exist yet: there is no metadata to unset.
+pub(super) const NEW_METADATA: Field = field("metadata", Kind::Metadata);
 pub(super) const INTERVAL: Kind = Kind::Enum(&["day", "month", "week", "year"]);
 
 /// The four parameters of every list call.

@@ -3,7 +3,7 @@ use super::calendar::Interval;
 use super::errors::ApiError;
 use super::events;
 use super::params::{
-    AFTER, AMOUNT, BEFORE, EXPAND, Field, ID, IDS, INTERVAL, Kind, LIMIT, METADATA, TEXT, field,
+    AFTER, AMOUNT, BEFORE, EXPAND, Field, ID, IDS, INTERVAL, Kind, LIMIT, METADATA, NEW_METADATA, TEXT, field,
 };
 use super::record::Record;
 use super::render;
@@ -20,7 +20,7 @@ const RECURRING: Kind = Kind::Object(&[
     field("trial_period_days", Kind::Unmodelled),
     field("meter", ID),
 ]);
-const PRODUCT_DATA: Kind = Kind::Object(&[field("name", TEXT).required(), field("id", ID), METADATA]);
+const PRODUCT_DATA: Kind = Kind::Object(&[field("name", TEXT).required(), field("id", ID), NEW_METADATA]);
 
 pub(super) const CREATE: &[Field] = &[
     field("currency", Kind::Currency).required(),
@@ -31,7 +31,7 @@ pub(super) const CREATE: &[Field] = &[
     field("unit_amount", AMOUNT),
     field("lookup_key", Kind::Text(200)),
     field("nickname", TEXT),
-    METADATA,
+    NEW_METADATA,
     field("tax_behavior", Kind::Enum(&["exclusive", "inclusive", "unspecified"])),
     field("billing_scheme", Kind::Enum(&["per_unit", "tiered"])),
     field("currency_options", Kind::Unmodelled),
@@ -47,7 +47,7 @@ pub(super) const CREATE: &[Field] = &[
 pub(super) const UPDATE: &[Field] = &[
     field("active", Kind::Boolean),
     field("lookup_key", Kind::Text(200)),
-    field("nickname", TEXT).clearable(),
+    field("nickname", TEXT),
     METADATA,
     field("tax_behavior", Kind::Enum(&["exclusive", "inclusive", "unspecified"])),
     field("transfer_lookup_key", Kind::Boolean),

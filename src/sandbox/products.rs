@@ -1,7 +1,9 @@
 //! Products.
 use super::errors::ApiError;
 use super::events;
-use super::params::{AFTER, BEFORE, EXPAND, Field, ID, IDS, Kind, LIMIT, METADATA, TEXT, field};
+use super::params::{
+    AFTER, BEFORE, EXPAND, Field, ID, IDS, Kind, LIMIT, METADATA, NEW_METADATA, TEXT, field,
+};
 use super::record::Record;
 use super::render;
 use super::routes::{Input, Outcome};
@@ -14,7 +16,7 @@ pub(super) const CREATE: &[Field] = &[
     field("active", Kind::Boolean),
     field("description", TEXT),
     field("images", IDS),
-    METADATA,
+    NEW_METADATA,
     field("statement_descriptor", Kind::Text(22)),
     field("unit_label", Kind::Text(12)),
     field("url", TEXT),

@@ -1,6 +1,6 @@
 //! Promotion codes: names under which customers redeem coupons.
 use super::errors::ApiError;
-use super::params::{AFTER, BEFORE, COUNT, EXPAND, Field, ID, Kind, LIMIT, METADATA, field};
+use super::params::{AFTER, BEFORE, COUNT, EXPAND, Field, ID, Kind, LIMIT, METADATA, NEW_METADATA, field};
 use super::record::Record;
 use super::render;
 use super::routes::{Input, Outcome};
@@ -18,7 +18,7 @@ pub(super) const CREATE: &[Field] = &[
     field("customer", ID),
     field("expires_at", Kind::Time),
     field("max_redemptions", COUNT),
-    METADATA,
+    NEW_METADATA,
     field("restrictions", Kind::Unmodelled),
     EXPAND,
 ];

@@ -31,7 +31,7 @@ pub(super) type Outcome = Result<Value, ApiError>;
 /// One call of the API.
 pub(super) struct Route {
     pub(super) method: &'static str,
-    path: &'static str,
+    pub(super) path: &'static str,
     pub(super) spec: &'static [Field],
     pub(super) run: fn(&mut State, &Input) -> Outcome,
 }
@@ -50,7 +50,7 @@ const fn delete(path: &'static str, spec: &'static [Field], run: fn(&mut State, 
 
 const ONLY_EXPAND: &[Field] = &[EXPAND];
 
-const ROUTES: &[Route] = &[
+pub(super) const ROUTES: &[Route] = &[
     get("/v1/account", ONLY_EXPAND, account::retrieve),
     post("/v1/customers", customers::CREATE, customers::create),
     get("/v1/customers", customers::LIST, customers::list),

@@ -4,7 +4,7 @@ use super::discounts::{self, DISCOUNTS};
 use super::errors::ApiError;
 use super::events;
 use super::items;
-use super::params::{EXPAND, Field, ID, INTERVAL, Kind, METADATA, QUANTITY, TEXT, field};
+use super::params::{EXPAND, Field, ID, INTERVAL, Kind, METADATA, NEW_METADATA, QUANTITY, TEXT, field};
 use super::passage;
 use super::prices;
 use super::record::Record;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 const ITEM: Kind = Kind::Object(&[
     field("price", ID).required(),
     field("quantity", QUANTITY),
-    METADATA,
+    NEW_METADATA,
     DISCOUNTS,
     field("billing_thresholds", Kind::Unmodelled),
     field("plan", Kind::Unmodelled),
@@ -34,7 +34,7 @@ const PHASE: Kind = Kind::Object(&[
     field("duration", DURATION),
     field("trial_end", Kind::Time),
     DISCOUNTS,
-    METADATA,
+    NEW_METADATA,
     PRORATION,
     field("collection_method", Kind::Enum(&["charge_automatically", "send_invoice"])),
     field("currency", Kind::Currency),

@@ -3,7 +3,7 @@ use super::discounts::DISCOUNTS;
 use super::errors::ApiError;
 use super::events;
 use super::items;
-use super::params::{AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, METADATA, QUANTITY, field};
+use super::params::{AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, METADATA, NEW_METADATA, QUANTITY, field};
 use super::pending_updates;
 use super::prorations;
 use super::record::Record;
@@ -23,7 +23,7 @@ pub(super) const CREATE: &[Field] = &[
     field("subscription", ID).required(),
     field("price", ID),
     field("quantity", QUANTITY),
-    METADATA,
+    NEW_METADATA,
     DISCOUNTS,
     PRORATION,
     PAYMENT,

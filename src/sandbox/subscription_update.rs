@@ -45,7 +45,7 @@ pub(super) const TRIAL_SETTINGS: Field =
     field("trial_settings", Kind::Object(&[field("end_behavior", END_BEHAVIOR).required()]));
 const PAUSE: Kind = Kind::Object(&[
     field("behavior", Kind::Enum(&["keep_as_draft", "mark_uncollectible", "void"])).required(),
-    field("resumes_at", Kind::TimeOr(&[])).clearable(),
+    field("resumes_at", Kind::TimeOr(&[])),
 ]);
 
 pub(super) const CANCEL_AT: Field =
@@ -71,7 +71,7 @@ pub(super) const UPDATE: &[Field] = &[
     field("description", Kind::Text(500)).clearable(),
     field("collection_method", Kind::Enum(&["charge_automatically", "send_invoice"])),
     field("days_until_due", Kind::Integer(0, 365)),
-    field("default_payment_method", ID).clearable(),
+    field("default_payment_method", ID),
     BILLING_CYCLE_ANCHOR,
     field(
         "payment_behavior",
