@@ -16,13 +16,14 @@ use tracing_subscriber::EnvFilter;
 
 use crate::billing::{BreakerState, Gateway, Limits, StripeOptions};
 use crate::clock::Clock;
-use crate::config::{Config, Log, LogFormat};
+use crate::config::{Config, Log, LogFormat, Reconcile};
 use crate::domain::ids::SessionId;
 use crate::http::metrics::Metrics;
 use crate::http::pages::health::Readiness;
 use crate::http::{Server, Shell, server};
 use crate::services::error::Cause;
 use crate::services::flows::Flows;
+use crate::services::reconcile::Reconciling;
 use crate::services::{self, App, Settings, keys, worker};
 use crate::store::{DatabaseUrl, Store, StoreOptions};
 
@@ -112,6 +113,16 @@ fn settings(config: &Config) -> Settings {
         lease: SignedDuration::from_secs(i64::from(config.worker.lease_seconds)),
         event_retention: SignedDuration::from_hours(24 * i64::from(config.events.retention_days)),
         worker_concurrency: config.worker.concurrency,
+        reconciling: reconciling(config.reconcile),
+    }
+}
+
+fn reconciling(settings: Reconcile) -> Reconciling {
+    let hours = i64::from(settings.every_hours);
+    Reconciling {
+        every: (hours > 0).then(|| SignedDuration::from_hours(hours)),
+        repair: settings.repair,
+        pause: Duration::from_secs(1).checked_div(settings.per_second).unwrap_or(Duration::ZERO),
     }
 }
 

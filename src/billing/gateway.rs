@@ -15,6 +15,7 @@ use super::error::{StripeError, StripeErrorKind};
 use super::options::{InvalidOptions, StripeOptions};
 use super::transport::Transport;
 use super::wire::{self, Seen};
+use crate::domain::drift::{MarkedItem, Observed};
 use crate::domain::ids::{StripeCustomerId, SubscriptionId};
 use crate::domain::subscription::{MAX_OPEN_INVOICES, Subscription};
 
@@ -71,6 +72,18 @@ impl Gateway {
     /// When Stripe cannot be asked, or its answer not be read.
     pub async fn subscription(&self, id: &SubscriptionId) -> Result<Option<Subscription>, StripeError> {
         Ok(self.look(id).await?.map(|seen| seen.subscription))
+    }
+
+    /// The subscription with those of its items that our operations made; none when Stripe knows no such subscription.
+    ///
+    /// # Errors
+    /// When Stripe cannot be asked, or its answer not be read.
+    pub async fn observe(&self, id: &SubscriptionId) -> Result<Option<Observed>, StripeError> {
+        let Some(seen) = self.look(id).await? else { return Ok(None) };
+        let ours = seen.ours.into_iter();
+        let ours =
+            ours.map(|ours| MarkedItem { item: ours.id, price: ours.price, operation: ours.operation });
+        Ok(Some(Observed { subscription: seen.subscription, ours: ours.collect() }))
     }
 
     /// The customer's subscriptions that have not ended, newest first.

@@ -28,6 +28,6 @@ pub use breaker::BreakerState;
 pub use error::{StripeError, StripeErrorKind};
 pub use gateway::Gateway;
 pub use options::{API_BASE, InvalidOptions, Limits, StripeOptions};
-pub use plan::{Progress, coupon_of};
+pub use plan::Progress;
 pub use retry::{MAX_ATTEMPTS, backoff};
 pub use transport::Transport;

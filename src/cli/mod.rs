@@ -4,6 +4,7 @@
 mod demo;
 mod flow;
 mod keys;
+mod reconcile;
 mod sandbox;
 mod serve;
 mod token;
@@ -49,6 +50,8 @@ enum Command {
     /// Check and publish flow documents.
     #[command(subcommand)]
     Flow(flow::Command),
+    /// Compare what applied operations brought about with what Stripe shows now.
+    Reconcile(reconcile::Options),
     /// Print the OpenAPI document.
     Openapi,
 }
@@ -68,6 +71,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Migrate => migrate(&config()?).await,
         Command::Keys(command) => keys::run(&config()?, command).await,
         Command::Token(options) => token::run(&config()?, options),
+        Command::Reconcile(options) => reconcile::run(&config()?, options).await,
         Command::Flow(command) => flow::run(config, command).await,
         Command::Openapi => Ok(ExitCode::SUCCESS),
     }

@@ -120,6 +120,8 @@ impl Config {
         problems.unless(outlasts, "worker.lease_seconds", detail);
         problems.range("worker.concurrency", &self.worker.concurrency, 1..=64);
         problems.range("events.retention_days", &self.events.retention_days, 1..=3650);
+        problems.range("reconcile.every_hours", &self.reconcile.every_hours, 0..=168);
+        problems.range("reconcile.per_second", &self.reconcile.per_second, 1..=50);
         let filter = self.log.filter.parse::<tracing_subscriber::EnvFilter>();
         problems.unless(
             filter.is_ok(),

@@ -154,6 +154,18 @@ pub struct Events {
     pub retention_days: u32,
 }
 
+/// The comparison with Stripe.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reconcile {
+    /// Hours from the beginning of one to that of the next, 0 to 168; 0 is never.
+    pub every_hours: u32,
+    /// Whether to repair what is safe.
+    pub repair: bool,
+    /// Subscriptions read per second, 1 to 50.
+    pub per_second: u32,
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,8 +4,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ids::{CustomerId, EventId, OfferId, OperationId, PriceId, ProductId, SessionId, SubscriptionId};
+use super::drift::DriftKind;
+use super::ids::{
+    CustomerId, DriftId, EventId, OfferId, OperationId, PriceId, ProductId, SessionId, SubscriptionId,
+};
 use super::offer::Key;
+use super::validation::Evidence;
 
 /// The type of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -13,6 +17,12 @@ pub enum EventType {
     /// Free features have ended, and could now be sold.
     #[serde(rename = "features.ended")]
     FeaturesEnded,
+    /// A save has reached 30, 60 or 90 days, or its subscription has ended before.
+    #[serde(rename = "save.checked")]
+    SaveChecked,
+    /// Stripe no longer shows what a billing operation brought about.
+    #[serde(rename = "drift.found")]
+    DriftFound,
 }
 
 impl EventType {
@@ -21,6 +31,8 @@ impl EventType {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::FeaturesEnded => "features.ended",
+            Self::SaveChecked => "save.checked",
+            Self::DriftFound => "drift.found",
         }
     }
 }
@@ -32,6 +44,12 @@ pub enum EventData {
     /// Free features have ended, and could now be sold.
     #[serde(rename = "features.ended")]
     FeaturesEnded(FeaturesEnded),
+    /// A save has reached 30, 60 or 90 days, or its subscription has ended before.
+    #[serde(rename = "save.checked")]
+    SaveChecked(SaveChecked),
+    /// Stripe no longer shows what a billing operation brought about.
+    #[serde(rename = "drift.found")]
+    DriftFound(DriftFound),
 }
 
 impl EventData {
@@ -40,6 +58,8 @@ impl EventData {
     pub fn event_type(&self) -> EventType {
         match self {
             Self::FeaturesEnded(_) => EventType::FeaturesEnded,
+            Self::SaveChecked(_) => EventType::SaveChecked,
+            Self::DriftFound(_) => EventType::DriftFound,
         }
     }
 }
@@ -86,6 +106,38 @@ pub struct FeaturesEnded {
     pub how: FeaturesEnd,
     /// The billing operation that took them away, or found them gone.
     pub operation: OperationId,
+}
+
+/// What became of a save.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = SaveCheckedData)]
+pub struct SaveChecked {
+    /// Days after the save: 30, 60 or 90.
+    pub days: u16,
+    /// Whether it had held; absent where Stripe was asked too late to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub validated: Option<bool>,
+    /// What Stripe showed.
+    pub evidence: Evidence,
+}
+
+/// Where Stripe differs from what a billing operation brought about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = DriftFoundData)]
+pub struct DriftFound {
+    /// Where it is listed.
+    pub drift: DriftId,
+    /// How Stripe differs.
+    pub kind: DriftKind,
+    /// The billing operation whose effect it is about.
+    pub operation: OperationId,
+    /// What should be there.
+    pub expected: String,
+    /// What Stripe showed.
+    pub found: String,
+    /// Whether it is repaired without a person.
+    pub repairable: bool,
 }
 
 /// Something to tell the app, not yet written.

@@ -11,6 +11,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest, Sha256};
 use ulid::Ulid;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
@@ -40,6 +41,9 @@ pub mod kind {
     /// Something that happened, told to the app.
     #[derive(Debug)]
     pub enum Event {}
+    /// A difference between billing and what we believe.
+    #[derive(Debug)]
+    pub enum Drift {}
     /// An API key.
     #[derive(Debug)]
     pub enum ApiKey {}
@@ -89,6 +93,10 @@ pub mod kind {
     impl Kind for Event {
         const PREFIX: &'static str = "evn_";
         const NAME: &'static str = "event";
+    }
+    impl Kind for Drift {
+        const PREFIX: &'static str = "drf_";
+        const NAME: &'static str = "drift";
     }
     impl Kind for ApiKey {
         const PREFIX: &'static str = "key_";
@@ -144,6 +152,8 @@ pub type OfferId = Id<kind::Offer>;
 pub type OperationId = Id<kind::Operation>;
 /// The id of an event told to the app, `evn_…`; Stripe's own are `evt_…`.
 pub type EventId = Id<kind::Event>;
+/// The id of a difference between billing and what we believe, `drf_…`.
+pub type DriftId = Id<kind::Drift>;
 /// The id of an API key, `key_…`; not the key itself.
 pub type ApiKeyId = Id<kind::ApiKey>;
 /// Stripe's subscription id, `sub_…`.
@@ -194,6 +204,15 @@ impl<K: Kind> Id<K> {
     pub fn generate(now: Timestamp) -> Self {
         let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
         Self { ulid: Ulid::from_parts(millis, rand::random()), kind: PhantomData }
+    }
+
+    /// The one id that belongs to a cause of `at`: whoever asks for it gets the same. Its order follows `at`.
+    #[must_use]
+    pub fn derived(at: Timestamp, cause: &str) -> Self {
+        let millis = u64::try_from(at.as_millisecond()).unwrap_or(0);
+        let digest: [u8; 32] = Sha256::digest(cause.as_bytes()).into();
+        let random = digest.iter().take(10).fold(0_u128, |all, byte| (all << 8) | u128::from(*byte));
+        Self { ulid: Ulid::from_parts(millis, random), kind: PhantomData }
     }
 }
 

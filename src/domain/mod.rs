@@ -11,6 +11,7 @@ pub mod copy;
 pub mod cost;
 pub mod debt;
 pub mod decide;
+pub mod drift;
 pub mod eligibility;
 pub mod event;
 pub mod facts;

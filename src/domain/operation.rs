@@ -273,6 +273,13 @@ impl Operation {
         self.steps.iter().filter_map(|step| step.amount).fold(0, i64::saturating_add)
     }
 
+    /// The id of the coupon that it makes, if it is a discount; known before it is made, so that a lost answer loses
+    /// nothing.
+    #[must_use]
+    pub fn coupon(&self) -> String {
+        format!("co_{}", self.id)
+    }
+
     /// A new operation, not to be tried before `due_at`.
     #[must_use]
     pub fn new(

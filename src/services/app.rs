@@ -7,6 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use super::flows::Flows;
 use super::metrics::Metrics;
+use super::reconcile::Reconciling;
 use crate::billing::Gateway;
 use crate::clock::Clock;
 use crate::domain::offer::Key;
@@ -60,4 +61,6 @@ pub struct Settings {
     pub event_retention: SignedDuration,
     /// How many operations one process applies side by side.
     pub worker_concurrency: usize,
+    /// How all subscriptions are compared with Stripe.
+    pub reconciling: Reconciling,
 }

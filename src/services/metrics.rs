@@ -7,6 +7,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::store::DriftRecord;
+
 /// Upper bounds of the buckets for ages and delays, in seconds: from one to a month.
 const AGES: [f64; 9] = [1.0, 5.0, 30.0, 300.0, 1_800.0, 7_200.0, 86_400.0, 604_800.0, 2_592_000.0];
 /// Upper bounds of the buckets for attempts at an operation; after the last, a person looks.
@@ -21,6 +23,13 @@ pub(super) struct Settled {
     pub outcome: &'static str,
 }
 
+/// Labels of differences found in Stripe; from a closed list of words.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Drifted {
+    /// How Stripe differs: `discount_missing`, `cancel_lost`, ….
+    pub kind: &'static str,
+}
+
 /// What the use cases count.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -33,6 +42,7 @@ pub struct Metrics {
     pub(super) webhook_events: Counter,
     pub(super) webhook_lag: Histogram,
     pub(super) stale_snapshot_age: Histogram,
+    pub(super) drift_found: Family<Drifted, Counter>,
 }
 
 impl Default for Metrics {
@@ -47,11 +57,17 @@ impl Default for Metrics {
             webhook_events: Counter::default(),
             webhook_lag: Histogram::new(AGES),
             stale_snapshot_age: Histogram::new(AGES),
+            drift_found: Family::default(),
         }
     }
 }
 
 impl Metrics {
+    /// Counts a difference that was found.
+    pub(super) fn found_drift(&self, drift: &DriftRecord) {
+        self.drift_found.get_or_create(&Drifted { kind: drift.kind.as_str() }).inc();
+    }
+
     /// Names them in a registry.
     pub fn register(&self, registry: &mut Registry) {
         registry.register("sessions_begun", "Sessions begun", self.sessions_begun.clone());
@@ -84,6 +100,8 @@ impl Metrics {
         let stale = self.stale_snapshot_age.clone();
         let help = "How old a subscription was that was gone on with because Stripe could not be asked";
         registry.register_with_unit("stale_snapshot_age", help, Unit::Seconds, stale);
+        let drift = self.drift_found.clone();
+        registry.register("drift_found", "Times Stripe was found to differ from what is believed", drift);
         registry.register("stripe_events", "Events from Stripe taken in", self.webhook_events.clone());
     }
 }

@@ -140,7 +140,7 @@ async fn given(app: &App, session: SessionId) -> Result<Given, ServiceError> {
     };
     let applied = app.store.operations(filter, None, OPERATIONS).await?;
     let given = |operation: &Operation| match operation.effect {
-        Effect::Discount { .. } => Some(Given::Discount { coupon: billing::coupon_of(operation.id) }),
+        Effect::Discount { .. } => Some(Given::Discount { coupon: operation.coupon() }),
         Effect::Pause { .. } => Some(Given::Pause),
         _ => None,
     };

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::app::App;
 use super::deliver;
 use super::error::ServiceError;
+use super::reconcile;
 use super::saves;
 use crate::billing::BreakerState;
 use crate::domain::operation::Operation;
@@ -23,6 +24,8 @@ const SWEEP: u32 = 200;
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 4);
 /// How often each process looks for flows that others have published; the promise is two seconds.
 const FLOW_POLL: Duration = Duration::from_secs(1);
+/// How often to look whether all subscriptions are to be compared with Stripe.
+const RECONCILE_EVERY: Duration = Duration::from_secs(60);
 /// How often to look for saves that have reached a horizon.
 const SAVES_EVERY: Duration = Duration::from_secs(60);
 /// How long to look away from the table while there is a free place.
@@ -143,6 +146,9 @@ pub async fn work(app: App, poll: Duration, stop: watch::Receiver<bool>) {
         every(SAVES_EVERY, stop.clone(), "saves", async || {
             while saves::take_up(&app).await? > 0 && !*stop.borrow() {}
             Ok(())
+        }),
+        every(RECONCILE_EVERY, stop.clone(), "reconciliation", async || {
+            reconcile::daily(&app, || !*stop.borrow()).await.map(|_| ())
         }),
         every(PROBE_EVERY, stop.clone(), "stripe", async || {
             probe(&app).await;

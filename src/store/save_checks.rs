@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::Store;
 use super::connection::{Link, each};
 use super::error::{Failure, StoreError, malformed, unreadable};
+use super::events::{self, EventRow};
 use super::handle::MAX_PAGE;
 use super::schema::save_checks::{self, dsl};
 use super::schema::sessions;
@@ -15,7 +16,9 @@ use super::session_rows::{self, SessionRow};
 use super::sessions::{Stored, read};
 use super::text::{json, whole};
 use super::time::{instant, micros};
+use crate::domain::event::{EventData, NewEvent, SaveChecked};
 use crate::domain::ids::{SessionId, SubscriptionId};
+use crate::domain::session::Session;
 use crate::domain::validation::{Evidence, Finding, Horizon};
 
 /// One look at one save.
@@ -140,6 +143,22 @@ fn watch(connection: &mut Link, limit: i64) -> Result<usize, Failure> {
     Ok(found.len())
 }
 
+fn told(check: &SaveCheck, finding: &Finding, saved: &Session) -> NewEvent {
+    NewEvent {
+        livemode: saved.livemode,
+        customer: Some(saved.customer.clone()),
+        subscription: check.subscription.clone(),
+        session: Some(check.session),
+        // A judgement is written once, and this with it.
+        once: None,
+        data: EventData::SaveChecked(SaveChecked {
+            days: check.horizon.days(),
+            validated: finding.validated,
+            evidence: finding.evidence.clone(),
+        }),
+    }
+}
+
 /// Writes a judgement where none stands yet, and takes it down in the session. Says whether it did.
 fn settle(
     connection: &mut Link,
@@ -179,6 +198,8 @@ fn settle(
         // Somebody changed it in between; from the start, then.
         return Err(Failure::Again);
     }
+    let event = EventRow::new(told(check, finding, &saved), now).map_err(|_| malformed("events.data"))?;
+    events::insert(connection, &[&event])?;
     Ok(true)
 }
 

@@ -192,6 +192,37 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    drifts (id) {
+        id -> Text,
+        operation_id -> Text,
+        kind -> Text,
+        session_id -> Text,
+        subscription -> Text,
+        state -> Text,
+        expected -> Text,
+        found -> Text,
+        repair -> Nullable<Text>,
+        repair_id -> Nullable<Text>,
+        found_at -> BigInt,
+        seen_at -> BigInt,
+        closed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reconciliations (name) {
+        name -> Text,
+        cursor -> Nullable<Text>,
+        started_at -> Nullable<BigInt>,
+        finished_at -> Nullable<BigInt>,
+        compared -> BigInt,
+        found -> BigInt,
+        lease_owner -> Nullable<Text>,
+        lease_until -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(session_offers -> sessions (session_id));
 diesel::joinable!(save_checks -> sessions (session_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, session_offers, save_checks);

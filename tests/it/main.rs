@@ -22,6 +22,7 @@ mod openapi;
 mod operations;
 mod outage;
 mod readme;
+mod reconcile;
 mod sandbox;
 mod saves;
 mod sessions;

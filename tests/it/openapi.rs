@@ -42,7 +42,11 @@ fn operations(document: &Value) -> Vec<Operation> {
     let mut found = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, description) in item.as_object().unwrap() {
-            let id = if path.contains("billing-operations") { "bop_" } else { "ses_" };
+            let id = match path {
+                path if path.contains("billing-operations") => "bop_",
+                path if path.contains("/drift/") => "drf_",
+                _ => "ses_",
+            };
             let id = if path.contains("/customers/") { "user-17".to_owned() } else { own_id(id) };
             let path =
                 path.replace("{id}", &id).replace("{offer}", &own_id("off_")).replace("{key}", "default");

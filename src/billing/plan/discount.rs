@@ -12,7 +12,6 @@ use super::change::update;
 use super::{Attempt, Halt, currency};
 use crate::billing::error::StripeError;
 use crate::billing::wire::{Coupon, MARK, Seen};
-use crate::domain::ids::OperationId;
 use crate::domain::money::{Money, Percent};
 use crate::domain::offer::{DiscountDuration, DiscountTerms, DiscountValue};
 use crate::domain::operation::{Operation, StepRecord};
@@ -20,27 +19,16 @@ use crate::domain::operation::{Operation, StepRecord};
 pub(super) const COUPON: &str = "coupon";
 pub(super) const DISCOUNT: &str = "discount";
 
-/// The id of the operation's coupon, known before it is made, so that a lost answer loses nothing.
-fn coupon_id(operation: &Operation) -> String {
-    coupon_of(operation.id)
-}
-
-/// The id of the coupon that an operation makes, if it is a discount.
-#[must_use]
-pub fn coupon_of(operation: OperationId) -> String {
-    format!("co_{operation}")
-}
-
 /// The discount that was made of the operation's coupon.
 pub(super) fn found(operation: &Operation, seen: &Seen) -> Option<String> {
-    let coupon = coupon_id(operation);
+    let coupon = operation.coupon();
     let ours = seen.subscription.discounts.iter().find(|discount| discount.coupon.as_str() == coupon);
     ours.map(|discount| discount.id.to_string())
 }
 
 /// Whether a discount has been made of the coupon, which allows for one only, even if it is over by now.
 pub(super) async fn is_redeemed(attempt: Attempt<'_>) -> Result<bool, StripeError> {
-    let request = RetrieveCoupon::new(coupon_id(attempt.operation)).build();
+    let request = RetrieveCoupon::new(attempt.operation.coupon()).build();
     match attempt.gateway.transport.exchange(request, None).await {
         Ok(answer) => Ok(answer.parse::<Coupon>()?.times_redeemed > 0),
         Err(error) if error.is_missing() => Ok(false),
@@ -69,7 +57,7 @@ async fn make_coupon(
 ) -> Result<StepRecord, Halt> {
     let request = coupon(attempt.operation, terms)?.build();
     let key = attempt.key(COUPON, generation);
-    let id = coupon_id(attempt.operation);
+    let id = attempt.operation.coupon();
     let request_id = match attempt.gateway.transport.exchange(request, Some(key)).await {
         Ok(answer) => answer.request_id,
         // Nobody else makes coupons with our operations' ids.
@@ -81,7 +69,7 @@ async fn make_coupon(
 
 fn coupon(operation: &Operation, terms: DiscountTerms) -> Result<CreateCoupon, StripeError> {
     let mark = HashMap::from([(MARK.to_owned(), operation.id.to_string())]);
-    let coupon = CreateCoupon::new().id(coupon_id(operation)).max_redemptions(1).metadata(mark);
+    let coupon = CreateCoupon::new().id(operation.coupon()).max_redemptions(1).metadata(mark);
     let coupon = match terms.duration {
         DiscountDuration::Once => coupon.duration(CouponDuration::Once),
         DiscountDuration::Repeating { months } => {
@@ -106,7 +94,7 @@ fn by_amount(coupon: CreateCoupon, money: Money) -> Result<CreateCoupon, StripeE
 }
 
 async fn attach(attempt: Attempt<'_>, seen: &Seen, generation: u32) -> Result<StepRecord, Halt> {
-    let discounts = with_ours(seen, coupon_id(attempt.operation));
+    let discounts = with_ours(seen, attempt.operation.coupon());
     update(attempt, DISCOUNT, generation, |request| request.discounts(discounts)).await
 }
 
@@ -125,7 +113,7 @@ fn with_ours(seen: &Seen, coupon: String) -> Vec<DiscountsDataParam> {
 /// Takes an unused coupon away. If that fails it stays, and does no harm: it was good for one discount, and nobody
 /// knows its id.
 pub(super) async fn discard_coupon(attempt: Attempt<'_>) {
-    let request = DeleteCoupon::new(coupon_id(attempt.operation)).build();
+    let request = DeleteCoupon::new(attempt.operation.coupon()).build();
     if let Err(error) = attempt.gateway.transport.exchange(request, None).await {
         tracing::warn!(operation = %attempt.operation.id, %error, "an unused coupon stays behind");
     }

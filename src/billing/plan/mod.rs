@@ -20,8 +20,6 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use discount::coupon_of;
-
 use super::error::{StripeError, StripeErrorKind};
 use super::gateway::Gateway;
 use super::wire::Seen;

@@ -4,6 +4,7 @@
 
 mod analytics;
 mod customers;
+mod drift;
 mod events;
 mod flows;
 mod operations;
@@ -44,6 +45,8 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         .service(events::list)
         .service(operations::list)
         .service(operations::retry)
+        .service(drift::list)
+        .service(drift::dismiss)
         .service(analytics::summary)
         .service(webhooks::stripe)
         .service(health::healthz)

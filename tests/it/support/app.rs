@@ -145,7 +145,11 @@ impl TestApp {
 
     /// Starts with configuration of its own, as environment variables.
     pub(crate) async fn start_with(database: Database, variables: &[(&str, &str)]) -> Self {
-        let start: Timestamp = "2027-03-01T12:00:00Z".parse().unwrap();
+        Self::start_at(database, "2027-03-01T12:00:00Z".parse().unwrap(), variables).await
+    }
+
+    /// Starts at another time, for what real processes go on with afterwards.
+    pub(crate) async fn start_at(database: Database, start: Timestamp, variables: &[(&str, &str)]) -> Self {
         let sandbox = Sandbox::start(SandboxConfig {
             addr: "127.0.0.1:0".parse().unwrap(),
             secret_key: SecretString::from(SECRET_KEY),
@@ -331,6 +335,16 @@ impl TestApp {
     /// Lets the worker do what is due.
     pub(crate) async fn work(&self) -> usize {
         worker::drain(&self.app).await.unwrap()
+    }
+
+    /// Stops our part, and leaves database and sandbox to a real process.
+    pub(crate) async fn close(mut self) -> (Database, Sandbox) {
+        self.finished = true;
+        if let Some(running) = self.running.take() {
+            running.stop().await.unwrap();
+        }
+        let database = std::mem::replace(&mut self.database, super::database::sqlite());
+        (database, self.sandbox.clone())
     }
 
     /// Ends the test: everything that is due must have been done.
