@@ -137,8 +137,16 @@ fn main() {
         let compiling = started.elapsed();
         let decided = median(&subscribers, |facts| {
             let (subscription, history, budgets_left) = (&subscription, &history, &budgets_left);
-            let input =
-                Input { facts, subscription, history, reason: None, answered: &[], budgets_left, now };
+            let input = Input {
+                facts,
+                subscription,
+                history,
+                reason: None,
+                answered: &[],
+                budgets_left,
+                livemode: false,
+                now,
+            };
             black_box(decide(&compiled, black_box(&input)));
         });
         let index = Index::build(document.segments.values());

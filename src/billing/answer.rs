@@ -7,7 +7,7 @@ use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::error::{StripeError, StripeErrorKind};
+use super::error::{OTHER_MODE, StripeError, StripeErrorKind};
 
 /// A 2xx answer.
 #[derive(Debug)]
@@ -77,6 +77,8 @@ pub(super) fn read(status: u16, headers: &HeaderMap, body: Bytes) -> Result<Answ
     // What a key remembers, it answers for a day: to ask again takes another, also after a refusal that is out of date.
     let key_spent = reused || (replayed && status >= 400);
     let code = refusal.code.or(Some(kind_word).filter(|kind| !kind.is_empty()));
+    let elsewhere = refusal.message.as_ref().is_some_and(|said| said.contains("a similar object exists in"));
+    let code = code.map(|code| if elsewhere { OTHER_MODE.to_owned() } else { code });
     let code = code.unwrap_or_else(|| format!("http_{status}"));
     let transient = matches!(status, 408 | 409 | 424 | 429 | 500..) || TRANSIENT.contains(&code.as_str());
     let told = text(headers, "stripe-should-retry").and_then(|told| told.parse::<bool>().ok());

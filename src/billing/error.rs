@@ -7,6 +7,9 @@ use stripe_client_core::StripeClientErr;
 
 use crate::domain::operation::OperationProblem;
 
+/// Our code for an object of the other mode, which Stripe calls missing and tells only in its message.
+pub(super) const OTHER_MODE: &str = "other_mode";
+
 /// Whether the call is known to have done nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StripeErrorKind {
@@ -71,10 +74,17 @@ impl StripeError {
         }
     }
 
+    /// Whether Stripe has the object in the other mode (live or test) than that of the key.
+    #[must_use]
+    pub fn is_other_mode(&self) -> bool {
+        self.code == OTHER_MODE
+    }
+
     /// Whether Stripe has no such object.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         self.kind == StripeErrorKind::Rejected
+            && !self.is_other_mode()
             && (self.code == "resource_missing" || self.status == Some(404))
     }
 }

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::debt::split;
 use super::money::Currency;
 use super::offer::{DiscountDuration, DiscountTerms, DiscountValue, Terms};
+use super::operation::CancelWhen;
 use super::preview::{discount_end, extended_trial_end};
 use super::span::{Interval, Span};
 use super::subscription::{Subscription, SubscriptionStatus};
@@ -60,6 +61,12 @@ pub enum Ineligible {
     /// The free price is on the subscription already.
     #[error("the features are on the subscription already")]
     AlreadyAttached,
+    /// The items are billed at different intervals.
+    #[error("the items are billed at different intervals")]
+    MixedIntervals,
+    /// The subscription is in the other mode than the configured key.
+    #[error("the subscription is in the other mode (live or test) than the configured key")]
+    OtherMode,
     /// The free features' price is billed at another interval or currency than the subscription.
     #[error("the price of the features does not fit the subscription")]
     PriceMismatch,
@@ -105,6 +112,8 @@ impl Ineligible {
             Self::InvoiceImminent => "invoice_imminent",
             Self::InvoiceChanged => "invoice_changed",
             Self::Taxed => "taxed",
+            Self::MixedIntervals => "mixed_intervals",
+            Self::OtherMode => "other_mode",
         }
     }
 }
@@ -151,6 +160,38 @@ pub fn check(terms: &Terms, subscription: &Subscription, now: Timestamp) -> Resu
     }
 }
 
+/// Whether a server that works in the given mode can reach `subscription` in Stripe.
+///
+/// # Errors
+/// [`Ineligible::OtherMode`].
+pub fn in_mode(subscription: &Subscription, livemode: bool) -> Result<(), Ineligible> {
+    if subscription.livemode == livemode { Ok(()) } else { Err(Ineligible::OtherMode) }
+}
+
+/// Whether a cancellation would change anything. Nothing else is asked: how Stripe takes it is a matter of steps.
+///
+/// # Errors
+/// That it has ended, or ends with the period anyway.
+pub fn can_cancel(subscription: &Subscription) -> Result<(), Ineligible> {
+    if subscription.status.is_ended() {
+        Err(Ineligible::SubscriptionEnded)
+    } else if subscription.ends_with_period() {
+        Err(Ineligible::CancelScheduled)
+    } else {
+        Ok(())
+    }
+}
+
+/// When a cancellation takes effect. What is not paid for, or has no running period, ends at once: Stripe lets nothing
+/// else be changed of an incomplete subscription, and the period of a paused one never ends.
+#[must_use]
+pub fn cancels(subscription: &Subscription, wanted: CancelWhen) -> CancelWhen {
+    match subscription.status {
+        SubscriptionStatus::Incomplete | SubscriptionStatus::Paused => CancelWhen::Now,
+        _ => wanted,
+    }
+}
+
 /// What every change of billing asks of the subscription.
 fn changeable(subscription: &Subscription) -> Result<(), Ineligible> {
     match subscription.status {
@@ -170,8 +211,8 @@ fn changeable(subscription: &Subscription) -> Result<(), Ineligible> {
 }
 
 fn can_discount(terms: DiscountTerms, subscription: &Subscription, now: Timestamp) -> Result<(), Ineligible> {
-    // A subscription-level coupon would silently drop the customer-level one, so that counts as well.
-    if !subscription.discounts.is_empty() || subscription.customer_discount.is_some() {
+    // The customer's discount is none of these: it is sent along, and so stays in force.
+    if !subscription.discounts.is_empty() {
         return Err(Ineligible::AlreadyDiscounted);
     }
     if matches!(terms.value, DiscountValue::Amount(off) if off.currency != subscription.currency) {
@@ -270,6 +311,11 @@ fn can_pause(subscription: &Subscription) -> Result<(), Ineligible> {
 fn can_extend(days: u16, subscription: &Subscription, now: Timestamp) -> Result<(), Ineligible> {
     if matches!(subscription.status, SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid) {
         return Err(Ineligible::PastDue);
+    }
+    // All items begin a new period with the end of the trial: what is paid for longer would be paid for twice.
+    let mut ends = subscription.items.iter().map(|item| item.current_period_end);
+    if ends.next().is_some_and(|first| ends.any(|end| end != first)) {
+        return Err(Ineligible::MixedIntervals);
     }
     let latest = Span { interval: Interval::Year, count: 2 }.after(now);
     if extended_trial_end(days, subscription, now) > latest {

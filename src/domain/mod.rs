@@ -27,6 +27,7 @@ pub mod preview;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod session;
+pub mod shape;
 pub mod span;
 pub mod subscription;
 pub mod validation;

@@ -307,6 +307,14 @@ impl Subscription {
         self.cancel_at_period_end || self.cancel_at.is_some()
     }
 
+    /// Whether it ends with the current period, or before, without anybody doing more.
+    #[must_use]
+    pub fn ends_with_period(&self) -> bool {
+        let by_date =
+            matches!((self.cancel_at, self.current_period_end()), (Some(at), Some(end)) if at <= end);
+        self.cancel_at_period_end || by_date
+    }
+
     /// Whether it is in a trial that has not run out at `now`.
     #[must_use]
     pub fn is_trialing(&self, now: Timestamp) -> bool {

@@ -8,6 +8,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::services::cannot::Possible;
 use crate::services::error::{FieldError, ServiceError};
 
 use super::edge::request_id::{REQUEST_ID, RequestId};
@@ -44,6 +45,10 @@ pub struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     state: Option<String>,
+    /// What is possible instead, where the subscription cannot take what was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    possible: Option<Possible>,
     /// The fields that are wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 1000)]
@@ -71,6 +76,7 @@ impl Problem {
             code,
             detail: detail.into(),
             state: None,
+            possible: None,
             errors: Vec::new(),
             request_id: REQUEST_ID.try_with(RequestId::clone).unwrap_or_default(),
             headers: Vec::new(),
@@ -150,6 +156,17 @@ impl From<ServiceError> for Problem {
             ServiceError::Conflict { code, detail, state } => {
                 let mut problem = Self::new(StatusCode::CONFLICT, code, detail);
                 problem.0.state = state;
+                problem
+            }
+            ServiceError::Cannot(cannot) => {
+                let detail = format!(
+                    "The subscription cannot take it: {}. Instead: {}.",
+                    cannot.reason,
+                    cannot.reason.instead()
+                );
+                let mut problem = Self::new(StatusCode::CONFLICT, cannot.reason.code(), detail);
+                problem.0.state = Some(cannot.state);
+                problem.0.possible = Some(cannot.possible);
                 problem
             }
             ServiceError::Invalid(errors) => {

@@ -22,13 +22,15 @@ impl Sandbox {
     /// Whatever the call is refused with.
     pub fn call(&self, method: &str, path: &str, params: &[(&str, &str)]) -> Result<Value, Refused> {
         let mut encoded = form_urlencoded::Serializer::new(String::new());
-        encoded.extend_pairs(params);
+        let encoded = encoded.extend_pairs(params).finish();
+        let reads = method == "GET";
         let mut core = self.shared.core();
         let request = Request {
             method: method.to_owned(),
             path: path.to_owned(),
             authorization: Some(format!("Bearer {}", core.secret_key.expose_secret())),
-            body: encoded.finish().into_bytes(),
+            query: if reads { encoded.clone() } else { String::new() },
+            body: if reads { Vec::new() } else { encoded.into_bytes() },
             ..Request::default()
         };
         let faults = std::mem::take(&mut core.faults);

@@ -51,11 +51,11 @@ pub async fn answer(
         app.store.subscriber(&session.customer, &session.subscription, budgets).await?;
     let snapshot = match snapshots::refreshed(app, &session.subscription, snapshot).await? {
         snapshots::Known::Subscription(subscription, fetched_at) => Some((*subscription, fetched_at)),
-        snapshots::Known::Missing | snapshots::Known::Nothing(_) => {
+        snapshots::Known::Missing | snapshots::Known::OtherMode | snapshots::Known::Nothing(_) => {
             session.snapshot.map(|snapshot| (snapshot, session.created_at))
         }
     };
-    let known = Known { profile, history, snapshot, token };
+    let known = Known { profile, history, snapshot, livemode: app.gateway.livemode(), token };
     let left = left(&flow, &spent, app.clock.now());
     let ordinal = i32::try_from(app.store.decisions(id).await?.len()).unwrap_or(i32::MAX);
     let done = transition(app, access, id, key, "answer", |session, _, now| {

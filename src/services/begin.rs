@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::app::App;
+use super::cannot::Cannot;
 use super::decide::{Known, budget_names, decide, left};
 use super::error::ServiceError;
 use super::idempotency::{IdempotencyKey, Reply, matching, saved_reply};
 use super::snapshots;
 use super::transition::{Access, load, render};
+use crate::domain::eligibility;
 use crate::domain::facts::Value;
 use crate::domain::ids::{CustomerId, SessionId, SubscriptionId};
 use crate::domain::offer::Key;
@@ -66,16 +68,21 @@ pub async fn begin(
     let Subscriber { profile, snapshot, history, spent } =
         app.store.subscriber(&by.customer, &wanted.subscription, budgets).await?;
     let snapshot = snapshots::refreshed(app, &wanted.subscription, snapshot).await?;
+    let reachable = app.gateway.livemode();
+    // Also where only Stripe's answer tells.
+    let livemode = reachable != matches!(snapshot, snapshots::Known::OtherMode);
     let snapshot = match own(by, &wanted, profile.as_ref(), snapshot) {
-        Err(over @ ServiceError::Conflict { .. }) => return earlier(app, by, &wanted).await?.ok_or(over),
+        Err(over @ ServiceError::Cannot(_)) => return earlier(app, by, &wanted).await?.ok_or(over),
         own => own?,
     };
-    let known = Known { profile, history, snapshot, token: by.attributes.clone() };
+    let token = by.attributes.clone();
+    let known = Known { profile, history, snapshot, livemode: reachable, token };
     for _ in 0..MAX_TRIES {
         let now = app.clock.now();
         let flow = app.flows.active(&app.settings.flow);
         let answers = answers(flow.document(), wanted.reason.as_ref())?;
         let mut session = new_session(app, by, &wanted, &known, &flow.reference(), now);
+        session.livemode = known.snapshot.as_ref().map_or(livemode, |(known, _)| known.livemode);
         session.cancel_now_allowed = flow.document().policy.cancel_now;
         session.answers = answers;
         let decided = decide(&flow, &mut session, &known, left(&flow, &spent, now), 0, now)?;
@@ -124,25 +131,16 @@ fn own(
             if !named || !owns {
                 return Err(ServiceError::NotFound("subscription"));
             }
-            cancelable(&subscription)?;
+            if let Err(reason) = eligibility::can_cancel(&subscription) {
+                return Err(ServiceError::Cannot(Box::new(Cannot::begin(reason, &subscription))));
+            }
             Ok(Some((*subscription, fetched_at)))
         }
         snapshots::Known::Missing => Err(ServiceError::NotFound("subscription")),
-        snapshots::Known::Nothing(_) if named && vouched => Ok(None),
+        snapshots::Known::Nothing(_) | snapshots::Known::OtherMode if named && vouched => Ok(None),
+        snapshots::Known::OtherMode => Err(ServiceError::NotFound("subscription")),
         snapshots::Known::Nothing(cause) => Err(ServiceError::BillingUnavailable(cause)),
     }
-}
-
-fn cancelable(subscription: &Subscription) -> Result<(), ServiceError> {
-    let (code, detail) = if subscription.status.is_ended() {
-        ("subscription_ended", "the subscription has ended; there is nothing to cancel")
-    } else if subscription.is_canceling() {
-        ("cancel_scheduled", "the subscription is set to end already; there is nothing to cancel")
-    } else {
-        return Ok(());
-    };
-    let state = Some(subscription.status.as_str().to_owned());
-    Err(ServiceError::Conflict { code, detail: detail.to_owned(), state })
 }
 
 /// The survey's answers for a reason given up front.
@@ -174,7 +172,7 @@ fn new_session(
         id: SessionId::generate(now),
         customer: by.customer.clone(),
         subscription: wanted.subscription.clone(),
-        livemode: snapshot.as_ref().map_or_else(|| app.gateway.livemode(), |known| known.livemode),
+        livemode: known.livemode,
         snapshot,
         flow: flow.clone(),
         locale: wanted.locale.clone(),

@@ -31,6 +31,8 @@ pub(super) struct Known {
     pub(super) history: History,
     /// How billing shows the subscription, and since when.
     pub(super) snapshot: Option<(Subscription, Timestamp)>,
+    /// The mode that can be reached in Stripe.
+    pub(super) livemode: bool,
     /// Attributes in the token.
     pub(super) token: BTreeMap<String, Value>,
 }
@@ -46,6 +48,9 @@ pub(super) struct Kept {
     pub(super) facts: Facts,
     pub(super) history: History,
     pub(super) budgets_left: BTreeMap<String, i64>,
+    /// The mode that could be reached in Stripe; absent where it was the snapshot's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) livemode: Option<bool>,
     /// Left out where it is the session's own, as it is for the first decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) snapshot: Option<Subscription>,
@@ -56,13 +61,15 @@ pub(super) struct Kept {
 impl Kept {
     /// The decision's input in `session`, as it was.
     pub(super) fn input<'a>(&'a self, session: &'a Session) -> Option<Input<'a>> {
+        let subscription = self.snapshot.as_ref().or(session.snapshot.as_ref())?;
         Some(Input {
             facts: &self.facts,
-            subscription: self.snapshot.as_ref().or(session.snapshot.as_ref())?,
+            subscription,
             history: &self.history,
             reason: self.reason.as_ref(),
             answered: &self.answered,
             budgets_left: &self.budgets_left,
+            livemode: self.livemode.unwrap_or(subscription.livemode),
             now: self.at,
         })
     }
@@ -135,6 +142,7 @@ pub(super) fn decide(
         facts: facts(known, now),
         history: known.history.clone(),
         budgets_left,
+        livemode: other_mode(known),
         snapshot: snapshot.filter(|known| session.snapshot.as_ref() != Some(known)).cloned(),
         decision: None,
     };
@@ -153,6 +161,12 @@ pub(super) fn decide(
     }
     let body = serde_json::to_string(&kept).map_err(|error| ServiceError::Internal(Cause::new(error)))?;
     Ok(Decided { record: DecisionRecord { ordinal, at: now, body }, segments, costs })
+}
+
+/// The mode that can be reached, where the subscription is not in it.
+fn other_mode(known: &Known) -> Option<bool> {
+    let (snapshot, _) = known.snapshot.as_ref()?;
+    (snapshot.livemode != known.livemode).then_some(known.livemode)
 }
 
 fn facts(known: &Known, now: Timestamp) -> Facts {

@@ -8,13 +8,16 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 
 use super::app::App;
-use super::error::ServiceError;
-use super::idempotency::{IdempotencyKey, Reply};
+use super::cannot::Cannot;
+use super::error::{Cause, ServiceError};
+use super::idempotency::{CANNOT, IdempotencyKey, Reply};
 use super::metrics::Settled;
 use super::transition::{Access, Done, load, render};
 use crate::billing::{self, Progress};
 use crate::domain::aftermath::{entailed, told};
+use crate::domain::eligibility::Ineligible;
 use crate::domain::ids::{OfferId, OperationId, SessionId};
+use crate::domain::offer::{OfferState, PresentedOffer};
 use crate::domain::operation::{BudgetHold, Effect, Operation, OperationProblem, OperationState};
 use crate::domain::session::{Session, Status};
 use crate::domain::subscription::Subscription;
@@ -32,34 +35,62 @@ pub(super) async fn at_once(
     key: Option<&IdempotencyKey>,
     done: Done,
 ) -> Result<Reply, ServiceError> {
-    let Some(operation) = done.operation else { return Ok(done.reply) };
+    let Some(work) = done.operation else { return Ok(done.reply) };
+    let (operation, offer) = (work.id, work.offer);
     let runner = app.clone();
     // A task of its own: the client going away, or the deadline, must not stop it between two steps.
-    let work = app.background.spawn(async move {
+    let running = app.background.spawn(async move {
         if done.leased {
-            run(&runner, operation, done.written).await
+            run(&runner, work, done.written).await
         } else {
-            claim_and_run(&runner, operation.id).await;
+            claim_and_run(&runner, operation).await;
             None
         }
     });
-    let session = match tokio::time::timeout(app.settings.apply_deadline, work).await {
+    let session = match tokio::time::timeout(app.settings.apply_deadline, running).await {
         Ok(Ok(Some(settled))) => settled,
         Ok(_) => load(app, access, id).await?.session,
         Err(_elapsed) => return Ok(done.reply),
     };
+    let cannot = match offer {
+        Some(offer) => impossible(app, &session, offer, operation).await?,
+        None => None,
+    };
     let waiting = session.status() == Status::InProgress && session.awaited_operation().is_some();
-    let reply = Reply {
-        status: if waiting { 202 } else { 200 },
-        body: render(app, &session).await?,
-        replayed: false,
+    let (status, body) = match &cannot {
+        Some(cannot) => (CANNOT, serde_json::to_string(cannot).map_err(internal)?),
+        None => (if waiting { 202 } else { 200 }, render(app, &session).await?),
     };
     if let Some(key) = key {
         let now = app.clock.now();
-        let saved = key.save(reply.status, reply.body.clone(), now);
+        let saved = key.save(status, body.clone(), now);
         app.store.change(Change { update_saved: Some(saved), patient: true, ..Change::new(now) }).await?;
     }
-    Ok(reply)
+    match cannot {
+        Some(cannot) => Err(ServiceError::Cannot(Box::new(cannot))),
+        None => Ok(Reply { status, body, replayed: false }),
+    }
+}
+
+/// Why the accepted offer came to nothing, where the subscription could not take it as Stripe had it.
+async fn impossible(
+    app: &App,
+    session: &Session,
+    offer: OfferId,
+    operation: OperationId,
+) -> Result<Option<Cannot>, ServiceError> {
+    let rejected =
+        |candidate: &PresentedOffer| candidate.id == offer && candidate.state == OfferState::Rejected;
+    if !session.offers.iter().any(rejected) {
+        return Ok(None);
+    }
+    let problem = app.store.operation(operation).await?.and_then(|operation| operation.problem);
+    let reason = problem.and_then(|problem| Ineligible::of_code(&problem.code));
+    Ok(reason.map(|reason| Cannot::accept(reason, session)))
+}
+
+fn internal(error: serde_json::Error) -> ServiceError {
+    ServiceError::Internal(Cause::new(error))
 }
 
 /// Runs an operation if it is its turn: an earlier one on the same subscription goes first.

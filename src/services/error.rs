@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::cannot::Cannot;
 use crate::domain::flow::Problem;
 use crate::store::StoreError;
 
@@ -42,6 +43,8 @@ pub enum ServiceError {
         /// The present state, in the words of the API.
         state: Option<String>,
     },
+    /// The subscription cannot take it.
+    Cannot(Box<Cannot>),
     /// The request is wrong.
     Invalid(Vec<FieldError>),
     /// The idempotency key was used with another request.
@@ -64,6 +67,7 @@ impl fmt::Display for ServiceError {
         match self {
             Self::NotFound(what) => write!(f, "there is no such {what}"),
             Self::Conflict { detail, .. } => f.write_str(detail),
+            Self::Cannot(cannot) => fmt::Display::fmt(&cannot.reason, f),
             Self::Invalid(errors) => {
                 let words: Vec<String> =
                     errors.iter().map(|e| format!("{}: {}", e.pointer, e.detail)).collect();

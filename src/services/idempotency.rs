@@ -32,6 +32,9 @@ impl IdempotencyKey {
     }
 }
 
+/// The status under which is saved, instead of a document, why a subscription could not take something.
+pub(super) const CANNOT: u16 = 409;
+
 /// What a use case answers: a status and a JSON document, made now or saved earlier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -58,6 +61,10 @@ pub(super) async fn saved_reply(
 /// The saved answer as a reply, if it was given to the same request.
 pub(super) fn matching(key: Option<&IdempotencyKey>, answer: SavedAnswer) -> Result<Reply, ServiceError> {
     match key {
+        Some(key) if key.fingerprint == answer.fingerprint && answer.status == CANNOT => {
+            let cannot = serde_json::from_str(&answer.body);
+            Err(cannot.map_or_else(|error| ServiceError::Internal(Cause::new(error)), ServiceError::Cannot))
+        }
         Some(key) if key.fingerprint == answer.fingerprint => {
             Ok(Reply { status: answer.status, body: answer.body, replayed: true })
         }

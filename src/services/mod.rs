@@ -10,6 +10,7 @@ pub mod attributes;
 pub mod begin;
 pub mod caller;
 pub mod cancel;
+pub mod cannot;
 pub mod customers;
 mod decide;
 pub mod decline;

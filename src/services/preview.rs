@@ -68,7 +68,7 @@ pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewV
     let now = app.clock.now();
     let (subscription, snapshot_at) = match snapshots::current(app, &body.subscription).await? {
         Known::Subscription(subscription, at) => (*subscription, at),
-        Known::Missing => return Err(ServiceError::NotFound("subscription")),
+        Known::Missing | Known::OtherMode => return Err(ServiceError::NotFound("subscription")),
         Known::Nothing(cause) => return Err(ServiceError::BillingUnavailable(cause)),
     };
     let (profile, history) = match &body.customer {
@@ -89,6 +89,7 @@ pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewV
         reason: body.reason.as_ref(),
         answered: &[],
         budgets_left: &budgets_left,
+        livemode: app.gateway.livemode(),
         now,
     };
     let trace = explain(&flow.compiled, &input);

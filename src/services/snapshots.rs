@@ -16,6 +16,8 @@ pub(super) enum Known {
     Subscription(Box<Subscription>, Timestamp),
     /// Stripe has no such subscription.
     Missing,
+    /// Stripe has it in the other mode (live or test) than that of the configured key.
+    OtherMode,
     /// Stripe could not be asked, and nothing is known.
     Nothing(Cause),
 }
@@ -57,6 +59,7 @@ pub(super) async fn refreshed(
             return Ok(Known::Subscription(Box::new(subscription), now));
         }
         Ok(Ok(None)) => return Ok(Known::Missing),
+        Ok(Err(error)) if error.is_other_mode() => return Ok(Known::OtherMode),
         Ok(Err(error)) => Cause::new(error),
         Err(elapsed) => Cause::new(elapsed),
     };

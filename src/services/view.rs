@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::cannot::cancel_url;
 use crate::domain::copy::localized;
+use crate::domain::eligibility::cancels;
 use crate::domain::flow::FlowDocument;
 use crate::domain::ids::{OfferId, OperationId, SessionId, SubscriptionId};
 use crate::domain::money::Currency;
@@ -170,7 +172,7 @@ pub struct ExitView {
     pub cancel_url: String,
     /// What `when` may be.
     pub when: Vec<CancelWhen>,
-    /// When the subscription would end with `period_end`.
+    /// When the subscription would end with `period_end`; absent where it would end at once, since nothing is paid for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective_at: Option<Timestamp>,
 }
@@ -245,7 +247,8 @@ pub fn session_view(session: &Session, flow: &FlowDocument) -> SessionView {
     }
 }
 
-fn actions(session: &Session) -> Vec<Action> {
+/// What the state of the session allows.
+pub(super) fn actions(session: &Session) -> Vec<Action> {
     match (&session.state, session.step()) {
         (State::Deciding, Step::Offer) => {
             vec![Action::Answer, Action::Accept, Action::Decline, Action::Keep, Action::Cancel]
@@ -318,9 +321,17 @@ fn exit(session: &Session) -> ExitView {
         when.push(CancelWhen::Now);
     }
     ExitView {
-        cancel_url: format!("/v1/sessions/{}/cancel", session.id),
+        cancel_url: cancel_url(session.id),
         when,
-        effective_at: session.snapshot.as_ref().and_then(Subscription::current_period_end),
+        effective_at: session.snapshot.as_ref().and_then(period_end),
+    }
+}
+
+/// When a cancellation with the period would take effect; none where that is at once.
+fn period_end(subscription: &Subscription) -> Option<Timestamp> {
+    match cancels(subscription, CancelWhen::PeriodEnd) {
+        CancelWhen::PeriodEnd => subscription.current_period_end(),
+        CancelWhen::Now => None,
     }
 }
 

@@ -61,7 +61,7 @@ async fn closed(
 ) -> Result<Option<(Session, i64)>, ServiceError> {
     let effective_at = match subscription {
         Some(found) if found.status.is_ended() => found.ended_at.or(found.canceled_at),
-        Some(found) if found.is_canceling() => found.cancel_at.or_else(|| found.current_period_end()),
+        Some(found) if found.ends_with_period() => found.cancel_at.or_else(|| found.current_period_end()),
         Some(_) => return Ok(None),
         None => None,
     };

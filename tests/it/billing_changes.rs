@@ -1,7 +1,9 @@
 //! What an accepted offer or a cancellation changes in Stripe, whatever fails on the way.
 
 use counteroffer::sandbox::{Fault, FaultKind};
+use counteroffer::services::keys::Role;
 use jiff::SignedDuration;
+use reqwest::Method;
 use serde_json::json;
 
 use crate::support::app::{TestApp, on_every_database};
@@ -167,7 +169,7 @@ async fn an_accept_whose_answer_from_stripe_is_lost_changes_billing_once() {
 }
 
 #[actix_web::test]
-async fn an_offer_that_stripe_refuses_for_good_leaves_the_session_open() {
+async fn an_offer_that_the_subscription_can_take_no_more_is_a_conflict_that_says_what_can_be_done() {
     on_every_database(async |test| {
         let who = test.subscriber();
         let session = test.begin(&who, Some("too_expensive")).await.expect(201);
@@ -176,10 +178,50 @@ async fn an_offer_that_stripe_refuses_for_good_leaves_the_session_open() {
             test.sandbox.create("coupons", &[("percent_off", "10"), ("duration", "forever")]).unwrap();
         let path = format!("/v1/subscriptions/{}", who.subscription);
         test.sandbox.call("POST", &path, &[("discounts[0][coupon]", &coupon)]).unwrap();
+        let path =
+            format!("/v1/sessions/{}/offers/{}/accept", session.text_at("/id"), session.offer("half-off"));
+        let accept = async || {
+            let headers = [("idempotency-key", "once")];
+            test.send(Method::POST, &path, &test.token(&who), Some(json!({})), &headers).await
+        };
+        let refused = accept().await.expect(409);
+        assert_eq!(refused.text_at("/code"), "already_discounted");
+        assert_eq!(refused.body["possible"]["offers"], json!([session.offer("breather")]));
+        assert_eq!(
+            refused.body["possible"]["actions"],
+            json!(["answer", "accept", "decline", "keep", "cancel"])
+        );
+        let cancel = format!("/v1/sessions/{}/cancel", session.text_at("/id"));
+        assert_eq!(refused.text_at("/possible/cancel_url"), cancel);
+        let repeated = accept().await.expect(409);
+        assert_eq!(repeated.body["possible"], refused.body["possible"]);
+        let open = test.read(&who, &session).await.expect(200);
+        assert_eq!(open.body["status"], "in_progress");
+        assert_eq!(open.body["billing"]["state"], "rejected");
+        assert_eq!(test.in_stripe(&who)["discounts"].as_array().unwrap().len(), 1, "theirs is kept");
+        let canceled = test.act(&who, &session, "cancel", json!({})).await.expect(200);
+        assert_eq!(canceled.body["status"], "canceled");
+        test
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn an_offer_that_stripe_refuses_for_good_leaves_the_session_open() {
+    on_every_database(async |test| {
+        let who = test.subscriber();
+        let session = test.begin(&who, Some("too_expensive")).await.expect(201);
+        let decline = FaultKind::Decline { code: "coupon_limit".to_owned() };
+        test.sandbox.script(Fault::once("POST", "/v1/subscriptions/*", decline));
         let refused = test.accept(&who, &session, "half-off").await.expect(200);
         assert_eq!(refused.body["status"], "in_progress");
         assert_eq!(refused.body["billing"]["state"], "rejected");
-        assert_eq!(test.in_stripe(&who)["discounts"].as_array().unwrap().len(), 1, "theirs is kept");
+        assert!(refused.text_at("/billing/detail").contains("could not be applied"));
+        assert!(!refused.text.contains("declined"), "Stripe's words are for operations");
+        let key = test.key(Role::Operator).await;
+        let rejected = test.get("/v1/billing-operations?state=rejected", &key).await.expect(200);
+        assert_eq!(rejected.text_at("/data/0/problem/code"), "card_declined");
+        assert!(rejected.text_at("/data/0/problem/request_id").starts_with("req_"));
         let canceled = test.act(&who, &session, "cancel", json!({})).await.expect(200);
         assert_eq!(canceled.body["status"], "canceled");
         test

@@ -26,5 +26,6 @@ mod reconcile;
 mod sandbox;
 mod saves;
 mod sessions;
+mod shapes;
 mod store;
 mod support;

@@ -39,8 +39,8 @@ impl Story {
 
         let (who, session) = story.begin(test, "is refused", test.subscriber(), Some("too_expensive")).await;
         discount_by_hand(test, &who);
-        let refused = test.accept(&who, &session, "half-off").await.expect(200);
-        assert_eq!(refused.body["billing"]["state"], "rejected");
+        let refused = test.accept(&who, &session, "half-off").await.expect(409);
+        assert_eq!(refused.text_at("/code"), "already_discounted");
         let breather = format!("offers/{}/accept", session.offer("breather"));
         test.act(&who, &session, &breather, json!({"choice": 0})).await.expect(200);
         story

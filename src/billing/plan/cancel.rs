@@ -1,4 +1,5 @@
-//! A cancellation: the schedule released first, where one drives the subscription, then the end, now or with the period.
+//! A cancellation: the schedule released first, where one drives the subscription; then the end, now or with the period;
+//! then, where payments are overdue, an end to their collection.
 
 use stripe_billing::subscription::{
     CancelSubscription, CancelSubscriptionCancellationDetails, CancelSubscriptionCancellationDetailsFeedback,
@@ -8,12 +9,15 @@ use stripe_billing::subscription_schedule::ReleaseSubscriptionSchedule;
 use stripe_client_core::StripeRequest;
 
 use super::change::update;
-use super::{Attempt, Halt};
+use super::{Attempt, Halt, collection};
 use crate::billing::wire::Seen;
+use crate::domain::eligibility::cancels;
 use crate::domain::operation::{CancelWhen, StepRecord, StripeFeedback};
+use crate::domain::subscription::SubscriptionStatus;
 
 pub(super) const RELEASE: &str = "release";
 pub(super) const CANCEL: &str = "cancel";
+pub(super) const STOP: &str = "stop_collection";
 
 /// What is asked for.
 #[derive(Clone, Copy)]
@@ -23,13 +27,26 @@ pub(super) struct Details<'a> {
     pub(super) comment: Option<&'a str>,
 }
 
+/// Whether nothing is left to do.
+pub(super) fn is_done(attempt: Attempt<'_>, seen: &Seen, when: CancelWhen) -> bool {
+    is_canceled(seen, when) && (attempt.has_done(STOP) || !is_collected(seen))
+}
+
 /// Whether the subscription has ended, or will with the period where that is enough.
 pub(super) fn is_canceled(seen: &Seen, when: CancelWhen) -> bool {
     let subscription = &seen.subscription;
-    let period_end = subscription.items.iter().map(|item| item.current_period_end).max();
-    let ends = subscription.cancel_at_period_end
-        || matches!((subscription.cancel_at, period_end), (Some(at), Some(end)) if at <= end);
-    subscription.status.is_ended() || (when == CancelWhen::PeriodEnd && ends)
+    let waits = cancels(subscription, when) == CancelWhen::PeriodEnd;
+    subscription.status.is_ended() || (waits && subscription.ends_with_period())
+}
+
+/// Whether Stripe would go on collecting what is overdue, or what an update waits for. Stripe stops by itself when a
+/// subscription ends at once, and not before it ends with its period.
+fn is_collected(seen: &Seen) -> bool {
+    let subscription = &seen.subscription;
+    let overdue = matches!(subscription.status, SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid);
+    let left =
+        subscription.status.is_ended() && subscription.open_invoices.iter().any(|open| open.auto_advance);
+    overdue || subscription.pending_update || left
 }
 
 pub(super) async fn act(
@@ -38,9 +55,12 @@ pub(super) async fn act(
     details: Details<'_>,
     generation: u32,
 ) -> Result<StepRecord, Halt> {
+    if is_canceled(seen, details.when) {
+        return collection::stop(attempt, generation).await;
+    }
     match &seen.subscription.schedule {
         Some(schedule) if !attempt.has_done(RELEASE) => release(attempt, schedule.as_str(), generation).await,
-        _ => match details.when {
+        _ => match cancels(&seen.subscription, details.when) {
             CancelWhen::PeriodEnd => at_period_end(attempt, details, generation).await,
             CancelWhen::Now => now(attempt, details).await,
         },

@@ -98,9 +98,12 @@ async fn attach(attempt: Attempt<'_>, seen: &Seen, generation: u32) -> Result<St
     update(attempt, DISCOUNT, generation, |request| request.discounts(discounts)).await
 }
 
-/// What is there, and ours: Stripe replaces the whole list.
+/// What is there, and ours: Stripe replaces the whole list. The customer's discount counts only as long as the
+/// subscription has none of its own, so it is sent along as the subscription's where it is in force.
 fn with_ours(seen: &Seen, coupon: String) -> Vec<DiscountsDataParam> {
-    let kept = seen.subscription.discounts.iter().map(|discount| {
+    let own = &seen.subscription.discounts;
+    let customers = seen.subscription.customer_discount.iter().filter(|_| own.is_empty());
+    let kept = own.iter().chain(customers).map(|discount| {
         let mut kept = DiscountsDataParam::new();
         kept.discount = Some(discount.id.to_string());
         kept
@@ -137,5 +140,21 @@ mod tests {
         let sent = with_ours(&read.into_seen(None).unwrap(), "co_1".to_owned());
         let sent = serde_json::to_value(sent).unwrap();
         assert_eq!(sent, json!([{"discount": "di_1"}, {"coupon": "co_1"}]));
+    }
+
+    #[test]
+    fn sends_along_the_customers_discount_where_it_is_in_force() {
+        let discount = |id: &str| json!({"id": id, "source": {"coupon": {"id": "c", "percent_off": 10, "duration": "forever"}}});
+        let sent = |own: serde_json::Value| {
+            let customer = json!({"id": "cus_1", "discount": discount("di_customer")});
+            let subscription = json!({
+                "id": "sub_1", "customer": customer, "livemode": false, "status": "active", "currency": "usd",
+                "created": 0, "items": {"data": []}, "discounts": own,
+            });
+            let read: wire::Subscription = serde_json::from_value(subscription).unwrap();
+            serde_json::to_value(with_ours(&read.into_seen(None).unwrap(), "co_1".to_owned())).unwrap()
+        };
+        assert_eq!(sent(json!([])), json!([{"discount": "di_customer"}, {"coupon": "co_1"}]));
+        assert_eq!(sent(json!([discount("di_own")])), json!([{"discount": "di_own"}, {"coupon": "co_1"}]));
     }
 }

@@ -8,6 +8,7 @@
 
 mod cancel;
 mod change;
+mod collection;
 mod credit;
 mod discount;
 mod features;
@@ -142,7 +143,7 @@ impl Attempt<'_> {
             let record = new.then(|| self.record(last, result, seen.request_id.clone()));
             return Ok(Progress::Applied { subscription: Box::new(seen.subscription), last: record });
         }
-        if self.has_done(last) {
+        if self.has_done(last) && !self.goes_on(&seen) {
             return self.faded(seen).await;
         }
         self.allowed(&seen.subscription)?;
@@ -193,8 +194,13 @@ impl Attempt<'_> {
             Effect::Credit { .. } => credit::found(self, seen).await?.map(Some),
             // Found by plans of their own.
             Effect::Split { .. } | Effect::Waive { .. } => None,
-            Effect::Cancel { when, .. } => cancel::is_canceled(seen, *when).then_some(None),
+            Effect::Cancel { when, .. } => cancel::is_done(self, seen, *when).then_some(None),
         })
+    }
+
+    /// Whether a step is left behind the one that brings the effect.
+    fn goes_on(self, seen: &Seen) -> bool {
+        matches!(&self.operation.effect, Effect::Cancel { when, .. } if cancel::is_canceled(seen, *when))
     }
 
     /// Stripe has done the last step, and the effect is not to be seen: is its time over, or was it undone?

@@ -36,14 +36,20 @@ impl Invoice {
         self.status.as_deref() == Some("open")
     }
 
+    /// Whether Stripe goes on collecting it by itself.
+    pub(in crate::billing) fn advances(&self) -> bool {
+        self.auto_advance.unwrap_or(false)
+    }
+
     pub(super) fn into_domain(self) -> OpenInvoice {
+        let auto_advance = self.advances();
         OpenInvoice {
             id: self.id,
             number: self.number,
             amount_remaining: self.amount_remaining,
             created: self.created.0,
             due_date: instant(self.due_date),
-            auto_advance: self.auto_advance.unwrap_or(false),
+            auto_advance,
             taxed: AutomaticTax::is_on(self.automatic_tax.as_ref())
                 || self.total_taxes.is_some_and(|taxes| !taxes.is_empty()),
         }

@@ -54,7 +54,8 @@ fn answered(candidate: &Candidate<'_>) -> Verdict {
 
 fn eligible(candidate: &Candidate<'_>) -> Verdict {
     let input = candidate.input;
-    match eligibility::check(&candidate.offer.terms, input.subscription, input.now) {
+    let reachable = eligibility::in_mode(input.subscription, input.livemode);
+    match reachable.and_then(|()| eligibility::check(&candidate.offer.terms, input.subscription, input.now)) {
         Ok(()) => Verdict::Passed,
         Err(reason) => failed(reason.code(), reason.to_string()),
     }

@@ -41,6 +41,8 @@ pub struct Input<'a> {
     /// What is left of each budget in its present period, by [`super::flow::Budget::key`], in minor units. A budget
     /// that is not named is whole.
     pub budgets_left: &'a BTreeMap<String, i64>,
+    /// The mode (live or test) that can be reached in Stripe.
+    pub livemode: bool,
     /// The present.
     pub now: Timestamp,
 }

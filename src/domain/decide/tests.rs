@@ -64,6 +64,7 @@ impl Case {
             reason: self.reason.as_ref(),
             answered: &self.answered,
             budgets_left: &self.budgets_left,
+            livemode: false,
             now: now(),
         }
     }

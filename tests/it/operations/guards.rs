@@ -77,8 +77,8 @@ async fn what_stripe_refuses_is_given_back_to_the_budget() {
         let first = test.begin(&refused, Some("too_expensive")).await.expect(201);
         let second = test.begin(&next, Some("too_expensive")).await.expect(201);
         discount_by_hand(&test, &refused);
-        let answer = test.accept(&refused, &first, "half-off").await.expect(200);
-        assert_eq!(answer.body["billing"]["state"], "rejected");
+        let answer = test.accept(&refused, &first, "half-off").await.expect(409);
+        assert_eq!(answer.text_at("/code"), "already_discounted");
         test.accept(&next, &second, "half-off").await.expect(200);
         let spent = test.begin(&test.subscriber(), Some("too_expensive")).await.expect(201);
         assert_eq!(spent.presented(), ["breather"]);

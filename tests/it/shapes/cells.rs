@@ -1,0 +1,173 @@
+//! Each cell of the table, proved: a subscription of the shape is seeded, a session begun on a flow that offers just
+//! that, and what comes of it compared with the cell.
+
+use std::time::Duration;
+
+use counteroffer::domain::offer::OfferType;
+use counteroffer::domain::shape::{Cell, Change, Shape, cell, example_terms};
+use counteroffer::services::keys::Role;
+use serde_json::{Map, Value, json};
+
+use super::proof::{self, Picture};
+use super::seeds::seeded;
+use crate::support::app::{Answer, Subscriber, TestApp, on_every_database};
+
+/// The shapes, those first that take time, so that little else has to be billed meanwhile.
+fn shapes() -> Vec<Shape> {
+    let mut all = Shape::ALL.to_vec();
+    all.sort_by_key(|shape| !matches!(shape, Shape::PastDue | Shape::Unpaid));
+    all
+}
+
+/// A flow that presents one type of offer for each reason, which bears its name.
+fn flow(free: &str) -> String {
+    let mut offers = Map::new();
+    let (mut reasons, mut rules) = (Vec::new(), Vec::new());
+    for kind in OfferType::ALL {
+        let key = kind.as_str();
+        offers.insert(key.to_owned(), json!(example_terms(kind).unwrap()));
+        reasons.push(json!({"key": key, "label": {"en": key}, "stripe_feedback": "other"}));
+        rules.push(json!({"when": {"reasons": [key]}, "present": [key]}));
+    }
+    let flow = json!({"key": "default", "reasons": reasons, "segments": {}, "offers": offers, "rules": rules, "policy": {}});
+    flow.to_string().replace("price_free", free)
+}
+
+#[actix_web::test]
+async fn every_cell_is_what_happens() {
+    on_every_database(async |test| {
+        let euro = test.sandbox.seed_price("Add-ons", 0, "eur", "month").unwrap();
+        let mut wrong = Vec::new();
+        for shape in shapes() {
+            let free = if shape == Shape::OtherCurrency { &euro } else { &test.free_price };
+            test.publish(&flow(free)).await;
+            let changes = Change::all();
+            let seeded = seeded(&test, shape, changes.len());
+            for (change, who) in changes.into_iter().zip(&seeded) {
+                let expected = cell(shape, change).unwrap();
+                let outcome = Trial { test: &test, shape, who }.run(change, expected).await;
+                if let Err(why) = outcome {
+                    wrong.push(format!("{} on {}: {expected:?}, but {why}", change.as_str(), shape.as_str()));
+                }
+            }
+            test.sandbox.set_livemode(false);
+        }
+        assert!(wrong.is_empty(), "{} of {}\n{}", wrong.len(), test.database.name, wrong.join("\n"));
+        test
+    })
+    .await;
+}
+
+/// One cell put to the proof.
+struct Trial<'a> {
+    test: &'a TestApp,
+    shape: Shape,
+    who: &'a Subscriber,
+}
+
+type Proof = Result<(), String>;
+
+fn demand(holds: bool, why: impl FnOnce() -> String) -> Proof {
+    if holds { Ok(()) } else { Err(why()) }
+}
+
+impl Trial<'_> {
+    async fn run(&self, change: Change, expected: Cell) -> Proof {
+        self.is_of_its_shape().await?;
+        let before = Picture::of(self.test, self.who);
+        let reason = match change {
+            Change::Offer(kind) => Some(kind.as_str()),
+            Change::Cancel => None,
+        };
+        let begun = self.test.begin(self.who, reason).await;
+        match (change, expected) {
+            (Change::Offer(kind), Cell::Supported) => self.offer_works(&begun, kind, &before).await?,
+            (Change::Offer(kind), Cell::Ineligible(reason)) => {
+                self.is_left_out(&begun, kind, reason.code()).await?;
+                proof::untouched(&before, &Picture::of(self.test, self.who))?;
+            }
+            (Change::Cancel, Cell::Supported) => self.cancel_works(&begun, &before).await?,
+            (Change::Cancel, Cell::Ineligible(reason)) => is_conflict(&begun, reason.code())?,
+            (_, Cell::Manual(reason)) => {
+                self.cancel_is_manual(&begun, reason.code()).await?;
+                proof::untouched(&before, &Picture::of(self.test, self.who))?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn is_of_its_shape(&self) -> Proof {
+        let id = self.who.subscription.parse().unwrap();
+        let seen = self.test.app.gateway.subscription(&id).await.unwrap().unwrap();
+        demand(self.shape.holds(&seen, false), || format!("the seed is of another shape: {seen:?}"))
+    }
+
+    async fn offer_works(&self, begun: &Answer, kind: OfferType, before: &Picture) -> Proof {
+        demand(begun.status == 201 && begun.presented() == [kind.as_str()], || begun.text.clone())?;
+        let path = format!("offers/{}/accept", begun.offer(kind.as_str()));
+        let saved = self.test.act(self.who, begun, &path, proof::choice(kind)).await;
+        let saved = self.settled(begun, saved).await;
+        demand(saved.status == 200 && saved.body["status"] == "saved", || saved.text.clone())?;
+        let after = Picture::of(self.test, self.who);
+        proof::took_effect(kind, before, &after)?;
+        proof::nothing_else_changed(kind, before, &after)
+    }
+
+    /// The session once it waits for nothing, where the machine was too slow for the answer to tell.
+    async fn settled(&self, begun: &Answer, mut answer: Answer) -> Answer {
+        for _ in 0..200 {
+            if !matches!(answer.body["step"].as_str(), Some("applying" | "canceling")) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            answer = self.test.read(self.who, begun).await;
+        }
+        answer
+    }
+
+    async fn is_left_out(&self, begun: &Answer, kind: OfferType, code: &str) -> Proof {
+        if begun.status == 409 {
+            return is_conflict(begun, code);
+        }
+        demand(begun.status == 201 && begun.presented().is_empty(), || begun.text.clone())?;
+        let path = format!("/v1/sessions/{}/explanation", begun.text_at("/id"));
+        let explained = self.test.get(&path, &self.test.key(Role::Analyst).await).await;
+        let left_out = &explained.body["decisions"][0]["trace"]["decision"]["left_out"][0];
+        demand(left_out["offer"] == kind.as_str() && left_out["code"] == code, || left_out.to_string())
+    }
+
+    async fn cancel_works(&self, begun: &Answer, before: &Picture) -> Proof {
+        demand(begun.status == 201, || begun.text.clone())?;
+        demand(begun.body["exit"]["cancel_url"].is_string(), || "there is no way out".to_owned())?;
+        let canceled = self.test.act(self.who, begun, "cancel", json!({})).await;
+        let canceled = self.settled(begun, canceled).await;
+        demand(canceled.status == 200 && canceled.body["status"] == "canceled", || canceled.text.clone())?;
+        let after = Picture::of(self.test, self.who);
+        proof::ends(&after, &canceled.body)?;
+        let owing =
+            matches!(self.shape, Shape::PastDue | Shape::Unpaid | Shape::Incomplete | Shape::PendingUpdate);
+        demand(!owing || after.collected().is_empty(), || format!("collected: {:?}", after.collected()))?;
+        proof::keeps_what_was_bought(before, &after)
+    }
+
+    async fn cancel_is_manual(&self, begun: &Answer, code: &str) -> Proof {
+        demand(begun.status == 201 && begun.presented().is_empty(), || begun.text.clone())?;
+        let received = self.test.act(self.who, begun, "cancel", json!({})).await;
+        let billing = &received.body["billing"];
+        let says =
+            billing["detail"].as_str().is_some_and(|words| words.contains("received your cancellation"));
+        let waits = received.status == 202 && billing["state"] == "needs_attention" && says;
+        demand(waits && received.body["status"] == "in_progress", || received.text.clone())?;
+        let key = self.test.key(Role::Operator).await;
+        let listed = self.test.get("/v1/billing-operations?state=needs_attention", &key).await;
+        let ours = listed.body["data"].as_array().unwrap().iter().find(|op| op["id"] == billing["operation"]);
+        demand(ours.is_some_and(|op| op["problem"]["code"] == code), || listed.text.clone())
+    }
+}
+
+fn is_conflict(begun: &Answer, code: &str) -> Proof {
+    let says = begun.status == 409 && begun.text_at("/code") == code;
+    let helps = begun.body["possible"]["actions"] == json!([])
+        && begun.body["possible"]["effective_at"] != Value::Null;
+    demand(says && helps, || begun.text.clone())
+}
