@@ -140,6 +140,7 @@ fn main() {
             let input = Input {
                 facts,
                 subscription,
+                too_old: false,
                 history,
                 reason: None,
                 answered: &[],

@@ -17,11 +17,12 @@ import tempfile
 # Nothing of a measurement stays in the source folder.
 sys.dont_write_bytecode = True
 
-from lab import measure
+from lab import measure, neighbour
 from lab.pgbench import Pgbench
 from lab.processes import Load, Postgres, Service
 from lab.report import Report
 
+ALL = {**measure.ALL, **neighbour.ALL}
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -30,7 +31,7 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=10, help="length of each turn (default 10)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each side (default 3)")
     parser.add_argument("--folder", default="/var/tmp", help="where to make databases; its disk is what is measured")
-    parser.add_argument("--only", default="", help="comma separated: " + ", ".join(measure.ALL))
+    parser.add_argument("--only", default="", help="comma separated: " + ", ".join(ALL))
     parser.add_argument("--debug", action="store_true", help="use the debug build: to try the script, not to measure")
     parser.add_argument("--reason", default="too_expensive", help="the reason that sessions begin with")
     return parser.parse_args()
@@ -47,8 +48,8 @@ def build(debug):
 
 def main():
     options = arguments()
-    wanted = [name for name in options.only.split(",") if name] or list(measure.ALL)
-    unknown = set(wanted) - set(measure.ALL)
+    wanted = [name for name in options.only.split(",") if name] or list(ALL)
+    unknown = set(wanted) - set(ALL)
     if unknown:
         raise SystemExit(f"no such measurement: {', '.join(sorted(unknown))}")
     programs = build(options.debug)
@@ -66,10 +67,10 @@ def main():
         started.append(service)
         lab = measure.Lab(options, report, programs, folder, postgres, Pgbench(postgres, folder), load, service)
         report.machine(postgres, folder)
-        for name in measure.ALL:
+        for name in ALL:
             if name in wanted:
                 print(f"== {name}", flush=True)
-                measure.ALL[name](lab)
+                ALL[name](lab)
     finally:
         for process in reversed(started):
             process.stop()

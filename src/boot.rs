@@ -108,6 +108,7 @@ fn settings(config: &Config) -> Settings {
         flow: sessions.flow.clone(),
         session_ttl: ttl,
         snapshot_max_age: SignedDuration::from_secs(i64::from(sessions.snapshot_max_age_seconds)),
+        snapshot_max_stale: SignedDuration::from_hours(i64::from(sessions.snapshot_max_stale_hours)),
         snapshot_deadline: Duration::from_millis(sessions.snapshot_deadline_ms),
         apply_deadline: Duration::from_millis(sessions.accept_deadline_ms),
         lease: SignedDuration::from_secs(i64::from(config.worker.lease_seconds)),

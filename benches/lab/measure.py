@@ -201,14 +201,16 @@ def accept(lab):
     cpu_line(lab, "accept", ours, theirs, None)
 
 
-def accepts(lab, count, connections=64):
+def accepts(lab, count, connections=64, service=None, latency=0):
     """Begins `count` sessions in the sandbox's own subscriptions, then accepts the pause in each."""
+    service = service or lab.service
     pairs = lab.load.ask("seed", count=count)
-    lab.begin(pairs=pairs, seconds=120, keep=True)
+    lab.begin(pairs=pairs, seconds=120, keep=True, service=service)
     lab.postgres.query("ANALYZE; CHECKPOINT")
-    own, database = lab.service.cpu(), lab.postgres.cpu()
-    got = lab.load.accept(lab.service.address, connections, 120)
-    got["cpu_service"], got["cpu_database"] = lab.service.cpu() - own, lab.postgres.cpu() - database
+    lab.load.ask("stripe", latency=latency, up=True)
+    own, database = service.cpu(), lab.postgres.cpu()
+    got = lab.load.accept(service.address, connections, 120)
+    got["cpu_service"], got["cpu_database"] = service.cpu() - own, lab.postgres.cpu() - database
     expect_no_errors(got)
     return got
 
@@ -232,8 +234,8 @@ def accept_scripts(lab):
                  "body": after_session["body"]}
     lab.to_accept = ({**session, "version": session["version"]}, before["offers"])
     size = written([after_session, operation, snapshot])
-    lab.report.note(f"An accept makes {3 + after['steps']} transactions: the accept itself, the claim of the operation, "
-                    f"{after['steps']} recorded steps, the outcome; about {size / 1000:.1f} kB of rows at the end.")
+    lab.report.note(f"An accept makes {2 + after['steps']} transactions: the accept itself, {after['steps']} steps recorded "
+                    f"on the way, the outcome with the last step; about {size / 1000:.1f} kB of rows at the end.")
     return rows.accept(before, after, at_accept)
 
 

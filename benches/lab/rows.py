@@ -98,7 +98,8 @@ def accept(before, after, at_accept):
     """The rows of one accept, in the same transactions. `before` and `after` are what the tables held before the accept
     and after it was applied; `at_accept` is the session as the first transaction left it. Returns script and variables.
 
-    First the accept itself; then the claim of the operation, each step recorded, and the outcome.
+    First the accept itself, which adds the operation with the lease of the process that accepts; then each step but the last
+    recorded, and the outcome with the last.
     """
     sql = Statements()
     session, operation = after["session"], after["operation"]
@@ -110,9 +111,10 @@ def accept(before, after, at_accept):
     kept = {**_session_ids(session), "awaited_operation": ids["id"]}
     done = {**_session_ids(session)}
     # Far ahead, so that no worker takes up what pgbench wrote.
-    pending = {**operation, "state": "pending", "settled": False, "lease_owner": None, "lease_until": None,
-               "due_at": 4_000_000_000_000_000}
-    held = {**pending, "state": "applying", "lease_owner": session["id"], "lease_until": operation["updated_at"]}
+    pending = {**operation, "state": "pending", "settled": False, "lease_owner": session["id"],
+               "lease_until": operation["updated_at"], "due_at": 4_000_000_000_000_000}
+    held = {**pending, "state": "applying"}
+    is_held = f"id = {ids['id']} AND lease_owner = {sql.value(held['lease_owner'])}"
     held_columns = ["state", "settled", "due_at", "lease_owner", "lease_until", "updated_at", "body"]
 
     script = COUNTING + "BEGIN;\n"
@@ -120,26 +122,26 @@ def accept(before, after, at_accept):
     script += sql.insert("operations", [pending], [ids])
     offers = [offer for offer in after["offers"] if offer["state"] != "presented"]
     own = [mine for mine, offer in zip(_offer_ids(session, after["offers"]), after["offers"]) if offer in offers]
-    script += sql.insert("session_offers", offers, own,
+    decided = sql.insert("session_offers", offers, own,
                          " ON CONFLICT (id) DO UPDATE SET ordinal = excluded.ordinal, state = excluded.state, "
                          "decided_at = excluded.decided_at, cost = COALESCE(excluded.cost, session_offers.cost)")
+    script += decided
     if after["audit"]:
         script += sql.insert("audit_lines", after["audit"],
                              [{"id": numbered("aud_", after["audit"][0]["id"]), "session_id": ours}])
     script += "COMMIT;\n"
     first = script, dict(sql.variables)
 
-    claim_columns = ["state", "lease_owner", "lease_until", "updated_at"]
-    script += sql.update("operations", held, claim_columns, f"id = {ids['id']}")
     for _ in range(after["steps"]):
-        script += sql.update("operations", held, held_columns, f"id = {ids['id']}")
+        script += sql.update("operations", held, held_columns, is_held)
     script += "BEGIN;\n"
     version = at_accept["version"]
     script += sql.update("sessions", session, changed, f"id = {ours} AND version = {version}", done)
-    script += sql.update("operations", {**operation, "due_at": pending["due_at"]}, held_columns, f"id = {ids['id']}")
+    script += sql.update("operations", {**operation, "due_at": pending["due_at"]}, held_columns, is_held)
     snapshot = after["snapshot"]
     script += sql.insert("snapshots", [snapshot], [{"subscription": numbered("sub_pg", snapshot["subscription"])}],
                          " ON CONFLICT (subscription) DO UPDATE SET stripe_customer = excluded.stripe_customer, "
                          "body = excluded.body, fetched_at = excluded.fetched_at "
                          "WHERE snapshots.fetched_at < excluded.fetched_at")
+    script += decided
     return first, (script + "COMMIT;\n", sql.variables)

@@ -18,6 +18,7 @@ mod requests;
 mod tally;
 
 use std::io::BufRead;
+use std::time::Duration;
 
 use counteroffer::billing::{Gateway, StripeOptions};
 use counteroffer::clock::Clock;
@@ -40,6 +41,8 @@ enum Command {
     Seed { count: usize },
     /// The snapshot of a subscription, as the store keeps it.
     Snapshot { subscription: String },
+    /// Let Stripe answer after so many milliseconds, or not at all.
+    Stripe { latency: u64, up: bool },
     /// Begin sessions.
     Begin { begins: Begins, run: Run },
     /// Accept an offer in each of the sessions that the last `begin` with `keep` began.
@@ -63,6 +66,15 @@ async fn main() {
         let answer = match serde_json::from_str(&line.unwrap()).unwrap() {
             Command::Seed { count } => seed(&sandbox, count),
             Command::Snapshot { subscription } => snapshot(&sandbox, &subscription).await,
+            Command::Stripe { latency, up } => {
+                sandbox.answer_after(Duration::from_millis(latency));
+                if up {
+                    sandbox.start_again().await.unwrap()
+                } else {
+                    sandbox.stop().await
+                }
+                json!({"latency": latency, "up": up})
+            }
             Command::Begin { begins, run } => {
                 let outcome = run.drive(begins.requests()).await;
                 begun = begins.kept(&outcome);

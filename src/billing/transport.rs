@@ -39,6 +39,7 @@ pub struct Transport {
     lane: Option<SubscriptionId>,
     base: Box<str>,
     livemode: bool,
+    restricted: bool,
     attempt_timeout: Duration,
     total_deadline: Duration,
     delays: ExponentialBuilder,
@@ -106,11 +107,17 @@ impl Transport {
             lane: None,
             base: base.as_str().trim_end_matches('/').into(),
             livemode,
+            restricted: key.starts_with("rk_"),
             attempt_timeout: options.attempt_timeout,
             total_deadline: options.total_deadline,
             delays,
             max_attempts: options.max_attempts.max(1),
         })
+    }
+
+    /// Whether the key is a restricted one, which may lack permissions.
+    pub(super) fn restricted(&self) -> bool {
+        self.restricted
     }
 
     /// Whether the key is one for live mode.

@@ -15,6 +15,20 @@ use crate::domain::ids::{MAX_EXTERNAL_ID, StripeCustomerId, SubscriptionId};
 /// How far a signature's time may lie from ours, either way.
 pub const TOLERANCE: SignedDuration = SignedDuration::from_secs(300);
 
+/// The events that say something of interest: those that the endpoint should be sent, and those that are caught up
+/// with after an outage. Stripe takes at most twenty.
+pub const TYPES: [&str; 9] = [
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.resumed",
+    "invoice.paid",
+    "invoice.payment_failed",
+    "invoice.voided",
+    "invoice.marked_uncollectible",
+];
+
 /// What has happened in Stripe, and to what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -115,7 +129,15 @@ struct Data {
 }
 
 fn read_event(payload: &[u8]) -> Option<Event> {
-    let envelope: Envelope = serde_json::from_slice(payload).ok()?;
+    event(serde_json::from_slice(payload).ok()?)
+}
+
+/// The event in an element of Stripe's list of events.
+pub(super) fn listed(element: &Value) -> Option<Event> {
+    event(Envelope::deserialize(element).ok()?)
+}
+
+fn event(envelope: Envelope) -> Option<Event> {
     let plain = |text: &str, more: char| {
         (1..=MAX_EXTERNAL_ID).contains(&text.len())
             && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == more)

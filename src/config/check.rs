@@ -107,6 +107,8 @@ impl Config {
             &self.sessions.snapshot_max_age_seconds,
             0..=86_400,
         );
+        let stale = &self.sessions.snapshot_max_stale_hours;
+        problems.range("sessions.snapshot_max_stale_hours", stale, 0..=720);
         problems.range("sessions.snapshot_deadline_ms", &self.sessions.snapshot_deadline_ms, 50..=10_000);
         problems.range("sessions.accept_deadline_ms", &self.sessions.accept_deadline_ms, 0..=10_000);
         problems.range("rate_limit.per_second", &self.rate_limit.per_second, 1..=100_000);

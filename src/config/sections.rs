@@ -116,6 +116,8 @@ pub struct Sessions {
     pub ttl_hours: u32,
     /// Seconds for which a snapshot counts as fresh, 0 to 86400.
     pub snapshot_max_age_seconds: u32,
+    /// Hours for which a snapshot serves while Stripe does not answer, 0 to 720.
+    pub snapshot_max_stale_hours: u32,
     /// Milliseconds a session waits for Stripe's picture of the subscription, 50 to 10000.
     pub snapshot_deadline_ms: u64,
     /// Milliseconds an accept waits for Stripe, 0 to 10000.

@@ -85,19 +85,36 @@ pub fn gather(
     };
     subscription_facts(subscription, now, &mut from_stripe);
     plan_facts(subscription, &mut from_stripe);
+    told(&mut facts, [(profile, Source::Profile), (token, Source::Token)], history, now);
+    facts
+}
+
+/// The facts that need no billing: what the app and the token say, and what happened before.
+#[must_use]
+pub fn gather_without_billing(
+    profile: Option<Given<'_>>,
+    token: Option<Given<'_>>,
+    history: &History,
+    now: Timestamp,
+) -> Facts {
+    let mut facts = Facts::default();
+    told(&mut facts, [(profile, Source::Profile), (token, Source::Token)], history, now);
+    facts
+}
+
+fn told(facts: &mut Facts, given: [(Option<Given<'_>>, Source); 2], history: &History, now: Timestamp) {
     let mut from_history = |name: &'static str, value: Option<Value>| {
         if let Some(value) = value {
             facts.state(name, value, Source::History, now);
         }
     };
     history_facts(history, now, &mut from_history);
-    for (given, source) in [(profile, Source::Profile), (token, Source::Token)] {
+    for (given, source) in given {
         for (name, value) in given.into_iter().flat_map(|given| given.attributes) {
             let as_of = given.map_or(now, |given| given.as_of);
             facts.state(qualified(name), value.clone(), source, as_of);
         }
     }
-    facts
 }
 
 fn subscription_facts(

@@ -9,12 +9,14 @@ use super::idempotency::{self, Memory, Remembered};
 use super::params;
 use super::passage;
 use super::render;
+use super::restricted::RestrictedKey;
 use super::routes::{self, Input};
 use super::state::{Cause, State, new_id};
 use super::webhooks::Outbox;
 use base64::Engine as _;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
+use std::time::Duration;
 
 /// A call as it arrived. Not `Debug`: it carries the key.
 #[derive(Default)]
@@ -69,6 +71,9 @@ pub(super) struct Core {
     pub(super) state: State,
     pub(super) clock: Clock,
     pub(super) secret_key: SecretString,
+    pub(super) restricted: Vec<RestrictedKey>,
+    /// How long answers take.
+    pub(super) latency: Duration,
     pub(super) memory: Memory,
     pub(super) faults: Vec<Fault>,
     pub(super) calls: Vec<RecordedCall>,
@@ -145,7 +150,13 @@ impl Core {
                 .ok_or_else(ApiError::no_key)?,
             _ => return Err(ApiError::no_key()),
         };
-        if key == self.secret_key.expose_secret() { Ok(()) } else { Err(ApiError::wrong_key(&key)) }
+        if key == self.secret_key.expose_secret() {
+            return Ok(());
+        }
+        match self.restricted.iter().find(|restricted| restricted.key == key) {
+            Some(restricted) => restricted.allows(&request.method, &request.path),
+            None => Err(ApiError::wrong_key(&key)),
+        }
     }
 
     /// Answers as the fault says, after doing the work if it says so.

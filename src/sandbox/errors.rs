@@ -112,6 +112,16 @@ impl ApiError {
         .status(401)
     }
 
+    /// A restricted key without the permission that the call needs.
+    pub(super) fn not_permitted(key: &str, permission: &str) -> Self {
+        let end: String = key.chars().skip(key.chars().count().saturating_sub(4)).collect();
+        Self::invalid(format!(
+            "The provided key 'rk_test_****{end}' does not have the required permissions for this endpoint on account \
+             'acct_sandbox'. Having the 'rak_{permission}' permission would allow this request to continue."
+        ))
+        .status(403)
+    }
+
     /// The key itself is not repeated, only how it ends.
     pub(super) fn wrong_key(key: &str) -> Self {
         let end: String = key.chars().skip(key.chars().count().saturating_sub(4)).collect();

@@ -43,6 +43,7 @@ mod promotion_codes;
 mod prorations;
 mod record;
 mod render;
+mod restricted;
 mod routes;
 mod schedule_phases;
 mod schedules;
@@ -74,6 +75,7 @@ use server::Running;
 use shared::Shared;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use url::Url;
 
 /// What a sandbox is started with.
@@ -149,6 +151,18 @@ impl Sandbox {
     /// Moves the clock forward by this many seconds; everything that falls due happens, in order.
     pub fn advance(&self, seconds: i64) {
         self.shared.advance(seconds);
+    }
+
+    /// Accepts a restricted key (`rk_test_…`) too, with these permissions and no others: `subscription_write`,
+    /// `event_read`, ….
+    pub fn restricted_key(&self, key: &str, permissions: &[&str]) {
+        let permissions = permissions.iter().map(|held| (*held).to_owned()).collect();
+        self.shared.core().restricted.push(restricted::RestrictedKey { key: key.to_owned(), permissions });
+    }
+
+    /// Answers every call only after so long, its work done at once: Stripe is slow.
+    pub fn answer_after(&self, latency: Duration) {
+        self.shared.core().latency = latency;
     }
 
     /// Makes the next matching calls misbehave.

@@ -72,11 +72,17 @@ fn serve(listener: TcpListener, shared: Arc<Shared>) -> std::io::Result<actix_we
 
 async fn answer(shared: web::Data<Shared>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
     let call = call_of(&request, &body);
-    let reply = shared.core().answer(&call);
+    let (reply, latency) = {
+        let mut core = shared.core();
+        (core.answer(&call), core.latency)
+    };
     shared.woken.notify_one();
     if reply.silent {
         // Dropped when the caller gives up or the server stops.
         std::future::pending::<()>().await;
+    }
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
     }
     response(reply)
 }

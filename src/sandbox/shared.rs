@@ -7,6 +7,7 @@ use super::webhooks::{self, Delivery, Outbox, WebhookEvent};
 use secrecy::SecretString;
 use serde_json::Value;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
 use url::Url;
 
@@ -38,6 +39,8 @@ impl Shared {
             state,
             clock,
             secret_key,
+            restricted: Vec::new(),
+            latency: Duration::ZERO,
             memory: Default::default(),
             faults: Vec::new(),
             calls: Vec::new(),

@@ -52,10 +52,12 @@ pub async fn answer(
     let snapshot = match snapshots::refreshed(app, &session.subscription, snapshot).await? {
         snapshots::Known::Subscription(subscription, fetched_at) => Some((*subscription, fetched_at)),
         snapshots::Known::Missing | snapshots::Known::OtherMode | snapshots::Known::Nothing(_) => {
-            session.snapshot.map(|snapshot| (snapshot, session.created_at))
+            let at = session.snapshot_at.unwrap_or(session.created_at);
+            session.snapshot.map(|snapshot| (snapshot, at))
         }
     };
-    let known = Known { profile, history, snapshot, livemode: app.gateway.livemode(), token };
+    let too_old = snapshot.as_ref().is_some_and(|(_, at)| snapshots::too_old(app, *at, app.clock.now()));
+    let known = Known { profile, history, snapshot, too_old, livemode: app.gateway.livemode(), token };
     let left = left(&flow, &spent, app.clock.now());
     let ordinal = i32::try_from(app.store.decisions(id).await?.len()).unwrap_or(i32::MAX);
     let done = transition(app, access, id, key, "answer", |session, _, now| {

@@ -51,6 +51,8 @@ pub struct Settings {
     pub session_ttl: SignedDuration,
     /// The age from which a snapshot is fetched again before deciding.
     pub snapshot_max_age: SignedDuration,
+    /// The age up to which a snapshot serves to offer changes in billing while Stripe cannot be asked.
+    pub snapshot_max_stale: SignedDuration,
     /// How long a request waits for Stripe's picture of a subscription before it goes on with what is known.
     pub snapshot_deadline: Duration,
     /// How long an accept or a cancel waits for billing before it answers 202.

@@ -76,7 +76,8 @@ pub async fn begin(
         own => own?,
     };
     let token = by.attributes.clone();
-    let known = Known { profile, history, snapshot, livemode: reachable, token };
+    let too_old = snapshot.as_ref().is_some_and(|(_, at)| snapshots::too_old(app, *at, app.clock.now()));
+    let known = Known { profile, history, snapshot, too_old, livemode: reachable, token };
     for _ in 0..MAX_TRIES {
         let now = app.clock.now();
         let flow = app.flows.active(&app.settings.flow);
@@ -174,6 +175,7 @@ fn new_session(
         subscription: wanted.subscription.clone(),
         livemode: known.livemode,
         snapshot,
+        snapshot_at: known.snapshot.as_ref().map(|(_, at)| *at),
         flow: flow.clone(),
         locale: wanted.locale.clone(),
         context: wanted.context.clone(),

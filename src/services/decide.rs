@@ -10,10 +10,10 @@ use super::error::{Cause, ServiceError};
 use super::flows::Published;
 use crate::domain::copy::{self, Variables};
 use crate::domain::cost::cost;
-use crate::domain::decide::{self, Decision, Input};
+use crate::domain::decide::{self, Decision, Input, Unseen, decide_unseen};
 use crate::domain::facts::{Facts, Value};
 use crate::domain::flow::Budget;
-use crate::domain::gather::{Given, gather};
+use crate::domain::gather::{Given, gather, gather_without_billing};
 use crate::domain::history::History;
 use crate::domain::ids::OfferId;
 use crate::domain::offer::{Key, OfferState, PresentedOffer};
@@ -33,6 +33,8 @@ pub(super) struct Known {
     pub(super) snapshot: Option<(Subscription, Timestamp)>,
     /// The mode that can be reached in Stripe.
     pub(super) livemode: bool,
+    /// Whether that was so long ago that no change in billing may be promised.
+    pub(super) too_old: bool,
     /// Attributes in the token.
     pub(super) token: BTreeMap<String, Value>,
 }
@@ -51,10 +53,16 @@ pub(super) struct Kept {
     /// The mode that could be reached in Stripe; absent where it was the snapshot's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) livemode: Option<bool>,
-    /// Left out where it is the session's own, as it is for the first decision.
+    /// Left out where it is the session's own, as it is for the first decision. Without any, only what asks nothing of
+    /// billing is offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) snapshot: Option<Subscription>,
-    /// Without a snapshot nothing is decided and nothing offered.
+    /// When billing showed it; left out where it is the session's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) snapshot_at: Option<Timestamp>,
+    /// Whether that was too long ago.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) too_old: bool,
     pub(super) decision: Option<Decision>,
 }
 
@@ -65,6 +73,7 @@ impl Kept {
         Some(Input {
             facts: &self.facts,
             subscription,
+            too_old: self.too_old,
             history: &self.history,
             reason: self.reason.as_ref(),
             answered: &self.answered,
@@ -73,6 +82,24 @@ impl Kept {
             now: self.at,
         })
     }
+}
+
+impl Kept {
+    /// The same where billing has never shown the subscription.
+    fn unseen(&self) -> Unseen<'_> {
+        Unseen {
+            facts: &self.facts,
+            history: &self.history,
+            reason: self.reason.as_ref(),
+            answered: &self.answered,
+            now: self.at,
+        }
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// What a decision brings to the write.
@@ -135,6 +162,7 @@ pub(super) fn decide(
     now: Timestamp,
 ) -> Result<Decided, ServiceError> {
     let snapshot = known.snapshot.as_ref().map(|(snapshot, _)| snapshot);
+    let seen_at = known.snapshot.as_ref().map(|(_, at)| *at);
     let mut kept = Kept {
         at: now,
         reason: session.answers.reason.clone(),
@@ -144,14 +172,17 @@ pub(super) fn decide(
         budgets_left,
         livemode: other_mode(known),
         snapshot: snapshot.filter(|known| session.snapshot.as_ref() != Some(known)).cloned(),
+        snapshot_at: seen_at.filter(|at| session.snapshot_at != Some(*at)),
+        too_old: known.too_old,
         decision: None,
     };
-    let decision = kept.input(session).map(|input| decide::decide(&flow.compiled, &input));
-    kept.decision = decision.clone();
-    let (offers, segments) =
-        decision.map(|decision| (decision.offers, decision.segments)).unwrap_or_default();
+    let decision = match kept.input(session) {
+        Some(input) => decide::decide(&flow.compiled, &input),
+        None => decide_unseen(&flow.compiled, &kept.unseen()),
+    };
+    kept.decision = Some(decision.clone());
     let offers: Vec<PresentedOffer> =
-        offers.iter().filter_map(|key| frozen(flow, session, snapshot?, key, now)).collect();
+        decision.offers.iter().filter_map(|key| frozen(flow, session, snapshot, key, now)).collect();
     let costs = offers
         .iter()
         .filter_map(|offer| Some((offer.id, cost(&offer.terms, snapshot?, None, now))))
@@ -160,7 +191,8 @@ pub(super) fn decide(
         return Err(ServiceError::Internal(Cause::new("offers were decided for a session that takes none")));
     }
     let body = serde_json::to_string(&kept).map_err(|error| ServiceError::Internal(Cause::new(error)))?;
-    Ok(Decided { record: DecisionRecord { ordinal, at: now, body }, segments, costs })
+    let record = DecisionRecord { ordinal, at: now, body };
+    Ok(Decided { record, segments: decision.segments, costs })
 }
 
 /// The mode that can be reached, where the subscription is not in it.
@@ -170,11 +202,13 @@ fn other_mode(known: &Known) -> Option<bool> {
 }
 
 fn facts(known: &Known, now: Timestamp) -> Facts {
-    let Some((snapshot, snapshot_at)) = &known.snapshot else { return Facts::default() };
     let profile = known.profile.as_ref();
     let profile = profile.map(|profile| Given { attributes: &profile.attributes, as_of: profile.updated_at });
     let token = Given { attributes: &known.token, as_of: now };
-    gather(snapshot, *snapshot_at, profile, Some(token), &known.history, now)
+    match &known.snapshot {
+        Some((snapshot, at)) => gather(snapshot, *at, profile, Some(token), &known.history, now),
+        None => gather_without_billing(profile, Some(token), &known.history, now),
+    }
 }
 
 /// The keys of the offers that the subscriber has answered, which are not presented again.
@@ -186,21 +220,21 @@ fn answered(session: &Session) -> Vec<Key> {
 fn frozen(
     flow: &Published,
     session: &Session,
-    snapshot: &Subscription,
+    snapshot: Option<&Subscription>,
     key: &Key,
     now: Timestamp,
 ) -> Option<PresentedOffer> {
     let offer = flow.document().offers.get(key)?;
     // An offer still on the page keeps its id, so that a click on it is not lost to a new decision.
     let standing = session.offers.iter().find(|old| old.key == *key && old.state == OfferState::Presented);
-    let variables = Variables::new(&offer.terms, snapshot, now);
+    let variables = snapshot.map(|snapshot| Variables::new(&offer.terms, snapshot, now)).unwrap_or_default();
     Some(PresentedOffer {
         id: standing.map_or_else(|| OfferId::generate(now), |old| old.id),
         key: key.clone(),
         terms: offer.terms.clone(),
         state: OfferState::Presented,
         copy: copy::render(&offer.copy, offer.terms.offer_type(), &variables, &session.locale),
-        preview: preview(&offer.terms, snapshot, now),
+        preview: snapshot.map(|snapshot| preview(&offer.terms, snapshot, now)).unwrap_or_default(),
         presented_at: standing.map_or(now, |old| old.presented_at),
         expires_at: offer.expires_after.after(now).min(session.expires_at),
         decided_at: None,

@@ -40,6 +40,7 @@ pub struct Metrics {
     pub(super) oldest_pending_seconds: Gauge,
     pub(super) operation_attempts: Histogram,
     pub(super) webhook_events: Counter,
+    pub(super) replayed_events: Counter,
     pub(super) webhook_lag: Histogram,
     pub(super) stale_snapshot_age: Histogram,
     pub(super) drift_found: Family<Drifted, Counter>,
@@ -55,6 +56,7 @@ impl Default for Metrics {
             oldest_pending_seconds: Gauge::default(),
             operation_attempts: Histogram::new(ATTEMPTS),
             webhook_events: Counter::default(),
+            replayed_events: Counter::default(),
             webhook_lag: Histogram::new(AGES),
             stale_snapshot_age: Histogram::new(AGES),
             drift_found: Family::default(),
@@ -97,6 +99,9 @@ impl Metrics {
         let lag = self.webhook_lag.clone();
         let help = "How long after an event in Stripe we had taken it in";
         registry.register_with_unit("stripe_event_lag", help, Unit::Seconds, lag);
+        let replayed = self.replayed_events.clone();
+        let help = "Events that no webhook had brought, found in Stripe's list";
+        registry.register("stripe_events_replayed", help, replayed);
         let stale = self.stale_snapshot_age.clone();
         let help = "How old a subscription was that was gone on with because Stripe could not be asked";
         registry.register_with_unit("stale_snapshot_age", help, Unit::Seconds, stale);

@@ -27,6 +27,7 @@ pub mod preview;
 pub mod publish;
 pub mod read;
 pub mod reconcile;
+pub mod replay;
 pub mod saves;
 mod snapshots;
 pub mod summary;

@@ -85,6 +85,7 @@ pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewV
     let input = Input {
         facts: &facts,
         subscription: &subscription,
+        too_old: snapshots::too_old(app, snapshot_at, now),
         history: &history,
         reason: body.reason.as_ref(),
         answered: &[],

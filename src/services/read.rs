@@ -9,7 +9,7 @@ use super::decide::Kept;
 use super::error::{Cause, ServiceError};
 use super::idempotency::Reply;
 use super::transition::{Access, load, render};
-use crate::domain::decide::{Trace, explain};
+use crate::domain::decide::{Decision, Trace, explain};
 use crate::domain::ids::{CustomerId, SessionId, SubscriptionId};
 use crate::domain::money::Money;
 use crate::domain::offer::{Key, OfferState, OfferType};
@@ -135,8 +135,12 @@ pub struct Explanation {
 pub struct ExplainedDecision {
     /// When it was made.
     pub at: Timestamp,
-    /// The trace; null where billing could not be asked and nothing was known, so that nothing was decided.
+    /// When billing showed the subscription that it was made from.
+    pub snapshot_at: Option<Timestamp>,
+    /// The trace; null where billing could not be asked and nothing was known of the subscription.
     pub trace: Option<Trace>,
+    /// What was decided then, with the reason why each other offer was left out.
+    pub decision: Option<Decision>,
 }
 
 /// Explains every decision of a session from what it was made from.
@@ -152,7 +156,9 @@ pub async fn explanation(app: &App, id: SessionId) -> Result<Explanation, Servic
             serde_json::from_str(&record.body).map_err(|error| ServiceError::Internal(Cause::new(error)))?;
         decisions.push(ExplainedDecision {
             at: kept.at,
+            snapshot_at: kept.snapshot_at.or(session.snapshot_at),
             trace: kept.input(&session).map(|input| explain(&flow.compiled, &input)),
+            decision: kept.decision,
         });
     }
     Ok(Explanation { session: id, flow: session.flow, decisions })

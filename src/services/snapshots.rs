@@ -70,6 +70,11 @@ pub(super) async fn refreshed(
     })
 }
 
+/// Whether so old a picture is too old to promise a change in billing.
+pub(super) fn too_old(app: &App, fetched_at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(fetched_at) > app.settings.snapshot_max_stale
+}
+
 /// What was known before, with the age that it has.
 fn stale(app: &App, subscription: Subscription, fetched_at: Timestamp, now: Timestamp) -> Known {
     app.metrics.stale_snapshot_age.observe(now.duration_since(fetched_at).as_secs_f64());

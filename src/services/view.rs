@@ -86,6 +86,9 @@ pub struct SubscriptionView {
     /// Its status when the session began; absent when billing could not be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<SubscriptionStatus>,
+    /// When billing showed all this: before the session began where billing could not be asked then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
     /// The plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanView>,
@@ -264,6 +267,7 @@ fn subscription(session: &Session) -> SubscriptionView {
     SubscriptionView {
         id: session.subscription.clone(),
         status: snapshot.map(|known| known.status),
+        as_of: session.snapshot_at,
         plan: snapshot.and_then(plan),
         current_period_end: snapshot.and_then(Subscription::current_period_end),
     }

@@ -7,14 +7,15 @@ use futures_util::{FutureExt, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::app::App;
 use super::deliver;
 use super::error::ServiceError;
 use super::reconcile;
+use super::replay::replay;
 use super::saves;
-use crate::billing::BreakerState;
+use crate::billing::{BreakerState, Permission};
 use crate::domain::operation::Operation;
 use crate::store::{Change, Changed, Stored};
 
@@ -30,6 +31,10 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(60);
 const SAVES_EVERY: Duration = Duration::from_secs(60);
 /// How long to look away from the table while there is a free place.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// How long to wait before the key's permissions are checked again, where Stripe did not answer.
+const PERMISSIONS_AGAIN: Duration = Duration::from_secs(60);
+/// How often to look for events that no webhook has brought: at start, and then.
+const REPLAY_EVERY: Duration = Duration::from_secs(5 * 60);
 /// How often to see whether a Stripe that was away may be asked again.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// How often sessions are swept and old rows purged.
@@ -141,6 +146,7 @@ pub async fn sweep(app: &App) -> Result<usize, ServiceError> {
 pub async fn work(app: App, poll: Duration, stop: watch::Receiver<bool>) {
     let app = in_background(&app);
     tokio::join!(
+        tell_missing_permissions(&app, stop.clone()),
         every(FLOW_POLL, stop.clone(), "flows", async || app.flows.refresh(&app.store).await.map(|_| ())),
         every(SWEEP_EVERY, stop.clone(), "sweep", async || sweep(&app).await.map(|_| ())),
         every(SAVES_EVERY, stop.clone(), "saves", async || {
@@ -154,10 +160,38 @@ pub async fn work(app: App, poll: Duration, stop: watch::Receiver<bool>) {
             probe(&app).await;
             Ok(())
         }),
+        every(REPLAY_EVERY, stop.clone(), "events", async || {
+            // Not while Stripe is away: the next round comes soon enough.
+            match app.gateway.breaker() {
+                BreakerState::Closed => replay(&app).await.map(|_| ()),
+                BreakerState::Open | BreakerState::HalfOpen => Ok(()),
+            }
+        }),
         every(poll, stop.clone(), "operations", async || {
             work_off(&app, || !*stop.borrow()).await.map(|_| ())
         }),
     );
+}
+
+/// Says once which permissions the key lacks, as soon as Stripe can be asked. Serving goes on: a cancel is recorded
+/// whatever the key may do, and the operation that lacks a permission says so.
+async fn tell_missing_permissions(app: &App, mut stop: watch::Receiver<bool>) {
+    loop {
+        match app.gateway.missing_permissions().await {
+            Ok(missing) => {
+                for Permission { resource, access, needed_for, .. } in missing {
+                    let access = access.as_str();
+                    error!(resource, access, needed_for, "the Stripe key lacks a permission; see the README");
+                }
+                return;
+            }
+            Err(error) => info!(%error, "the Stripe key's permissions cannot be checked yet"),
+        }
+        tokio::select! {
+            _ = stop.wait_for(|stopping| *stopping) => return,
+            () = tokio::time::sleep(PERMISSIONS_AGAIN) => {}
+        }
+    }
 }
 
 async fn every(

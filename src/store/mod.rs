@@ -19,6 +19,7 @@ mod decisions;
 mod drifts;
 mod erase;
 mod error;
+mod event_marks;
 mod events;
 mod flows;
 mod handle;

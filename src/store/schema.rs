@@ -223,6 +223,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    event_marks (account) {
+        account -> Text,
+        seen_until -> BigInt,
+        lease_owner -> Nullable<Text>,
+        lease_until -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(session_offers -> sessions (session_id));
 diesel::joinable!(save_checks -> sessions (session_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, session_offers, save_checks);

@@ -9,7 +9,8 @@ use crate::domain::cost::{cost, monthly_discount};
 use crate::domain::eligibility;
 use crate::domain::facts::Value;
 use crate::domain::flow::{OfferDefinition, Policy};
-use crate::domain::offer::{Key, Terms};
+use crate::domain::history::History;
+use crate::domain::offer::{Key, OfferType, Terms};
 use crate::domain::span::{Interval, Span};
 
 /// An offer on its way through the guards.
@@ -33,8 +34,9 @@ pub(super) enum Verdict {
 type Guard = fn(&Candidate<'_>) -> Verdict;
 
 /// The guards in their order, by name.
-pub(super) const GUARDS: [(&str, Guard); 5] = [
+pub(super) const GUARDS: [(&str, Guard); 6] = [
     ("answered", answered),
+    ("freshness", fresh),
     ("eligibility", eligible),
     ("cooldown", cooldown),
     ("budget", budget),
@@ -52,6 +54,19 @@ fn answered(candidate: &Candidate<'_>) -> Verdict {
     Verdict::Passed
 }
 
+/// What asks nothing of billing needs to know nothing of it.
+pub(super) fn asks_nothing_of_billing(terms: &Terms) -> bool {
+    matches!(terms, Terms::Contact(_) | Terms::Redirect(_) | Terms::Custom(_))
+}
+
+fn fresh(candidate: &Candidate<'_>) -> Verdict {
+    if candidate.input.too_old && !asks_nothing_of_billing(&candidate.offer.terms) {
+        let why = "billing could not be asked, and was last seen too long ago to promise a change in it";
+        return failed("stale_snapshot", why);
+    }
+    Verdict::Passed
+}
+
 fn eligible(candidate: &Candidate<'_>) -> Verdict {
     let input = candidate.input;
     let reachable = eligibility::in_mode(input.subscription, input.livemode);
@@ -62,20 +77,24 @@ fn eligible(candidate: &Candidate<'_>) -> Verdict {
 }
 
 fn cooldown(candidate: &Candidate<'_>) -> Verdict {
-    let offer_type = candidate.offer.terms.offer_type();
-    let Some(days) = candidate.policy.cooldown_days.get(&offer_type) else {
-        return Verdict::Passed;
-    };
-    let Some(last) = candidate.input.history.last_accepted(offer_type) else {
-        return Verdict::Passed;
-    };
+    let Candidate { offer, policy, input, .. } = candidate;
+    let cooling = cooling(policy, offer.terms.offer_type(), input.history, input.now);
+    cooling.map_or(Verdict::Passed, |detail| failed("cooldown", detail))
+}
+
+/// Why an offer of this type comes too soon after the last, if it does.
+pub(super) fn cooling(
+    policy: &Policy,
+    offer_type: OfferType,
+    history: &History,
+    now: Timestamp,
+) -> Option<String> {
+    let days = policy.cooldown_days.get(&offer_type)?;
+    let last = history.last_accepted(offer_type)?;
     let over: Timestamp = Span { interval: Interval::Day, count: *days }.after(last);
-    if candidate.input.now >= over {
-        return Verdict::Passed;
-    }
-    let detail =
-        format!("an offer of this type was accepted at {last}; the next may be presented from {over} on");
-    failed("cooldown", detail)
+    let wait =
+        || format!("an offer of this type was accepted at {last}; the next may be presented from {over} on");
+    (now < over).then(wait)
 }
 
 fn budget(candidate: &Candidate<'_>) -> Verdict {

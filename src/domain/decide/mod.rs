@@ -7,6 +7,7 @@
 
 mod guards;
 mod trace;
+mod unseen;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -25,6 +26,8 @@ pub use trace::{
     ConditionTrace, FactTrace, GuardOutcome, GuardTrace, OfferTrace, RuleTrace, SegmentTrace, Trace, explain,
 };
 
+pub use unseen::{Unseen, decide_unseen};
+
 /// What a decision is made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
@@ -32,6 +35,8 @@ pub struct Input<'a> {
     pub facts: &'a Facts,
     /// The subscription as billing has it.
     pub subscription: &'a Subscription,
+    /// Whether that was seen so long ago that nothing may be built on it in billing.
+    pub too_old: bool,
     /// What earlier sessions brought.
     pub history: &'a History,
     /// The reason given in this session, once it is.
@@ -65,7 +70,7 @@ pub struct Decision {
 pub struct LeftOut {
     /// The offer.
     pub offer: Key,
-    /// A stable code: `already_answered`, `cooldown`, `budget_exhausted`, `below_margin_floor`, `over_max_offers`,
+    /// A stable code: `already_answered`, `stale_snapshot`, `subscription_unknown`, `cooldown`, `budget_exhausted`, `below_margin_floor`, `over_max_offers`,
     /// `not_in_rule` (in traces), or a reason of ineligibility.
     #[schema(value_type = String)]
     pub code: Cow<'static, str>,

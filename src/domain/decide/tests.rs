@@ -33,6 +33,7 @@ struct Case {
     flow: CompiledFlow,
     facts: Facts,
     subscription: Subscription,
+    too_old: bool,
     history: History,
     reason: Option<Key>,
     answered: Vec<Key>,
@@ -49,6 +50,7 @@ impl Case {
             flow,
             facts,
             subscription,
+            too_old: false,
             history,
             reason,
             answered: Vec::new(),
@@ -60,6 +62,7 @@ impl Case {
         Input {
             facts: &self.facts,
             subscription: &self.subscription,
+            too_old: self.too_old,
             history: &self.history,
             reason: self.reason.as_ref(),
             answered: &self.answered,
@@ -191,4 +194,32 @@ fn a_trace_names_fact_source_and_age_and_survives_storage() {
     assert_eq!(travel["fact"]["age_seconds"], 86_400);
     assert_eq!(json["rules"][1]["why"], "it is not for the reason `other`");
     assert_eq!(serde_json::from_value::<Trace>(json).unwrap(), trace);
+}
+
+#[test]
+fn a_picture_too_old_leaves_what_asks_nothing_of_billing() {
+    let mut case = Case::new(None);
+    case.too_old = true;
+    let decision = decide(&case.flow, &case.input());
+    assert_eq!(decision.offers, [key("talk"), key("more")]);
+    let left_out: Vec<_> = decision.left_out.iter().map(|out| (out.offer.as_str(), &*out.code)).collect();
+    assert_eq!(left_out, [("breather", "stale_snapshot")]);
+}
+
+#[test]
+fn without_billing_what_asks_nothing_of_it_is_offered_and_the_app_is_believed() {
+    let mut case = Case::new(Some("price"));
+    case.facts = Facts::default();
+    let decide = |case: &Case| {
+        let Case { facts, history, answered, .. } = case;
+        let reason = case.reason.as_ref();
+        decide_unseen(&case.flow, &Unseen { facts, history, reason, answered, now: now() })
+    };
+    let decision = decide(&case);
+    assert_eq!(decision.offers, [key("talk"), key("more")]);
+    assert_eq!(decision.left_out[0].code, "subscription_unknown");
+    case.facts.state("customer.industry", Value::Text("travel".into()), Source::Profile, now());
+    assert_eq!(decide(&case).offers, [key("talk")]);
+    case.answered.push(key("talk"));
+    assert_eq!(decide(&case).left_out[0].code, "already_answered");
 }

@@ -32,6 +32,9 @@ pub struct Session {
     /// nothing was known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Subscription>,
+    /// When billing showed that.
+    #[serde(default)]
+    pub snapshot_at: Option<Timestamp>,
     /// The flow it runs.
     pub flow: FlowRef,
     /// The language of its texts, a BCP 47 tag.

@@ -39,6 +39,7 @@ fn session() -> Session {
         subscription: "sub_1".parse().unwrap(),
         livemode: false,
         snapshot: None,
+        snapshot_at: None,
         flow: FlowRef { key: "default".parse().unwrap(), version: 1 },
         locale: "en".to_owned(),
         context: None,

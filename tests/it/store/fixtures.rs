@@ -64,6 +64,7 @@ pub(super) fn session(customer: &str, id: &str) -> Session {
         subscription: id.parse().unwrap(),
         livemode: false,
         snapshot: Some(subscription(id)),
+        snapshot_at: Some(now()),
         flow: FlowRef { key: key("default"), version: 1 },
         locale: "en".to_owned(),
         context: None,
