@@ -22,6 +22,7 @@ async fn restricted(permissions: &[String]) -> TestApp {
     let test = TestApp::start_with(sqlite(), &[("COUNTEROFFER_STRIPE__SECRET_KEY", KEY)]).await;
     let permissions: Vec<_> = permissions.iter().map(String::as_str).collect();
     test.sandbox.restricted_key(KEY, &permissions);
+    test.sandbox.clear_calls();
     test
 }
 
