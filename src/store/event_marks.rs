@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::Store;
 use super::connection::each;
-use super::error::{Failure, StoreError};
+use super::error::StoreError;
 use super::operations::Lease;
 use super::schema::{event_marks::dsl, webhook_events};
 use super::text::whole;
@@ -41,7 +41,7 @@ impl Store {
             let claim = diesel::update(free).set((dsl::lease_owner.eq(&owner), dsl::lease_until.eq(until)));
             let mark: Option<i64> =
                 each!(connection, |c| claim.returning(dsl::seen_until).get_result(c)).optional()?;
-            Ok::<_, Failure>(mark.map(|mark| instant("event_marks.seen_until", mark)).transpose()?)
+            mark.map(|mark| instant("event_marks.seen_until", mark)).transpose()
         })
         .await
     }
