@@ -209,9 +209,11 @@ async fn a_waiver_of_what_was_paid_meanwhile_is_rejected_and_the_way_out_stays()
         let who = behind(&test, 1);
         let session = test.begin(&who, Some("other")).await.expect(201);
         test.sandbox.call("POST", &format!("/v1/invoices/{}/pay", open(&test, &who)[0]), &[]).unwrap();
-        let refused = test.accept(&who, &session, "forgiven").await.expect(200);
-        assert_eq!(refused.body["status"], "in_progress");
-        assert_eq!(refused.body["billing"]["state"], "rejected");
+        let refused = test.accept(&who, &session, "forgiven").await.expect(409);
+        assert_eq!(refused.body["code"], "no_open_invoice");
+        let open = test.read(&who, &session).await.expect(200);
+        assert_eq!(open.body["status"], "in_progress");
+        assert_eq!(open.body["billing"]["state"], "rejected");
         let canceled = test.act(&who, &session, "cancel", json!({})).await.expect(200);
         assert_eq!(canceled.body["status"], "canceled");
         test

@@ -275,6 +275,11 @@ async fn while_stripe_is_away_the_rest_waits() {
         let report = compared(&test, true).await;
         assert_eq!((report.not_compared.len(), report.drift.len()), (4, 0));
         test.sandbox.start_again().await.unwrap();
+        // Stripe is left alone for a while, then asked by one call at a time until two have come back.
+        test.advance(SignedDuration::from_mins(1));
+        for _ in 0..2 {
+            app.gateway.check().await.unwrap();
+        }
         assert!(reconcile::daily(&app, || true).await.unwrap(), "it is taken up again");
         test
     })
