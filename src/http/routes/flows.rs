@@ -89,6 +89,7 @@ pub(crate) async fn put(
 
 /// What validation found.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FlowValidated)]
 pub(crate) struct Validated {
     /// Always true; a document with problems is answered 422.
     valid: bool,
