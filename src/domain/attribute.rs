@@ -5,6 +5,10 @@
 
 use super::facts::{AttributeType, Source};
 
+mod page;
+
+pub use page::markdown;
+
 /// One entry of the catalogue.
 #[derive(Clone, Copy, Debug)]
 pub struct Attribute {
@@ -56,6 +60,12 @@ pub const CATALOGUE: &[Attribute] = &[
     stripe("subscription.created", Instant, "", "when the subscription was created"),
     stripe("subscription.tenure_days", Number, "days", "whole days since the subscription was created"),
     stripe("subscription.past_due", Boolean, "", "whether payments are overdue (status past_due or unpaid)"),
+    stripe(
+        "subscription.days_past_due",
+        Number,
+        "days",
+        "whole days since the oldest open invoice fell due; missing unless payments are overdue",
+    ),
     stripe("subscription.trialing", Boolean, "", "whether it is in a trial that has not run out"),
     stripe("subscription.trial_end", Instant, "", "when the trial ends or ended; missing without one"),
     stripe(
@@ -76,6 +86,14 @@ pub const CATALOGUE: &[Attribute] = &[
         "",
         "whether a discount of the subscription or its customer is in force",
     ),
+    stripe("subscription.discount_count", Number, "", "how many discounts are in force"),
+    stripe(
+        "subscription.discount_percent",
+        Number,
+        "percent",
+        "what the percentages in force take off together, one after another; missing without one",
+    ),
+    stripe("subscription.discount_ends", Instant, "", "when the next discount ends; missing where none does"),
     stripe("subscription.livemode", Boolean, "", "whether it is in Stripe's live mode"),
     stripe("subscription.country", Text, "", "the customer's country, ISO 3166-1 alpha-2 in upper case"),
     stripe("plan.price", Text, "", "Stripe's id of the plan's price"),
@@ -101,6 +119,12 @@ pub const CATALOGUE: &[Attribute] = &[
     history("history.offers_accepted", Number, "", "offers accepted, the most recent 100 counted"),
     history("history.offers_declined", Number, "", "offers declined, the most recent 100 counted"),
     history("history.discounts_accepted", Number, "", "discounts accepted, among the most recent 100 offers"),
+    history(
+        "history.discount_received",
+        Number,
+        "minor units",
+        "what discounts accepted in the last 365 days give at most, in the subscription's currency",
+    ),
 ];
 
 /// What the names of the app's own attributes begin with.

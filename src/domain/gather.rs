@@ -9,8 +9,9 @@ use serde_json::Value as Json;
 use super::attribute::qualified;
 use super::facts::{Facts, Source, Value};
 use super::history::History;
+use super::money::Currency;
 use super::offer::OfferType;
-use super::subscription::{Subscription, SubscriptionStatus};
+use super::subscription::Subscription;
 
 /// Characters of a text attribute.
 pub const MAX_TEXT_CHARS: usize = 1_000;
@@ -66,53 +67,44 @@ fn text(json: &Json) -> Result<String, InvalidValue> {
     if text.chars().count() > MAX_TEXT_CHARS { Err(InvalidValue::TooLong) } else { Ok(text.to_owned()) }
 }
 
-/// All facts about a subscriber at `now`. `snapshot_at` is when Stripe last showed the subscription. What the token
-/// says of an attribute goes before what the profile says, being newer and signed.
-#[must_use]
-pub fn gather(
-    subscription: &Subscription,
-    snapshot_at: Timestamp,
-    profile: Option<Given<'_>>,
-    token: Option<Given<'_>>,
-    history: &History,
-    now: Timestamp,
-) -> Facts {
-    let mut facts = Facts::default();
-    let mut from_stripe = |name: &'static str, value: Option<Value>| {
-        if let Some(value) = value {
-            facts.state(name, value, Source::Stripe, snapshot_at);
-        }
-    };
-    subscription_facts(subscription, now, &mut from_stripe);
-    plan_facts(subscription, &mut from_stripe);
-    told(&mut facts, [(profile, Source::Profile), (token, Source::Token)], history, now);
-    facts
+/// What is known of a subscriber, by where it comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Sources<'a> {
+    /// The subscription, and when Stripe last showed it; none where it never has.
+    pub subscription: Option<(&'a Subscription, Timestamp)>,
+    /// What the app pushed.
+    pub profile: Option<Given<'a>>,
+    /// What the customer token says. It goes before the profile, being newer and signed.
+    pub token: Option<Given<'a>>,
+    /// What happened before.
+    pub history: &'a History,
 }
 
-/// The facts that need no billing: what the app and the token say, and what happened before.
+/// All facts about a subscriber at `now`.
 #[must_use]
-pub fn gather_without_billing(
-    profile: Option<Given<'_>>,
-    token: Option<Given<'_>>,
-    history: &History,
-    now: Timestamp,
-) -> Facts {
+pub fn gather(sources: &Sources<'_>, now: Timestamp) -> Facts {
     let mut facts = Facts::default();
-    told(&mut facts, [(profile, Source::Profile), (token, Source::Token)], history, now);
-    facts
-}
-
-fn told(facts: &mut Facts, given: [(Option<Given<'_>>, Source); 2], history: &History, now: Timestamp) {
-    let mut from_history = |name: &'static str, value: Option<Value>| {
-        if let Some(value) = value {
-            facts.state(name, value, Source::History, now);
-        }
-    };
-    history_facts(history, now, &mut from_history);
-    for (given, source) in given {
-        for (name, value) in given.into_iter().flat_map(|given| given.attributes) {
-            let as_of = given.map_or(now, |given| given.as_of);
+    if let Some((subscription, seen_at)) = sources.subscription {
+        let mut from_stripe = stating(&mut facts, Source::Stripe, seen_at);
+        subscription_facts(subscription, now, &mut from_stripe);
+        plan_facts(subscription, &mut from_stripe);
+    }
+    let currency = sources.subscription.map(|(subscription, _)| subscription.currency);
+    history_facts(sources.history, currency, now, &mut stating(&mut facts, Source::History, now));
+    for (given, source) in [(sources.profile, Source::Profile), (sources.token, Source::Token)] {
+        let Some(Given { attributes, as_of }) = given else { continue };
+        for (name, value) in attributes {
             facts.state(qualified(name), value.clone(), source, as_of);
+        }
+    }
+    facts
+}
+
+/// States facts of one source and age, where there is a value.
+fn stating(facts: &mut Facts, source: Source, as_of: Timestamp) -> impl FnMut(&'static str, Option<Value>) {
+    move |name, value| {
+        if let Some(value) = value {
+            facts.state(name, value, source, as_of);
         }
     }
 }
@@ -122,14 +114,15 @@ fn subscription_facts(
     now: Timestamp,
     state: &mut impl FnMut(&'static str, Option<Value>),
 ) {
-    let overdue = matches!(subscription.status, SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid);
+    let overdue_since = subscription.overdue_since();
     let discounted = !subscription.discounts.is_empty() || subscription.customer_discount.is_some();
     let trial_end = subscription.trial_end.filter(|_| subscription.is_trialing(now));
     let item = subscription.main_item();
     state("subscription.status", text_value(subscription.status.as_str()));
     state("subscription.created", Some(Value::Instant(subscription.created)));
     state("subscription.tenure_days", number(whole_days(subscription.created, now)));
-    state("subscription.past_due", Some(Value::Boolean(overdue)));
+    state("subscription.past_due", Some(Value::Boolean(subscription.is_overdue())));
+    state("subscription.days_past_due", overdue_since.and_then(|since| number(whole_days(since, now))));
     state("subscription.trialing", Some(Value::Boolean(subscription.is_trialing(now))));
     state("subscription.trial_end", subscription.trial_end.map(Value::Instant));
     state("subscription.trial_days_left", trial_end.and_then(|end| number(begun_days(now, end))));
@@ -140,8 +133,30 @@ fn subscription_facts(
     state("subscription.cancel_scheduled", Some(Value::Boolean(subscription.is_canceling())));
     state("subscription.collection_paused", Some(Value::Boolean(subscription.pause_collection.is_some())));
     state("subscription.discounted", Some(Value::Boolean(discounted)));
+    discount_facts(subscription, now, state);
     state("subscription.livemode", Some(Value::Boolean(subscription.livemode)));
     state("subscription.country", subscription.country.as_deref().and_then(text_value));
+}
+
+fn discount_facts(
+    subscription: &Subscription,
+    now: Timestamp,
+    state: &mut impl FnMut(&'static str, Option<Value>),
+) {
+    let in_force = || subscription.discounts_in_force(now);
+    // Stripe takes each off what the one before has left.
+    let left = in_force()
+        .filter_map(|discount| discount.percent_off)
+        .map(|percent| (Decimal::ONE_HUNDRED - percent.as_decimal()) / Decimal::ONE_HUNDRED)
+        .reduce(|all, one| all * one);
+    let percent =
+        left.map(|left| (Decimal::ONE_HUNDRED - left * Decimal::ONE_HUNDRED).round_dp(2).normalize());
+    state("subscription.discount_count", count(in_force().count()));
+    state("subscription.discount_percent", percent.and_then(number));
+    state(
+        "subscription.discount_ends",
+        in_force().filter_map(|discount| discount.end).min().map(Value::Instant),
+    );
 }
 
 fn plan_facts(subscription: &Subscription, state: &mut impl FnMut(&'static str, Option<Value>)) {
@@ -156,8 +171,12 @@ fn plan_facts(subscription: &Subscription, state: &mut impl FnMut(&'static str, 
     state("plan.interval_count", number(item.every.count));
 }
 
-fn history_facts(history: &History, now: Timestamp, state: &mut impl FnMut(&'static str, Option<Value>)) {
-    let count = |len: usize| i64::try_from(len).ok().and_then(number);
+fn history_facts(
+    history: &History,
+    currency: Option<Currency>,
+    now: Timestamp,
+    state: &mut impl FnMut(&'static str, Option<Value>),
+) {
     let discounts = history.accepted.iter().filter(|(of, _, _)| *of == OfferType::Discount).count();
     state("history.sessions", number(history.sessions));
     state("history.saves", number(history.saves));
@@ -166,11 +185,17 @@ fn history_facts(history: &History, now: Timestamp, state: &mut impl FnMut(&'sta
     state("history.offers_accepted", count(history.accepted.len()));
     state("history.offers_declined", count(history.declined.len()));
     state("history.discounts_accepted", count(discounts));
+    let received = currency.and_then(|currency| number(history.discount_received(currency, now)));
+    state("history.discount_received", received);
 }
 
 /// A text that is there; Stripe has empty names.
 fn text_value(text: &str) -> Option<Value> {
     (!text.is_empty()).then(|| Value::Text(text.to_owned()))
+}
+
+fn count(count: usize) -> Option<Value> {
+    i64::try_from(count).ok().and_then(number)
 }
 
 fn number(number: impl Into<Decimal>) -> Option<Value> {
@@ -190,36 +215,116 @@ fn begun_days(from: Timestamp, to: Timestamp) -> i64 {
 mod tests {
     use super::*;
     use crate::domain::attribute::CATALOGUE;
+    use crate::domain::money::Money;
     use crate::domain::sample::{now, subscription};
+    use crate::domain::subscription::{Discount, SubscriptionStatus};
+    use serde_json::json;
+
+    fn known<'a>(subscription: &'a Subscription, history: &'a History) -> Sources<'a> {
+        Sources { subscription: Some((subscription, now())), profile: None, token: None, history }
+    }
 
     fn value(facts: &Facts, name: &str) -> Option<Value> {
         facts.get(name).map(|fact| fact.value.clone())
     }
 
-    #[test]
-    fn every_fact_is_in_the_catalogue_with_its_type_and_source_and_every_entry_can_be_stated() {
+    /// One of which everything can be said that can be said of one at all, but what only another status has.
+    fn discounted_trial() -> Subscription {
         let mut subscription = subscription();
         subscription.status = SubscriptionStatus::Trialing;
         subscription.trial_end = "2027-03-06T18:00:00Z".parse().ok();
+        let half = json!({
+            "id": "di_1", "coupon": "half", "percent_off": 50, "duration": "repeating", "end": "2027-05-04T12:00:00Z"
+        });
+        let tenth = json!({"id": "di_2", "coupon": "tenth", "percent_off": 10, "duration": "forever"});
+        let over = json!({
+            "id": "di_3", "coupon": "over", "percent_off": 90, "duration": "repeating", "end": "2027-03-04T12:00:00Z"
+        });
+        subscription.discounts = serde_json::from_value(json!([half, tenth, over])).unwrap();
+        subscription
+    }
+
+    fn overdue() -> Subscription {
+        let mut subscription = subscription();
+        subscription.status = SubscriptionStatus::PastDue;
+        let invoice = |id: &str, created: &str, due: Option<&str>| {
+            json!({
+                "id": id, "amount_remaining": 1, "created": created, "due_date": due, "auto_advance": true
+            })
+        };
+        subscription.open_invoices = serde_json::from_value(json!([
+            invoice("in_2", "2027-03-04T00:00:00Z", None),
+            invoice("in_1", "2027-02-01T00:00:00Z", Some("2027-02-22T12:00:00Z"))
+        ]))
+        .unwrap();
+        subscription
+    }
+
+    #[test]
+    fn every_fact_is_in_the_catalogue_with_its_type_and_source_and_every_entry_can_be_stated() {
         let history = History { last_save_at: Some(now()), ..History::default() };
-        let facts = gather(&subscription, now(), None, None, &history, now());
-        for (name, fact) in facts.iter() {
-            let entry = CATALOGUE.iter().find(|entry| entry.name == name).unwrap_or_else(|| panic!("{name}"));
-            assert_eq!(
-                (fact.value.attribute_type(), fact.source),
-                (entry.attribute_type, entry.source),
-                "{name}"
-            );
+        let mut stated = std::collections::BTreeSet::new();
+        for subscription in [discounted_trial(), overdue()] {
+            for (name, fact) in gather(&known(&subscription, &history), now()).iter() {
+                let entry = CATALOGUE.iter().find(|entry| entry.name == name);
+                let entry = entry.unwrap_or_else(|| panic!("{name}"));
+                let stands = (fact.value.attribute_type(), fact.source);
+                assert_eq!(stands, (entry.attribute_type, entry.source), "{name}");
+                stated.insert(entry.name);
+            }
         }
-        assert_eq!(facts.iter().count(), CATALOGUE.len());
-        assert_eq!(value(&facts, "subscription.trial_days_left"), Some(Value::Number(3.into())));
-        assert_eq!(value(&facts, "subscription.tenure_days"), Some(Value::Number(400.into())));
-        assert_eq!(value(&facts, "subscription.mrr"), Some(Value::Number(9_800.into())));
+        let missing: Vec<_> = CATALOGUE.iter().filter(|entry| !stated.contains(entry.name)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn what_the_subscription_says() {
+        let number = |number: i64| Some(Value::Number(number.into()));
+        let history = History::default();
+        let trial = gather(&known(&discounted_trial(), &history), now());
+        assert_eq!(value(&trial, "subscription.trial_days_left"), number(3));
+        assert_eq!(value(&trial, "subscription.tenure_days"), number(400));
+        assert_eq!(value(&trial, "subscription.mrr"), number(9_800));
+        assert_eq!(value(&trial, "subscription.discount_count"), number(2));
+        assert_eq!(value(&trial, "subscription.discount_percent"), number(55));
+        let ends = "2027-05-04T12:00:00Z".parse().unwrap();
+        assert_eq!(value(&trial, "subscription.discount_ends"), Some(Value::Instant(ends)));
+        let overdue = gather(&known(&overdue(), &history), now());
+        assert_eq!(value(&overdue, "subscription.days_past_due"), number(10));
+    }
+
+    #[test]
+    fn a_customers_discount_counts_where_the_subscription_has_none() {
+        let mut subscription = subscription();
+        subscription.customer_discount = discounted_trial().discounts.into_iter().next();
+        let counted = |subscription: &Subscription| {
+            let facts = gather(&known(subscription, &History::default()), now());
+            value(&facts, "subscription.discount_percent")
+        };
+        assert_eq!(counted(&subscription), Some(Value::Number(50.into())));
+        let tenth: Discount = discounted_trial().discounts.swap_remove(1);
+        subscription.discounts = vec![tenth];
+        assert_eq!(counted(&subscription), Some(Value::Number(10.into())));
+    }
+
+    #[test]
+    fn discounts_of_the_last_year_in_the_subscriptions_currency_count() {
+        let money = |amount, currency: &str| Money { amount, currency: currency.parse().unwrap() };
+        let ago = |days: i64| now() - jiff::SignedDuration::from_hours(24 * days);
+        let discounts = vec![
+            (ago(0), money(100, "usd")),
+            (ago(364), money(20, "usd")),
+            (ago(365), money(3, "usd")),
+            (ago(1), money(4_000, "eur")),
+        ];
+        let history = History { discounts, ..History::default() };
+        let facts = gather(&known(&subscription(), &history), now());
+        assert_eq!(value(&facts, "history.discount_received"), Some(Value::Number(120.into())));
     }
 
     #[test]
     fn what_is_not_known_is_not_stated() {
-        let facts = gather(&subscription(), now(), None, None, &History::default(), now());
+        let facts = gather(&known(&subscription(), &History::default()), now());
         for name in ["subscription.trial_days_left", "history.days_since_last_save", "customer.industry"] {
             assert_eq!(facts.get(name), None);
         }
@@ -233,8 +338,9 @@ mod tests {
         ]);
         let token = BTreeMap::from([("customer.industry".to_owned(), Value::Text("travel".into()))]);
         let given = |attributes| Some(Given { attributes, as_of: now() });
-        let facts =
-            gather(&subscription(), now(), given(&profile), given(&token), &History::default(), now());
+        let (subscription, history) = (subscription(), History::default());
+        let known = known(&subscription, &history);
+        let facts = gather(&Sources { profile: given(&profile), token: given(&token), ..known }, now());
         assert_eq!(value(&facts, "customer.industry"), Some(Value::Text("travel".into())));
         assert_eq!(facts.get("customer.industry").map(|fact| fact.source), Some(Source::Token));
         assert_eq!(value(&facts, "customer.seats"), Some(Value::Number(5.into())));

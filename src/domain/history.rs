@@ -1,8 +1,9 @@
 //! What earlier sessions of a customer came to.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::money::{Currency, Money};
 use super::offer::{Key, OfferType};
 
 /// The most offers remembered of each kind, the most recent first.
@@ -24,12 +25,28 @@ pub struct History {
     /// Offers declined, with the time; at most [`MAX_REMEMBERED_OFFERS`], the most recent first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub declined: Vec<(OfferType, Key, Timestamp)>,
+    /// What the discounts among the accepted offers give at most, with the time they were accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub discounts: Vec<(Timestamp, Money)>,
 }
+
+/// How far back discounts count as received.
+const DISCOUNT_WINDOW: SignedDuration = SignedDuration::from_hours(24 * 365);
 
 impl History {
     /// When an offer of this type was last accepted.
     #[must_use]
     pub fn last_accepted(&self, offer_type: OfferType) -> Option<Timestamp> {
         self.accepted.iter().filter(|(of, _, _)| *of == offer_type).map(|(_, _, at)| *at).max()
+    }
+
+    /// What the discounts of this currency that were accepted in the 365 days before `now` give at most, in minor units.
+    #[must_use]
+    pub fn discount_received(&self, currency: Currency, now: Timestamp) -> i64 {
+        let recent = self
+            .discounts
+            .iter()
+            .filter(|(at, given)| given.currency == currency && now.duration_since(*at) < DISCOUNT_WINDOW);
+        recent.map(|(_, given)| given.amount).fold(0, i64::saturating_add)
     }
 }

@@ -315,6 +315,29 @@ impl Subscription {
         self.cancel_at_period_end || by_date
     }
 
+    /// Since when payment is overdue: when the oldest of the open invoices known fell due; none where the status says
+    /// that nothing is.
+    #[must_use]
+    pub fn overdue_since(&self) -> Option<Timestamp> {
+        let due = self.open_invoices.iter().map(|invoice| invoice.due_date.unwrap_or(invoice.created));
+        due.min().filter(|_| self.is_overdue())
+    }
+
+    /// Whether payments are overdue (status `past_due` or `unpaid`).
+    #[must_use]
+    pub fn is_overdue(&self) -> bool {
+        matches!(self.status, SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid)
+    }
+
+    /// The discounts in force at `now`: the subscription's own, or the customer's where it has none.
+    pub fn discounts_in_force(&self, now: Timestamp) -> impl Iterator<Item = &Discount> {
+        let of_customer = self.customer_discount.iter().filter(|_| self.discounts.is_empty());
+        self.discounts
+            .iter()
+            .chain(of_customer)
+            .filter(move |discount| discount.end.is_none_or(|end| end > now))
+    }
+
     /// Whether it is in a trial that has not run out at `now`.
     #[must_use]
     pub fn is_trialing(&self, now: Timestamp) -> bool {

@@ -13,7 +13,7 @@ use crate::domain::cost::cost;
 use crate::domain::decide::{self, Decision, Input, Unseen, decide_unseen};
 use crate::domain::facts::{Facts, Value};
 use crate::domain::flow::Budget;
-use crate::domain::gather::{Given, gather, gather_without_billing};
+use crate::domain::gather::{Given, Sources, gather};
 use crate::domain::history::History;
 use crate::domain::ids::OfferId;
 use crate::domain::offer::{Key, OfferState, PresentedOffer};
@@ -205,10 +205,8 @@ fn facts(known: &Known, now: Timestamp) -> Facts {
     let profile = known.profile.as_ref();
     let profile = profile.map(|profile| Given { attributes: &profile.attributes, as_of: profile.updated_at });
     let token = Given { attributes: &known.token, as_of: now };
-    match &known.snapshot {
-        Some((snapshot, at)) => gather(snapshot, *at, profile, Some(token), &known.history, now),
-        None => gather_without_billing(profile, Some(token), &known.history, now),
-    }
+    let subscription = known.snapshot.as_ref().map(|(snapshot, at)| (snapshot, *at));
+    gather(&Sources { subscription, profile, token: Some(token), history: &known.history }, now)
 }
 
 /// The keys of the offers that the subscriber has answered, which are not presented again.

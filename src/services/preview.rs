@@ -17,7 +17,7 @@ use super::snapshots::{self, Known};
 use crate::domain::decide::{Input, Trace, explain};
 use crate::domain::facts::{Facts, Source};
 use crate::domain::flow::{CompiledFlow, Format};
-use crate::domain::gather::{Given, gather};
+use crate::domain::gather::{Given, Sources, gather};
 use crate::domain::history::History;
 use crate::domain::ids::{CustomerId, SubscriptionId};
 use crate::domain::offer::Key;
@@ -77,7 +77,9 @@ pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewV
     };
     let profile = profile.as_ref();
     let profile = profile.map(|profile| Given { attributes: &profile.attributes, as_of: profile.updated_at });
-    let mut facts: Facts = gather(&subscription, snapshot_at, profile, None, &history, now);
+    let known = Some((&subscription, snapshot_at));
+    let sources = Sources { subscription: known, profile, token: None, history: &history };
+    let mut facts: Facts = gather(&sources, now);
     for (attribute, value) in given {
         facts.state(attribute, value, Source::Profile, now);
     }

@@ -10,11 +10,14 @@ use super::schema::{session_offers, sessions};
 use super::time::instant;
 use crate::domain::history::{History, MAX_REMEMBERED_OFFERS};
 use crate::domain::ids::CustomerId;
+use crate::domain::money::{Currency, Money};
 use crate::domain::offer::{Key, OfferState, OfferType};
 use crate::domain::session::Status;
 use jiff::Timestamp;
 
 type Remembered = (OfferType, Key, Timestamp);
+/// An answered offer with what it costs at most.
+type Answered = (Remembered, Option<Money>);
 
 pub(super) fn find(connection: &mut Link, customer: &CustomerId) -> Result<History, Failure> {
     let ended: Vec<(String, i64, Option<i64>)> = sessions::table
@@ -35,35 +38,46 @@ pub(super) fn find(connection: &mut Link, customer: &CustomerId) -> Result<Histo
             history.last_save_at = last.map(|at| instant("sessions.closed_at", at)).transpose()?;
         }
     }
-    history.accepted = offers(connection, customer, OfferState::Accepted)?;
-    history.declined = offers(connection, customer, OfferState::Declined)?;
+    for ((of, key, at), cost) in offers(connection, customer, OfferState::Accepted)? {
+        history.discounts.extend(cost.filter(|_| of == OfferType::Discount).map(|cost| (at, cost)));
+        history.accepted.push((of, key, at));
+    }
+    let declined = offers(connection, customer, OfferState::Declined)?;
+    history.declined = declined.into_iter().map(|(remembered, _)| remembered).collect();
     Ok(history)
 }
 
-fn offers(
-    connection: &mut Link,
-    customer: &CustomerId,
-    state: OfferState,
-) -> Result<Vec<Remembered>, Failure> {
+fn offers(connection: &mut Link, customer: &CustomerId, state: OfferState) -> Result<Vec<Answered>, Failure> {
     let limit = i64::try_from(MAX_REMEMBERED_OFFERS).unwrap_or(i64::MAX);
-    let rows: Vec<(String, String, Option<i64>)> = session_offers::table
+    let rows: Vec<Row> = session_offers::table
         .inner_join(sessions::table)
         .filter(sessions::customer.eq(customer.as_str()))
         .filter(session_offers::state.eq(state.as_str()))
         .filter(session_offers::decided_at.is_not_null())
         .order(session_offers::decided_at.desc())
         .limit(limit)
-        .select((session_offers::offer_type, session_offers::key, session_offers::decided_at))
+        .select((
+            session_offers::offer_type,
+            session_offers::key,
+            session_offers::decided_at,
+            session_offers::cost,
+            sessions::currency,
+        ))
         .load(connection)?;
-    rows.into_iter().map(|(kind, key, at)| remember(&kind, &key, at)).collect()
+    rows.into_iter().map(answered).collect()
 }
 
-fn remember(kind: &str, key: &str, at: Option<i64>) -> Result<Remembered, Failure> {
-    Ok((
-        offer_type(kind)?,
+type Row = (String, String, Option<i64>, Option<i64>, Option<String>);
+
+fn answered((kind, key, at, cost, currency): Row) -> Result<Answered, Failure> {
+    let remembered = (
+        offer_type(&kind)?,
         key.parse().map_err(|_| malformed("session_offers.key"))?,
         instant("session_offers.decided_at", at.unwrap_or_default())?,
-    ))
+    );
+    let currency = currency.map(|currency| currency.parse()).transpose();
+    let currency: Option<Currency> = currency.map_err(|_| malformed("sessions.currency"))?;
+    Ok((remembered, cost.zip(currency).map(|(amount, currency)| Money { amount, currency })))
 }
 
 pub(super) fn offer_type(word: &str) -> Result<OfferType, Failure> {

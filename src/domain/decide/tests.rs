@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::facts::{Source, Value};
 use crate::domain::flow::{Format, parse};
-use crate::domain::gather::gather;
+use crate::domain::gather::{Sources, gather};
 use crate::domain::offer::OfferType;
 use crate::domain::sample::{now, subscription};
 
@@ -44,7 +44,9 @@ impl Case {
     fn new(reason: Option<&str>) -> Self {
         let flow = CompiledFlow::compile(parse(FLOW, Format::Yaml).unwrap());
         let (subscription, history) = (subscription(), History::default());
-        let facts = gather(&subscription, now(), None, None, &history, now());
+        let known = Some((&subscription, now()));
+        let sources = Sources { subscription: known, profile: None, token: None, history: &history };
+        let facts = gather(&sources, now());
         let reason = reason.map(key);
         Self {
             flow,
