@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
+use governor::clock::DefaultClock;
 use prometheus_client::registry::Registry;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method};
@@ -98,7 +99,7 @@ impl Transport {
             .without_max_times()
             .with_jitter();
         let measures = Measures::default();
-        let limiter = Limiter::new(&options.limits, livemode);
+        let limiter = Limiter::new(&options.limits, livemode, DefaultClock::default());
         let fuse = Fuse::new(options.clock.clone(), measures.clone());
         Ok(Self {
             client,
