@@ -50,6 +50,10 @@ const fn history(
     Attribute { name, attribute_type, unit, source: Source::History, doc, values: &[] }
 }
 
+const fn usage(name: &'static str, unit: &'static str, doc: &'static str) -> Attribute {
+    Attribute { name, attribute_type: Number, unit, source: Source::Usage, doc, values: &[] }
+}
+
 const STATUSES: &[&str] =
     &["incomplete", "incomplete_expired", "trialing", "active", "past_due", "canceled", "unpaid", "paused"];
 const INTERVALS: &[&str] = &["day", "week", "month", "year"];
@@ -124,6 +128,21 @@ pub const CATALOGUE: &[Attribute] = &[
         Number,
         "minor units",
         "what discounts accepted in the last 365 days give at most, in the subscription's currency",
+    ),
+    usage("usage.active_days_7", "days", "active days among the last 7, today counted"),
+    usage("usage.active_days_30", "days", "active days among the last 30, today counted"),
+    usage("usage.active_days_90", "days", "active days among the last 90, today counted"),
+    usage(
+        "usage.stickiness",
+        "percent",
+        "daily over monthly activity: the share of the last 30 days that were active",
+    ),
+    usage("usage.days_since_seen", "days", "days since the last active one; 0 on an active day"),
+    usage(
+        "usage.trend",
+        "percent",
+        "active days of the last 30 against the 30 before: -40 for 40 % fewer; missing where those had none, or \
+         activity has been told for less than 60 days",
     ),
 ];
 

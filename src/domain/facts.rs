@@ -67,6 +67,8 @@ pub enum Source {
     Token,
     /// Our own record of earlier sessions.
     History,
+    /// The activity that the app told of.
+    Usage,
 }
 
 /// One fact.

@@ -12,6 +12,7 @@ use super::history::History;
 use super::money::Currency;
 use super::offer::OfferType;
 use super::subscription::Subscription;
+use super::usage::{Day, Usage};
 
 /// Characters of a text attribute.
 pub const MAX_TEXT_CHARS: usize = 1_000;
@@ -78,6 +79,8 @@ pub struct Sources<'a> {
     pub token: Option<Given<'a>>,
     /// What happened before.
     pub history: &'a History,
+    /// On which days the customer was active; none where the app has told of none.
+    pub usage: Option<&'a Usage>,
 }
 
 /// All facts about a subscriber at `now`.
@@ -91,6 +94,9 @@ pub fn gather(sources: &Sources<'_>, now: Timestamp) -> Facts {
     }
     let currency = sources.subscription.map(|(subscription, _)| subscription.currency);
     history_facts(sources.history, currency, now, &mut stating(&mut facts, Source::History, now));
+    if let Some(usage) = sources.usage {
+        usage_facts(usage, now, &mut stating(&mut facts, Source::Usage, usage.updated_at));
+    }
     for (given, source) in [(sources.profile, Source::Profile), (sources.token, Source::Token)] {
         let Some(Given { attributes, as_of }) = given else { continue };
         for (name, value) in attributes {
@@ -189,6 +195,16 @@ fn history_facts(
     state("history.discount_received", received);
 }
 
+fn usage_facts(usage: &Usage, now: Timestamp, state: &mut impl FnMut(&'static str, Option<Value>)) {
+    let today = Day::of(now);
+    state("usage.active_days_7", number(usage.active_days(today, 7)));
+    state("usage.active_days_30", number(usage.active_days(today, 30)));
+    state("usage.active_days_90", number(usage.active_days(today, 90)));
+    state("usage.stickiness", number(usage.stickiness(today)));
+    state("usage.days_since_seen", number(usage.days_since_seen(today)));
+    state("usage.trend", usage.trend(today).and_then(number));
+}
+
 /// A text that is there; Stripe has empty names.
 fn text_value(text: &str) -> Option<Value> {
     (!text.is_empty()).then(|| Value::Text(text.to_owned()))
@@ -221,7 +237,13 @@ mod tests {
     use serde_json::json;
 
     fn known<'a>(subscription: &'a Subscription, history: &'a History) -> Sources<'a> {
-        Sources { subscription: Some((subscription, now())), profile: None, token: None, history }
+        Sources {
+            subscription: Some((subscription, now())),
+            profile: None,
+            token: None,
+            history,
+            usage: None,
+        }
     }
 
     fn value(facts: &Facts, name: &str) -> Option<Value> {
@@ -242,6 +264,15 @@ mod tests {
         });
         subscription.discounts = serde_json::from_value(json!([half, tenth, over])).unwrap();
         subscription
+    }
+
+    /// Active today and 40 and 60 days ago.
+    fn months_of_usage() -> Usage {
+        let ago = |days: i64| now() - jiff::SignedDuration::from_hours(24 * days);
+        let mut usage = Usage::starting(Day::of(ago(60)), ago(60));
+        usage.add(Day::of(ago(40)), ago(40));
+        usage.add(Day::of(now()), ago(0));
+        usage
     }
 
     fn overdue() -> Subscription {
@@ -265,7 +296,9 @@ mod tests {
         let history = History { last_save_at: Some(now()), ..History::default() };
         let mut stated = std::collections::BTreeSet::new();
         for subscription in [discounted_trial(), overdue()] {
-            for (name, fact) in gather(&known(&subscription, &history), now()).iter() {
+            let usage = &months_of_usage();
+            let known = Sources { usage: Some(usage), ..known(&subscription, &history) };
+            for (name, fact) in gather(&known, now()).iter() {
                 let entry = CATALOGUE.iter().find(|entry| entry.name == name);
                 let entry = entry.unwrap_or_else(|| panic!("{name}"));
                 let stands = (fact.value.attribute_type(), fact.source);

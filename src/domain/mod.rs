@@ -30,4 +30,5 @@ pub mod session;
 pub mod shape;
 pub mod span;
 pub mod subscription;
+pub mod usage;
 pub mod validation;

@@ -47,7 +47,7 @@ pub async fn answer(
         ..begin::answers(flow.document(), said.reason.as_ref())?
     };
     let budgets = budget_names(&flow, app.clock.now());
-    let Subscriber { profile, snapshot, history, spent } =
+    let Subscriber { profile, snapshot, history, usage, spent } =
         app.store.subscriber(&session.customer, &session.subscription, budgets).await?;
     let snapshot = match snapshots::refreshed(app, &session.subscription, snapshot).await? {
         snapshots::Known::Subscription(subscription, fetched_at) => Some((*subscription, fetched_at)),
@@ -57,7 +57,8 @@ pub async fn answer(
         }
     };
     let too_old = snapshot.as_ref().is_some_and(|(_, at)| snapshots::too_old(app, *at, app.clock.now()));
-    let known = Known { profile, history, snapshot, too_old, livemode: app.gateway.livemode(), token };
+    let livemode = app.gateway.livemode();
+    let known = Known { profile, history, usage, snapshot, too_old, livemode, token };
     let left = left(&flow, &spent, app.clock.now());
     let ordinal = i32::try_from(app.store.decisions(id).await?.len()).unwrap_or(i32::MAX);
     let done = transition(app, access, id, key, "answer", |session, _, now| {

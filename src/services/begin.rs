@@ -65,7 +65,7 @@ pub async fn begin(
         return Ok(reply);
     }
     let budgets = budget_names(&app.flows.active(&app.settings.flow), app.clock.now());
-    let Subscriber { profile, snapshot, history, spent } =
+    let Subscriber { profile, snapshot, history, usage, spent } =
         app.store.subscriber(&by.customer, &wanted.subscription, budgets).await?;
     let snapshot = snapshots::refreshed(app, &wanted.subscription, snapshot).await?;
     let reachable = app.gateway.livemode();
@@ -77,7 +77,7 @@ pub async fn begin(
     };
     let token = by.attributes.clone();
     let too_old = snapshot.as_ref().is_some_and(|(_, at)| snapshots::too_old(app, *at, app.clock.now()));
-    let known = Known { profile, history, snapshot, too_old, livemode: reachable, token };
+    let known = Known { profile, history, usage, snapshot, too_old, livemode: reachable, token };
     for _ in 0..MAX_TRIES {
         let now = app.clock.now();
         let flow = app.flows.active(&app.settings.flow);

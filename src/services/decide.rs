@@ -20,6 +20,7 @@ use crate::domain::offer::{Key, OfferState, PresentedOffer};
 use crate::domain::preview::preview;
 use crate::domain::session::Session;
 use crate::domain::subscription::Subscription;
+use crate::domain::usage::Usage;
 use crate::store::{CustomerProfile, DecisionRecord};
 
 /// What is known when a decision is made.
@@ -29,6 +30,8 @@ pub(super) struct Known {
     pub(super) profile: Option<CustomerProfile>,
     /// What happened before.
     pub(super) history: History,
+    /// On which days the customer was active.
+    pub(super) usage: Option<Usage>,
     /// How billing shows the subscription, and since when.
     pub(super) snapshot: Option<(Subscription, Timestamp)>,
     /// The mode that can be reached in Stripe.
@@ -206,7 +209,8 @@ fn facts(known: &Known, now: Timestamp) -> Facts {
     let profile = profile.map(|profile| Given { attributes: &profile.attributes, as_of: profile.updated_at });
     let token = Given { attributes: &known.token, as_of: now };
     let subscription = known.snapshot.as_ref().map(|(snapshot, at)| (snapshot, *at));
-    gather(&Sources { subscription, profile, token: Some(token), history: &known.history }, now)
+    let (history, usage) = (&known.history, known.usage.as_ref());
+    gather(&Sources { subscription, profile, token: Some(token), history, usage }, now)
 }
 
 /// The keys of the offers that the subscriber has answered, which are not presented again.

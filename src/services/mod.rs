@@ -4,6 +4,7 @@
 //! SQL belongs here.
 
 pub mod accept;
+pub mod activity;
 pub mod answer;
 mod app;
 pub mod attributes;

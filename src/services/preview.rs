@@ -71,14 +71,19 @@ pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewV
         Known::Missing | Known::OtherMode => return Err(ServiceError::NotFound("subscription")),
         Known::Nothing(cause) => return Err(ServiceError::BillingUnavailable(cause)),
     };
-    let (profile, history) = match &body.customer {
-        Some(customer) => tokio::try_join!(app.store.customer(customer), app.store.history(customer))?,
-        None => (None, History::default()),
+    let (profile, history, usage) = match &body.customer {
+        Some(customer) => tokio::try_join!(
+            app.store.customer(customer),
+            app.store.history(customer),
+            app.store.usage_of(customer)
+        )?,
+        None => (None, History::default(), None),
     };
     let profile = profile.as_ref();
     let profile = profile.map(|profile| Given { attributes: &profile.attributes, as_of: profile.updated_at });
     let known = Some((&subscription, snapshot_at));
-    let sources = Sources { subscription: known, profile, token: None, history: &history };
+    let sources =
+        Sources { subscription: known, profile, token: None, history: &history, usage: usage.as_ref() };
     let mut facts: Facts = gather(&sources, now);
     for (attribute, value) in given {
         facts.state(attribute, value, Source::Profile, now);

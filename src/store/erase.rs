@@ -7,7 +7,7 @@ use ulid::Ulid;
 use super::Store;
 use super::connection::Link;
 use super::error::{Failure, StoreError, malformed, unreadable};
-use super::schema::{customers, events, idempotency_keys, operations, session_decisions, sessions};
+use super::schema::{activity, customers, events, idempotency_keys, operations, session_decisions, sessions};
 use super::session_rows::{self, SessionRow};
 use super::sessions::{Stored, read};
 use super::text::{json, whole};
@@ -17,7 +17,7 @@ use crate::domain::operation::{Effect, Operation};
 use crate::domain::session::Session;
 
 impl Store {
-    /// Erases a customer: the profile, the events, the answers saved for `caller` (the digest that stands for the
+    /// Erases a customer: the profile, the activity, the events, the answers saved for `caller` (the digest that stands for the
     /// customer there), and in the customer's sessions every free text, the context, the decisions' traces (which hold the attributes)
     /// and who it was. How many sessions that were.
     ///
@@ -32,6 +32,7 @@ impl Store {
         let (id, caller) = (id.clone(), whole("the caller", caller.to_owned())?);
         self.write(move |connection| {
             diesel::delete(customers::table.find(id.as_str())).execute(connection)?;
+            diesel::delete(activity::table.find(id.as_str())).execute(connection)?;
             diesel::delete(events::table.filter(events::customer.eq(id.as_str()))).execute(connection)?;
             let answers = idempotency_keys::table.filter(idempotency_keys::caller.eq(&caller));
             diesel::delete(answers).execute(connection)?;

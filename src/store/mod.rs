@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+mod activity;
 mod api_keys;
 mod apply;
 mod audit;
@@ -46,6 +47,7 @@ mod url;
 mod webhook_events;
 mod writer;
 
+pub use activity::ActiveDays;
 pub use api_keys::ApiKeyRecord;
 pub use audit::{AuditEntry, AuditLine};
 pub use begin::{Begin, Begun};

@@ -10,6 +10,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    activity (customer) {
+        customer -> Text,
+        first_day -> Integer,
+        last_day -> Integer,
+        days -> Binary,
+        updated_at -> BigInt,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
     snapshots (subscription) {
         subscription -> Text,
         stripe_customer -> Text,

@@ -7,11 +7,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{BigInt, Binary, Bool, Integer, Nullable, Text};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::Store;
+use super::activity::{self, FoundActivity, Joined};
 use super::connection::Link;
 use super::customers::{self, CustomerProfile, CustomerRow};
 use super::error::{Failure, StoreError};
@@ -22,6 +23,7 @@ use super::{budgets, history};
 use crate::domain::history::History;
 use crate::domain::ids::{CustomerId, SubscriptionId};
 use crate::domain::subscription::Subscription;
+use crate::domain::usage::Usage;
 
 /// The most subscribers read together.
 const MAX_BATCH: usize = 256;
@@ -35,6 +37,8 @@ pub struct Subscriber {
     pub snapshot: Option<(Subscription, Timestamp)>,
     /// What earlier sessions came to.
     pub history: History,
+    /// On which days the customer was active; none where the app has told of none.
+    pub usage: Option<Usage>,
     /// What has been spent of the budgets asked for, in minor units; budgets never touched are absent.
     pub spent: HashMap<String, i64>,
 }
@@ -51,6 +55,7 @@ struct Found {
     profile: Option<CustomerRow>,
     snapshot: Option<FoundSnapshot>,
     history: History,
+    usage: Option<FoundActivity>,
     spent: HashMap<String, i64>,
 }
 
@@ -139,15 +144,22 @@ struct Keys {
     subscription: String,
 }
 
-type Columns = (Option<String>, Option<String>, Option<i64>, Option<String>, Option<i64>, bool);
+type Profile = (Option<String>, Option<String>, Option<i64>);
+
+type Columns = (Profile, Joined, Option<String>, Option<i64>, bool);
 
 many_rows!(FindSubscribers(Keys) =
-    "SELECT c.stripe_customer, c.attributes, c.updated_at, s.body, s.fetched_at, \
-     EXISTS (SELECT 1 FROM sessions WHERE sessions.customer = k.customer) FROM unnest("
-    [customer: String => Text, subscription: String => Text]
-    ") WITH ORDINALITY AS k (customer, subscription, place) LEFT JOIN customers AS c ON c.id = k.customer \
-     LEFT JOIN snapshots AS s ON s.subscription = k.subscription ORDER BY k.place"
-    returning (Nullable<Text>, Nullable<Text>, Nullable<BigInt>, Nullable<Text>, Nullable<BigInt>, Bool));
+"SELECT c.stripe_customer, c.attributes, c.updated_at, a.first_day, a.last_day, a.days, a.updated_at, \
+ s.body, s.fetched_at, \
+ EXISTS (SELECT 1 FROM sessions WHERE sessions.customer = k.customer) FROM unnest("
+[customer: String => Text, subscription: String => Text]
+") WITH ORDINALITY AS k (customer, subscription, place) LEFT JOIN customers AS c ON c.id = k.customer \
+ LEFT JOIN activity AS a ON a.customer = k.customer LEFT JOIN snapshots AS s ON s.subscription = k.subscription ORDER BY k.place"
+returning (
+    (Nullable<Text>, Nullable<Text>, Nullable<BigInt>),
+    (Nullable<Integer>, Nullable<Integer>, Nullable<Binary>, Nullable<BigInt>),
+    Nullable<Text>, Nullable<BigInt>, Bool
+));
 
 fn find_all(connection: &mut Link, wanted: &[Wanted]) -> Result<Vec<Found>, Failure> {
     let Link::Postgres(pg) = &mut *connection else {
@@ -162,13 +174,14 @@ fn find_all(connection: &mut Link, wanted: &[Wanted]) -> Result<Vec<Found>, Fail
     let names: BTreeSet<_> = wanted.iter().flat_map(|one| &one.budgets).collect();
     let spent = budgets::spent(connection, names.into_iter())?;
     let found = rows.into_iter().zip(wanted).map(
-        |((stripe, attributes, updated_at, body, fetched_at, known), one)| {
+        |(((stripe, attributes, updated_at), active, body, fetched_at, known), one)| {
             let profile = attributes.zip(updated_at);
             let id = one.customer.to_string();
             Ok(Found {
                 profile: profile.map(|(attributes, at)| CustomerRow::found(id, stripe, attributes, at)),
                 snapshot: body.zip(fetched_at),
                 history: if known { history::find(connection, &one.customer)? } else { History::default() },
+                usage: activity::joined(active),
                 spent: spent.clone(),
             })
         },
@@ -181,6 +194,7 @@ fn find(connection: &mut Link, one: &Wanted) -> Result<Found, Failure> {
         profile: customers::find_row(connection, &one.customer)?,
         snapshot: snapshots::find_row(connection, &one.subscription)?,
         history: history::find(connection, &one.customer)?,
+        usage: activity::find_row(connection, &one.customer)?,
         spent: budgets::spent(connection, one.budgets.iter())?,
     })
 }
@@ -202,6 +216,7 @@ impl Store {
             profile: found.profile.map(CustomerRow::read).transpose()?,
             snapshot: found.snapshot.map(snapshots::read).transpose()?,
             history: found.history,
+            usage: found.usage.map(FoundActivity::read).transpose()?,
             spent: found.spent,
         })
     }

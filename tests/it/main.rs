@@ -7,6 +7,7 @@
     clippy::type_complexity,
     reason = "clippy's own exemption for tests reaches test functions, not the helpers beside them"
 )]
+mod activity;
 mod attributes;
 mod billing;
 mod billing_changes;

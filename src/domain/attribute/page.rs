@@ -30,6 +30,11 @@ fn origin(source: Source) -> (&'static str, &'static str) {
             "From earlier sessions",
             "What sessions of the same customer came to, read when it is asked about.",
         ),
+        Source::Usage => (
+            "From usage",
+            "Days on which the app told of activity (`POST /v1/customers/{id}/activity`), calendar days in UTC. All are \
+             missing for a customer of whom it has told none. The age is that of the last new day.",
+        ),
         Source::Profile => ("From the profile", "What the app pushed; the age is that of the push."),
         Source::Token => ("From the token", "What the customer token says, as old as the request."),
     }

@@ -45,7 +45,8 @@ impl Case {
         let flow = CompiledFlow::compile(parse(FLOW, Format::Yaml).unwrap());
         let (subscription, history) = (subscription(), History::default());
         let known = Some((&subscription, now()));
-        let sources = Sources { subscription: known, profile: None, token: None, history: &history };
+        let sources =
+            Sources { subscription: known, profile: None, token: None, history: &history, usage: None };
         let facts = gather(&sources, now());
         let reason = reason.map(key);
         Self {

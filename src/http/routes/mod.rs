@@ -2,6 +2,7 @@
 //!
 //! A handler names the permission it needs, reads a typed request, calls one use case and answers; it decides nothing.
 
+mod activity;
 mod analytics;
 mod customers;
 mod drift;
@@ -42,6 +43,9 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         .service(customers::put)
         .service(customers::get)
         .service(customers::delete)
+        .service(activity::record)
+        .service(activity::read)
+        .service(activity::record_many)
         .service(events::list)
         .service(operations::list)
         .service(operations::retry)
