@@ -233,7 +233,8 @@ pub struct BudgetHold {
     pub amount: i64,
 }
 
-/// One durable, ordered piece of Stripe work. Operations on one subscription are applied in the order of their ids.
+/// One durable, ordered piece of Stripe work. Operations on one subscription are applied in the order in
+/// which they were written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
     /// Its id; also what its idempotency keys are derived from.
@@ -267,6 +268,12 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// The offer that it carries out; none where it only follows up on one, such as by taking features away again.
+    #[must_use]
+    pub fn carries_out(&self) -> Option<OfferId> {
+        self.offer.filter(|_| !matches!(self.effect, Effect::DetachFeatures { .. }))
+    }
+
     /// What its steps so far have taken off invoices, in minor units. Behind the first of them there is no way back.
     #[must_use]
     pub fn taken_off(&self) -> i64 {

@@ -91,20 +91,27 @@ fn state(word: &str) -> Result<OperationState, Failure> {
         .ok_or_else(|| malformed("operations.state"))
 }
 
+// The ordinal is what orders operations on one subscription: ids made in one millisecond sort by chance, and processes
+// keep different clocks. Two that are written at the same moment by two processes may share one; the id decides then.
 one_row!(InsertOperation(OperationRow) =
     "INSERT INTO operations (id, session_id, subscription, state, settled, due_at, lease_owner, lease_until, \
-     created_at, updated_at, body) VALUES (" id: Text, ", " session_id: Text, ", " subscription: Text,
+     created_at, updated_at, body, ordinal) VALUES (" id: Text, ", " session_id: Text, ", " subscription: Text,
     ", " state: Text, ", " settled: Bool, ", " due_at: BigInt, ", " lease_owner: Nullable<Text>,
-    ", " lease_until: Nullable<BigInt>, ", " created_at: BigInt, ", " updated_at: BigInt, ", " body: Text; ")");
+    ", " lease_until: Nullable<BigInt>, ", " created_at: BigInt, ", " updated_at: BigInt, ", " body: Text,
+    ", (SELECT COALESCE(MAX(ordinal), 0) + 1 FROM operations WHERE subscription = " subscription: Text; "))");
 
 many_rows!(InsertOperations(OperationRow) =
     "INSERT INTO operations (id, session_id, subscription, state, settled, due_at, lease_owner, lease_until, \
-     created_at, updated_at, body) SELECT * FROM unnest("
+     created_at, updated_at, body, ordinal) \
+     SELECT id, session_id, r.subscription, state, settled, due_at, lease_owner, lease_until, created_at, updated_at, body, \
+     COALESCE((SELECT MAX(o.ordinal) FROM operations AS o WHERE o.subscription = r.subscription), 0) \
+     + ROW_NUMBER() OVER (PARTITION BY r.subscription ORDER BY r.place) FROM unnest("
     [id: String => Text, session_id: String => Text, subscription: String => Text, state: String => Text,
      settled: bool => Bool, due_at: i64 => BigInt, lease_owner: Option<String> => Nullable<Text>,
      lease_until: Option<i64> => Nullable<BigInt>, created_at: i64 => BigInt, updated_at: i64 => BigInt,
      body: String => Text]
-    ")" returning Text);
+    ") WITH ORDINALITY AS r (id, session_id, subscription, state, settled, due_at, lease_owner, lease_until, created_at, \
+     updated_at, body, place)" returning Text);
 
 pub(super) fn insert(connection: &mut Link, rows: &[&OperationRow]) -> QueryResult<()> {
     if let (Link::Postgres(pg), [_, _, ..]) = (&mut *connection, rows) {

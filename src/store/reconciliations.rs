@@ -154,7 +154,7 @@ impl Store {
         self.read(move |connection| {
             let query = ops::table
                 .filter(ops::subscription.eq(&subscription))
-                .order(ops::id)
+                .order((ops::ordinal, ops::id))
                 .limit(MAX_PAGE.into())
                 .select(OperationRow::as_select());
             query.load(connection)?.into_iter().map(OperationRow::read).collect()

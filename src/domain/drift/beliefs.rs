@@ -81,8 +81,10 @@ fn lasts(terms: DiscountTerms, at: Timestamp, now: Timestamp) -> bool {
 /// Whether a later operation on the same thing was applied.
 fn is_replaced(operation: &Operation, all: &[Operation]) -> bool {
     let Some(thing) = thing(&operation.effect) else { return false };
+    // Of two that were applied in one instant the later written counts.
+    let order = |one: &Operation| (applied_at(one), all.iter().position(|other| other.id == one.id));
     all.iter().any(|other| {
-        let later = (applied_at(other), other.id) > (applied_at(operation), operation.id);
+        let later = order(other) > order(operation);
         other.state == OperationState::Applied && self::thing(&other.effect) == Some(thing) && later
     })
 }

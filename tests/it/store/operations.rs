@@ -11,8 +11,7 @@ use crate::support::database::{databases, postgres};
 async fn with_operations(store: &Store, id: &str, count: usize) -> (Session, Vec<Operation>) {
     let one = session("ada", id);
     store.begin(begin(&one)).await.unwrap();
-    let mut operations: Vec<_> = (0..count).map(|_| cancellation(&one)).collect();
-    operations.sort_by_key(|operation| operation.id);
+    let operations: Vec<_> = (0..count).map(|_| cancellation(&one)).collect();
     let new_operations = operations.iter().map(|operation| (operation.clone(), None)).collect();
     store.change(Change { new_operations, ..Change::new(now()) }).await.unwrap();
     (one, operations)
@@ -54,6 +53,38 @@ async fn operations_of_a_subscription_are_claimed_in_their_order() {
     }
 }
 
+/// The order in which operations were written, whatever their ids: all of one millisecond, one behind the other, together
+/// in one change, and together with those of other subscriptions.
+#[tokio::test]
+async fn operations_made_in_one_millisecond_keep_the_order_in_which_they_were_written() {
+    for database in databases() {
+        let store = database.store().await;
+        for number in 0..12 {
+            let one = session("ada", &format!("sub_{number}"));
+            store.begin(begin(&one)).await.unwrap();
+            let mut operations: Vec<_> = (0..4).map(|_| cancellation(&one)).collect();
+            // The worst case: every later id sorts before the earlier ones.
+            operations.sort_by_key(|operation| std::cmp::Reverse(operation.id));
+            let write = |some: &[Operation]| {
+                let new_operations = some.iter().map(|operation| (operation.clone(), None)).collect();
+                store.change(Change { new_operations, ..Change::new(now()) })
+            };
+            write(&operations[..1]).await.unwrap();
+            write(&operations[1..3]).await.unwrap();
+            write(&operations[3..]).await.unwrap();
+            let listed = store.operations_on(&one.subscription).await.unwrap();
+            let ids = |some: &[Operation]| some.iter().map(|one| one.id).collect::<Vec<_>>();
+            assert_eq!(ids(&listed), ids(&operations), "{}", database.name);
+            for operation in &operations {
+                let claimed = store.claim_operations("a", now(), later(60), 10).await.unwrap();
+                assert_eq!(ids(&claimed), [operation.id], "{}", database.name);
+                settle(&store, operation, OperationState::Applied, "a").await;
+            }
+        }
+        store.close().await;
+    }
+}
+
 #[tokio::test]
 async fn what_is_scheduled_for_later_holds_nobody_up() {
     for database in databases() {
@@ -61,7 +92,6 @@ async fn what_is_scheduled_for_later_holds_nobody_up() {
         let one = session("ada", "sub_1");
         store.begin(begin(&one)).await.unwrap();
         let mut both = [cancellation(&one), cancellation(&one)];
-        both.sort_by_key(|operation| operation.id);
         both[0].due_at = later(1000);
         let new_operations = both.iter().map(|operation| (operation.clone(), None)).collect();
         store.change(Change { new_operations, ..Change::new(now()) }).await.unwrap();
