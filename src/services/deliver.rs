@@ -212,7 +212,7 @@ async fn settle(
         };
         let events = told(&operation, outcome, stored.as_ref().map(|stored| &stored.session), seen, now);
         let session = stored.and_then(|mut stored| {
-            let moved = stored.session.settle(operation.id, outcome, seen, now);
+            let moved = stored.session.settle(&operation, outcome, seen, now);
             moved.then_some((stored.session, stored.version))
         });
         let settled = session.as_ref().map(|(session, _)| session.clone());

@@ -44,7 +44,7 @@ pub async fn retry(app: &App, id: OperationId) -> Result<Operation, ServiceError
     let now = app.clock.now();
     app.store.retry_operation(id, now).await?;
     if let Some(Stored { mut session, version }) = app.store.session(before.session).await?
-        && session.settle(id, OperationState::Pending, None, now)
+        && session.settle(&before, OperationState::Pending, None, now)
     {
         // Losing this race only leaves a word of caution on the page until the outcome is written.
         app.store.change(Change { session: Some((session, version)), ..Change::new(now) }).await?;

@@ -26,10 +26,12 @@ macro_rules! claimable {
         let ahead = earlier
             .filter(earlier.field(dsl::subscription).eq(dsl::subscription))
             .filter(earlier.field(dsl::settled).eq(false))
-            .filter(earlier.field(dsl::ordinal).lt(dsl::ordinal).or(earlier
-                .field(dsl::ordinal)
-                .eq(dsl::ordinal)
-                .and(earlier.field(dsl::id).lt(dsl::id))))
+            .filter(
+                earlier
+                    .field(dsl::ordinal)
+                    .lt(dsl::ordinal)
+                    .or(earlier.field(dsl::ordinal).eq(dsl::ordinal).and(earlier.field(dsl::id).lt(dsl::id))),
+            )
             .filter(
                 earlier
                     .field(dsl::due_at)

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::debt::{split, waived};
 use super::ids::{CustomerId, OfferId, OperationId, SessionId, SubscriptionId};
 use super::offer::{Choice, OfferState, PresentedOffer, Terms};
-use super::operation::{CancelWhen, Effect, OperationState};
+use super::operation::{CancelWhen, Effect, Operation, OperationState};
 use super::preview::extended_trial_end;
 use super::subscription::Subscription;
 use super::validation::Validated;
@@ -216,39 +216,42 @@ impl Session {
     }
 
     /// Takes note of what became of one of its operations. A cancellation is never taken back: an operation that cannot
-    /// carry it out needs attention, and the session goes on waiting for it.
+    /// carry it out needs attention, and the session goes on waiting for it. An offer whose operation is rejected was
+    /// not given, wherever the session has got to meanwhile.
     /// `after` is the subscription as billing showed it then.
     /// Says whether anything changed; told twice, it changes nothing the second time.
     pub fn settle(
         &mut self,
-        id: OperationId,
+        operation: &Operation,
         outcome: OperationState,
         after: Option<&Subscription>,
         now: Timestamp,
     ) -> bool {
-        match (self.state.clone(), outcome) {
-            (State::Applying { offer, operation }, OperationState::Applied) if operation == id => {
-                self.close(State::Saved { offer: Some(offer) }, now);
+        let rejected = outcome == OperationState::Rejected && self.reject(operation, now);
+        let awaited = self.awaited_operation() == Some(operation.id);
+        (awaited && self.answered(outcome, after, now)) || rejected
+    }
+
+    /// Takes note of what became of the operation that it waits for.
+    fn answered(&mut self, outcome: OperationState, after: Option<&Subscription>, now: Timestamp) -> bool {
+        match (&self.state, outcome) {
+            (State::Applying { offer, .. }, OperationState::Applied) => {
+                self.close(State::Saved { offer: Some(*offer) }, now);
             }
-            (State::Applying { offer, operation }, OperationState::Rejected) if operation == id => {
+            (State::Applying { .. }, OperationState::Rejected) => {
                 self.state = State::Deciding;
-                self.reject(offer, now);
+                self.needs_attention = false;
+                self.updated_at = now;
             }
-            (State::Canceling { operation, .. }, OperationState::Applied) if operation == id => {
+            (State::Canceling { .. }, OperationState::Applied) => {
                 let ends = after.and_then(|s| s.ended_at.or(s.cancel_at).or_else(|| s.current_period_end()));
                 self.close(State::Canceled { effective_at: ends }, now);
             }
-            (
-                State::Applying { operation, .. } | State::Canceling { operation, .. },
-                OperationState::NeedsAttention,
-            ) if operation == id && !self.needs_attention => {
+            (_, OperationState::NeedsAttention) if !self.needs_attention => {
                 self.needs_attention = true;
                 self.updated_at = now;
             }
-            (
-                State::Applying { operation, .. } | State::Canceling { operation, .. },
-                OperationState::Pending,
-            ) if operation == id && self.needs_attention => {
+            (_, OperationState::Pending) if self.needs_attention => {
                 self.needs_attention = false;
                 self.updated_at = now;
             }
@@ -275,12 +278,15 @@ impl Session {
         }
     }
 
-    fn reject(&mut self, id: OfferId, now: Timestamp) {
-        if let Ok(offer) = self.offer_mut(id) {
-            offer.state = OfferState::Rejected;
-        }
-        self.needs_attention = false;
+    /// Takes back the acceptance of the offer that a rejected operation was to carry out. Says whether there was one.
+    fn reject(&mut self, operation: &Operation, now: Timestamp) -> bool {
+        let accepted = |offer: &&mut PresentedOffer| {
+            Some(offer.id) == operation.carries_out() && offer.state == OfferState::Accepted
+        };
+        let Some(offer) = self.offers.iter_mut().find(accepted) else { return false };
+        offer.state = OfferState::Rejected;
         self.updated_at = now;
+        true
     }
 
     fn deciding(&self) -> Result<(), Refused> {

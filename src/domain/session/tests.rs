@@ -65,6 +65,7 @@ enum Event {
     Cancel(CancelWhen),
     Keep,
     Settle(OperationState),
+    Refuse(usize),
     EndElsewhere,
     Expire,
 }
@@ -83,10 +84,16 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         prop_oneof![Just(CancelWhen::PeriodEnd), Just(CancelWhen::Now)].prop_map(Event::Cancel),
         Just(Event::Keep),
         outcome.prop_map(Event::Settle),
+        (0..2_usize).prop_map(Event::Refuse),
         Just(Event::EndElsewhere),
         Just(Event::Expire),
     ];
     prop::collection::vec(event, 0..20)
+}
+
+fn carried_out(session: &Session, id: OperationId, offer: Option<OfferId>) -> Operation {
+    let effect = Effect::Pause { behavior: PauseBehavior::Void, resumes_at: later(720) };
+    Operation::new(id, session, offer, effect, now(), now())
 }
 
 /// Lets an event happen; says whether it was refused.
@@ -107,7 +114,18 @@ fn happen(session: &mut Session, event: Event) -> bool {
         Event::Keep => session.keep(now()).is_err(),
         Event::Settle(outcome) => {
             let awaited = session.awaited_operation().unwrap_or(operation);
-            !session.settle(awaited, outcome, None, now())
+            let offer = match session.state {
+                State::Applying { offer, .. } => Some(offer),
+                _ => None,
+            };
+            let awaited = carried_out(session, awaited, offer);
+            !session.settle(&awaited, outcome, None, now())
+        }
+        Event::Refuse(index) => {
+            // Of an operation that was left behind by a cancellation.
+            let left = carried_out(session, operation, Some(id(session, index)));
+            let behind = matches!(session.state, State::Canceling { .. } | State::Canceled { .. });
+            !behind || !session.settle(&left, OperationState::Rejected, None, now())
         }
         Event::EndElsewhere => !session.ended_elsewhere(None, now()),
         Event::Expire => !session.expire(later(25)),
@@ -126,7 +144,8 @@ proptest! {
                 prop_assert_eq!(&session, &before);
             }
             if before.status() != Status::InProgress {
-                prop_assert_eq!(&session, &before);
+                prop_assert_eq!(&session.state, &before.state);
+                prop_assert_eq!(session.closed_at, before.closed_at);
             }
             if matches!(before.state, State::Canceling { .. }) {
                 let kept = matches!(session.state, State::Canceling { .. } | State::Canceled { .. });
@@ -147,10 +166,31 @@ fn an_operation_settled_twice_changes_nothing_the_second_time() {
     let operation = OperationId::generate(now());
     let pause = session.offers[0].id;
     session.accept(pause, Some(1), operation, now()).unwrap();
-    assert!(session.settle(operation, OperationState::Applied, None, now()));
+    let operation = carried_out(&session, operation, Some(pause));
+    assert!(session.settle(&operation, OperationState::Applied, None, now()));
     let saved = session.clone();
-    assert!(!session.settle(operation, OperationState::Applied, None, later(1)));
+    assert!(!session.settle(&operation, OperationState::Applied, None, later(1)));
     assert_eq!(session, saved);
+}
+
+#[test]
+fn an_offer_refused_behind_a_cancellation_was_not_given() {
+    for canceled in [false, true] {
+        let mut session = session();
+        let (offer, pausing, leaving) =
+            (session.offers[0].id, OperationId::generate(now()), OperationId::generate(now()));
+        session.accept(offer, Some(1), pausing, now()).unwrap();
+        let pausing = carried_out(&session, pausing, Some(offer));
+        session.cancel(CancelWhen::PeriodEnd, leaving, now()).unwrap();
+        if canceled {
+            let leaving = carried_out(&session, leaving, None);
+            assert!(session.settle(&leaving, OperationState::Applied, None, now()));
+        }
+        let state = session.state.clone();
+        assert!(session.settle(&pausing, OperationState::Rejected, None, later(1)));
+        assert_eq!((session.offers[0].state, &session.state), (OfferState::Rejected, &state));
+        assert!(!session.settle(&pausing, OperationState::Rejected, None, later(2)));
+    }
 }
 
 #[test]

@@ -88,6 +88,41 @@ async fn what_stripe_refuses_is_given_back_to_the_budget() {
 }
 
 #[actix_web::test]
+async fn what_stripe_refuses_behind_a_cancellation_was_not_given() {
+    on_every_database(async |test| {
+        publish(&test, &format!("cooldown_days: {{discount: 180}}\n  {}", budget(1))).await;
+        let who = test.subscriber();
+        let session = test.begin(&who, Some("too_expensive")).await.expect(201);
+        let fault = FaultKind::ServerError { acted: false };
+        test.sandbox.script(Fault { times: 99, ..Fault::once("POST", "/v1/subscriptions/*", fault) });
+        test.accept(&who, &session, "half-off").await.expect(202);
+        test.advance(SignedDuration::from_secs(1));
+        test.act(&who, &session, "cancel", json!({})).await.expect(202);
+        test.sandbox.clear_faults();
+        let decline = FaultKind::Decline { code: "coupon_limit".to_owned() };
+        test.sandbox.script(Fault::once("POST", "/v1/subscriptions/*", decline));
+        test.advance(SignedDuration::from_hours(2));
+        test.work().await;
+        let over = test.read(&who, &session).await.expect(200);
+        assert_eq!(over.body["status"], "canceled");
+        assert_eq!(over.each("/offers", "state"), ["rejected", "presented"]);
+        // Neither figures, nor cooldowns, nor the budget count what was never given.
+        let key = test.key(Role::Analyst).await;
+        let summary = test.get("/v1/analytics/summary", &key).await.expect(200);
+        assert_eq!(summary.each("/offers", "rejected"), [0, 1], "{}", summary.text);
+        assert_eq!(summary.each("/offer_types", "accepted"), [0, 0]);
+        assert_eq!(summary.body["mrr"][0]["given_away"]["amount"], 0);
+        let history = test.app.store.history(&who.customer.parse().unwrap()).await.unwrap();
+        assert!(history.accepted.is_empty(), "{history:?}");
+        let next = test.subscriber();
+        let session = test.begin(&next, Some("too_expensive")).await.expect(201);
+        test.accept(&next, &session, "half-off").await.expect(200);
+        test
+    })
+    .await;
+}
+
+#[actix_web::test]
 async fn what_is_on_its_way_is_not_given_to_another() {
     on_every_database(async |test| {
         publish(&test, &budget(1)).await;
