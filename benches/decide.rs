@@ -145,6 +145,7 @@ fn main() {
                 reason: None,
                 answered: &[],
                 budgets_left,
+                unit: None,
                 livemode: false,
                 now,
             };

@@ -14,6 +14,7 @@ pub mod decide;
 pub mod drift;
 pub mod eligibility;
 pub mod event;
+pub mod experiment;
 pub mod facts;
 pub mod flow;
 pub mod gather;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::app::App;
 use super::begin;
-use super::decide::{Known, budget_names, decide, left};
+use super::decide::{Known, budget_names, decide, experiments_of, left};
 use super::error::ServiceError;
 use super::idempotency::{IdempotencyKey, Reply};
 use super::snapshots;
@@ -46,9 +46,9 @@ pub async fn answer(
         comment: said.comment,
         ..begin::answers(flow.document(), said.reason.as_ref())?
     };
-    let budgets = budget_names(&flow, app.clock.now());
-    let Subscriber { profile, snapshot, history, usage, spent } =
-        app.store.subscriber(&session.customer, &session.subscription, budgets).await?;
+    let (budgets, experiments) = (budget_names(&flow, app.clock.now()), experiments_of(&flow));
+    let Subscriber { profile, snapshot, history, usage, spent, exposures } =
+        app.store.subscriber(&session.customer, &session.subscription, budgets, experiments).await?;
     let snapshot = match snapshots::refreshed(app, &session.subscription, snapshot).await? {
         snapshots::Known::Subscription(subscription, fetched_at) => Some((*subscription, fetched_at)),
         snapshots::Known::Missing | snapshots::Known::OtherMode | snapshots::Known::Nothing(_) => {
@@ -57,8 +57,9 @@ pub async fn answer(
         }
     };
     let too_old = snapshot.as_ref().is_some_and(|(_, at)| snapshots::too_old(app, *at, app.clock.now()));
-    let livemode = app.gateway.livemode();
-    let known = Known { profile, history, usage, snapshot, too_old, livemode, token };
+    let (livemode, bandits) = (app.gateway.livemode(), app.flows.bandits(&session.flow.key));
+    let known =
+        Known { profile, history, usage, snapshot, too_old, livemode, token, recorded: exposures, bandits };
     let left = left(&flow, &spent, app.clock.now());
     let ordinal = i32::try_from(app.store.decisions(id).await?.len()).unwrap_or(i32::MAX);
     let done = transition(app, access, id, key, "answer", |session, _, now| {
@@ -67,6 +68,7 @@ pub async fn answer(
         if given.reason.is_some() {
             let decided = decide(&flow, session, &known, left.clone(), ordinal, now)?;
             effects.decision = Some(decided.record);
+            effects.exposures = decided.exposures;
             effects.costs = decided.costs;
         }
         Ok(effects)

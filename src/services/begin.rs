@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::app::App;
 use super::cannot::Cannot;
-use super::decide::{Known, budget_names, decide, left};
+use super::decide::{Known, budget_names, decide, experiments_of, left};
 use super::error::ServiceError;
 use super::idempotency::{IdempotencyKey, Reply, matching, saved_reply};
 use super::snapshots;
@@ -64,9 +64,10 @@ pub async fn begin(
     if let Some(reply) = saved_reply(app, key).await? {
         return Ok(reply);
     }
-    let budgets = budget_names(&app.flows.active(&app.settings.flow), app.clock.now());
-    let Subscriber { profile, snapshot, history, usage, spent } =
-        app.store.subscriber(&by.customer, &wanted.subscription, budgets).await?;
+    let flow = app.flows.active(&app.settings.flow);
+    let (budgets, experiments) = (budget_names(&flow, app.clock.now()), experiments_of(&flow));
+    let Subscriber { profile, snapshot, history, usage, spent, exposures } =
+        app.store.subscriber(&by.customer, &wanted.subscription, budgets, experiments).await?;
     let snapshot = snapshots::refreshed(app, &wanted.subscription, snapshot).await?;
     let reachable = app.gateway.livemode();
     // Also where only Stripe's answer tells.
@@ -77,7 +78,9 @@ pub async fn begin(
     };
     let token = by.attributes.clone();
     let too_old = snapshot.as_ref().is_some_and(|(_, at)| snapshots::too_old(app, *at, app.clock.now()));
-    let known = Known { profile, history, usage, snapshot, too_old, livemode: reachable, token };
+    let (recorded, bandits) = (exposures, app.flows.bandits(&app.settings.flow));
+    let known =
+        Known { profile, history, usage, snapshot, too_old, livemode: reachable, token, recorded, bandits };
     for _ in 0..MAX_TRIES {
         let now = app.clock.now();
         let flow = app.flows.active(&app.settings.flow);
@@ -93,6 +96,7 @@ pub async fn begin(
         let begin = Begin {
             session,
             segments: decided.segments,
+            exposures: decided.exposures,
             costs: decided.costs,
             decision: decided.record,
             token_id: by.token_id.clone(),
@@ -183,6 +187,7 @@ fn new_session(
         state: State::Deciding,
         answers: Answers::default(),
         offers: Vec::new(),
+        experiments: Vec::new(),
         needs_attention: false,
         created_at: now,
         updated_at: now,

@@ -1,6 +1,7 @@
 //! Ask the domain what to offer, and make offers of the answer: with ids, texts and previews, frozen in the session.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use super::flows::Published;
 use crate::domain::copy::{self, Variables};
 use crate::domain::cost::cost;
 use crate::domain::decide::{self, Decision, Input, Unseen, decide_unseen};
+use crate::domain::experiment::{Bandits, Exposure, Unit};
 use crate::domain::facts::{Facts, Value};
 use crate::domain::flow::Budget;
 use crate::domain::gather::{Given, Sources, gather};
@@ -40,6 +42,10 @@ pub(super) struct Known {
     pub(super) too_old: bool,
     /// Attributes in the token.
     pub(super) token: BTreeMap<String, Value>,
+    /// The arms recorded in the flow, where it has experiments.
+    pub(super) recorded: Vec<Exposure>,
+    /// The shares of its bandits.
+    pub(super) bandits: Arc<Bandits>,
 }
 
 /// A decision as it is kept: with everything it was made from, so that it can be explained at any later time.
@@ -66,6 +72,12 @@ pub(super) struct Kept {
     /// Whether that was too long ago.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) too_old: bool,
+    /// The arms that were recorded before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) recorded: Vec<Exposure>,
+    /// The bandits' shares.
+    #[serde(default, skip_serializing_if = "Bandits::is_empty")]
+    pub(super) bandits: Bandits,
     pub(super) decision: Option<Decision>,
 }
 
@@ -82,6 +94,7 @@ impl Kept {
             answered: &self.answered,
             budgets_left: &self.budgets_left,
             livemode: self.livemode.unwrap_or(subscription.livemode),
+            unit: Some(self.unit(session)),
             now: self.at,
         })
     }
@@ -89,14 +102,19 @@ impl Kept {
 
 impl Kept {
     /// The same where billing has never shown the subscription.
-    fn unseen(&self) -> Unseen<'_> {
+    fn unseen<'a>(&'a self, session: &'a Session) -> Unseen<'a> {
         Unseen {
             facts: &self.facts,
             history: &self.history,
             reason: self.reason.as_ref(),
             answered: &self.answered,
+            unit: Some(self.unit(session)),
             now: self.at,
         }
+    }
+
+    fn unit<'a>(&'a self, session: &'a Session) -> Unit<'a> {
+        Unit { customer: &session.customer, recorded: &self.recorded, bandits: &self.bandits }
     }
 }
 
@@ -111,6 +129,8 @@ pub(super) struct Decided {
     pub(super) record: DecisionRecord,
     /// The segments that hold.
     pub(super) segments: Vec<Key>,
+    /// The arms of experiments that the customer is in.
+    pub(super) exposures: Vec<Exposure>,
     /// What each presented offer costs at most, in minor units.
     pub(super) costs: Vec<(OfferId, i64)>,
 }
@@ -129,6 +149,12 @@ pub(super) async fn budgets_left(
         return Ok(BTreeMap::new());
     }
     Ok(left(flow, &app.store.budget_spent(names).await?, now))
+}
+
+/// The flow whose recorded arms a decision needs; none where it has no experiments.
+pub(super) fn experiments_of(flow: &Published) -> Option<Key> {
+    let document = flow.document();
+    document.experiments_on_anybody().then(|| document.key.clone())
 }
 
 /// The names of the flow's budgets in the period that `now` is in, for the books.
@@ -177,11 +203,13 @@ pub(super) fn decide(
         snapshot: snapshot.filter(|known| session.snapshot.as_ref() != Some(known)).cloned(),
         snapshot_at: seen_at.filter(|at| session.snapshot_at != Some(*at)),
         too_old: known.too_old,
+        recorded: known.recorded.clone(),
+        bandits: Bandits::clone(&known.bandits),
         decision: None,
     };
     let decision = match kept.input(session) {
         Some(input) => decide::decide(&flow.compiled, &input),
-        None => decide_unseen(&flow.compiled, &kept.unseen()),
+        None => decide_unseen(&flow.compiled, &kept.unseen(session)),
     };
     kept.decision = Some(decision.clone());
     let offers: Vec<PresentedOffer> =
@@ -193,9 +221,10 @@ pub(super) fn decide(
     if session.present(offers, now).is_err() {
         return Err(ServiceError::Internal(Cause::new("offers were decided for a session that takes none")));
     }
+    session.expose(&decision.experiments);
     let body = serde_json::to_string(&kept).map_err(|error| ServiceError::Internal(Cause::new(error)))?;
     let record = DecisionRecord { ordinal, at: now, body };
-    Ok(Decided { record, segments: decision.segments, costs })
+    Ok(Decided { record, segments: decision.segments, exposures: decision.experiments, costs })
 }
 
 /// The mode that can be reached, where the subscription is not in it.

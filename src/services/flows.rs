@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, RwLock};
 
 use super::error::{Cause, ServiceError};
+use crate::domain::experiment::Bandits;
 use crate::domain::flow::{self, CompiledFlow, FlowDocument, Format};
 use crate::domain::offer::Key;
 use crate::domain::session::FlowRef;
@@ -44,6 +45,8 @@ impl Published {
 struct Cached {
     active: HashMap<Key, Arc<Published>>,
     versions: HashMap<(Key, i32), Arc<Published>>,
+    /// The shares of the active flows' bandits.
+    bandits: HashMap<Key, Arc<Bandits>>,
 }
 
 /// The published flows.
@@ -88,7 +91,14 @@ impl Flows {
         Ok(loaded)
     }
 
-    /// Looks which versions are active and loads those that are new. Says whether any was.
+    /// The latest shares of a flow's bandits.
+    #[must_use]
+    pub fn bandits(&self, key: &Key) -> Arc<Bandits> {
+        self.read(|cached| cached.bandits.get(key).cloned()).unwrap_or_default()
+    }
+
+    /// Looks which versions are active and loads those that are new, and the latest shares of their bandits. Says
+    /// whether any version was new.
     ///
     /// # Errors
     /// When the database cannot be reached, or holds a version that does not compile.
@@ -102,7 +112,21 @@ impl Flows {
             self.write(|cached| cached.active.insert(key, published));
             changed = true;
         }
+        self.refresh_bandits(store).await?;
         Ok(changed)
+    }
+
+    async fn refresh_bandits(&self, store: &Store) -> Result<(), ServiceError> {
+        let with_bandits = |published: &&Arc<Published>| published.document().bandits().next().is_some();
+        let flows: Vec<Key> = self.read(|cached| {
+            let active = cached.active.values().filter(with_bandits);
+            active.map(|published| published.document().key.clone()).collect()
+        });
+        for key in flows {
+            let bandits = Arc::new(store.bandit_shares(&key).await?);
+            self.write(|cached| cached.bandits.insert(key, bandits));
+        }
+        Ok(())
     }
 
     fn read<T>(&self, look: impl FnOnce(&Cached) -> T) -> T {

@@ -15,6 +15,7 @@ use super::flows::Published;
 use super::publish;
 use super::snapshots::{self, Known};
 use crate::domain::decide::{Input, Trace, explain};
+use crate::domain::experiment::Unit;
 use crate::domain::facts::{Facts, Source};
 use crate::domain::flow::{CompiledFlow, Format};
 use crate::domain::gather::{Given, Sources, gather};
@@ -31,7 +32,7 @@ use crate::domain::offer::Key;
 pub struct PreviewBody {
     /// The subscription; what it can take is checked against it.
     pub subscription: SubscriptionId,
-    /// The customer whose profile and history count; nobody's where it is left out.
+    /// The customer whose profile, history and arms of experiments count; nobody's where it is left out.
     #[serde(default)]
     pub customer: Option<CustomerId>,
     /// The reason's key.
@@ -79,6 +80,13 @@ pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewV
         )?,
         None => (None, History::default(), None),
     };
+    let (recorded, bandits) = match &body.customer {
+        Some(customer) if flow.document().experiments_on_anybody() => {
+            (app.store.exposures(customer, key).await?, app.flows.bandits(key))
+        }
+        _ => Default::default(),
+    };
+    let of_customer = |customer| Unit { customer, recorded: &recorded, bandits: &bandits };
     let profile = profile.as_ref();
     let profile = profile.map(|profile| Given { attributes: &profile.attributes, as_of: profile.updated_at });
     let known = Some((&subscription, snapshot_at));
@@ -98,6 +106,7 @@ pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewV
         answered: &[],
         budgets_left: &budgets_left,
         livemode: app.gateway.livemode(),
+        unit: body.customer.as_ref().map(of_customer),
         now,
     };
     let trace = explain(&flow.compiled, &input);

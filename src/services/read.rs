@@ -10,6 +10,7 @@ use super::error::{Cause, ServiceError};
 use super::idempotency::Reply;
 use super::transition::{Access, load, render};
 use crate::domain::decide::{Decision, Trace, explain};
+use crate::domain::experiment::Assignment;
 use crate::domain::ids::{CustomerId, SessionId, SubscriptionId};
 use crate::domain::money::Money;
 use crate::domain::offer::{Key, OfferState, OfferType};
@@ -46,6 +47,8 @@ pub struct SessionRow {
     pub reason: Option<Key>,
     /// The offers presented.
     pub offers: Vec<OfferRow>,
+    /// The arms of experiments that the customer was in, where they could make a difference.
+    pub experiments: Vec<Assignment>,
     /// Monthly recurring revenue when it began.
     pub mrr: Option<Money>,
     /// Whether billing needs a person.
@@ -111,6 +114,7 @@ fn row(session: &Session) -> SessionRow {
         flow: session.flow.clone(),
         reason: session.answers.reason.clone(),
         offers: session.offers.iter().map(offer).collect(),
+        experiments: session.experiments.clone(),
         mrr: session.snapshot.as_ref().map(Subscription::mrr),
         needs_attention: session.needs_attention,
         created_at: session.created_at,

@@ -9,6 +9,7 @@ use super::app::App;
 use super::error::{Cause, ServiceError};
 use super::idempotency::{IdempotencyKey, Reply, matching, saved_reply};
 use super::view::session_view;
+use crate::domain::experiment::Exposure;
 use crate::domain::flow::FlowDocument;
 use crate::domain::ids::{CustomerId, OfferId, SessionId};
 use crate::domain::operation::Operation;
@@ -47,6 +48,8 @@ pub(super) struct Effects {
     pub(super) leased: bool,
     /// A new decision.
     pub(super) decision: Option<DecisionRecord>,
+    /// The arms of experiments that the customer is in, in that decision.
+    pub(super) exposures: Vec<Exposure>,
     /// What offers cost at most, in minor units.
     pub(super) costs: Vec<(OfferId, i64)>,
     /// Amounts taken from budgets.
@@ -170,6 +173,7 @@ fn change(
         }),
         session: Some(session),
         decision: effects.decision.clone(),
+        exposures: effects.exposures.clone(),
         costs: effects.costs.clone(),
         new_operations: effects.operation.iter().map(|new| (new.clone(), lease.clone())).collect(),
         budget: effects.budget.clone(),

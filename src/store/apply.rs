@@ -11,7 +11,7 @@ use super::change::{Changed, Prepared};
 use super::connection::Link;
 use super::error::Failure;
 use super::{
-    audit, budgets, decisions, events, offers, operations, saved_answers, session_rows, snapshots,
+    audit, budgets, decisions, events, exposures, offers, operations, saved_answers, session_rows, snapshots,
     webhook_events,
 };
 
@@ -156,6 +156,8 @@ fn append(connection: &mut Link, runs: &[Run<'_>]) -> Result<(), Stop> {
     offers::put(connection, &rows)?;
     let rows: Vec<_> = live(runs).filter_map(|change| change.decision.as_ref()).collect();
     decisions::insert(connection, &rows)?;
+    let rows: Vec<_> = live(runs).flat_map(|change| &change.exposures).collect();
+    exposures::insert(connection, &rows)?;
     let rows: Vec<_> = live(runs).filter_map(|change| change.audit.as_ref()).collect();
     audit::insert(connection, &rows)?;
     let rows: Vec<_> = live(runs).flat_map(|change| &change.events).collect();

@@ -8,11 +8,13 @@ use super::batch::Stop;
 use super::connection::Link;
 use super::decisions::{self, DecisionRecord, DecisionRow};
 use super::error::{Failure, StoreError, malformed};
+use super::exposures::{self, ExposureRow};
 use super::offers::{self, OfferRow};
 use super::saved_answers::{self, SavedAnswer, SavedRow};
 use super::schema::sessions::dsl;
 use super::session_rows::{self, SessionRow};
 use super::text::whole;
+use crate::domain::experiment::Exposure;
 use crate::domain::ids::{OfferId, SessionId};
 use crate::domain::offer::Key;
 use crate::domain::session::{Session, Status};
@@ -26,6 +28,8 @@ pub struct Begin {
     pub segments: Vec<Key>,
     /// What each presented offer would cost at most, in minor units of the subscription's currency.
     pub costs: Vec<(OfferId, i64)>,
+    /// The arms of experiments that the customer is in.
+    pub exposures: Vec<Exposure>,
     /// The first decision.
     pub decision: DecisionRecord,
     /// A digest of the customer token's `jti`, so that a replayed token gets the same session.
@@ -54,6 +58,7 @@ pub(super) struct Prepared {
     id: SessionId,
     session: SessionRow,
     offers: Vec<OfferRow>,
+    exposures: Vec<ExposureRow>,
     decision: DecisionRow,
     saved: Option<SavedRow>,
 }
@@ -65,6 +70,7 @@ impl Prepared {
         Ok(Self {
             id: session.id,
             offers: offers::rows(session, &begin.costs, true),
+            exposures: exposures::rows(session.id, &begin.exposures, session.created_at)?,
             decision: DecisionRow::new(session.id, begin.decision)?,
             session: SessionRow::new(session, 1)?.begun(&begin.segments, token),
             saved: begin.saved.map(SavedRow::new).transpose()?,
@@ -92,6 +98,8 @@ pub(super) fn execute(connection: &mut Link, begins: &[&Prepared]) -> Result<Vec
     offers::put(connection, &rows)?;
     let rows: Vec<_> = live.iter().filter(written).map(|begin| &begin.decision).collect();
     decisions::insert(connection, &rows)?;
+    let rows: Vec<_> = live.iter().filter(written).flat_map(|begin| &begin.exposures).collect();
+    exposures::insert(connection, &rows)?;
 
     let replayed: HashSet<_> = replayed.iter().map(|begin| begin.id).collect();
     let answer = |begin: &&Prepared| {

@@ -7,6 +7,7 @@ use super::budgets::BudgetTake;
 use super::decisions::{DecisionRecord, DecisionRow};
 use super::error::StoreError;
 use super::events::EventRow;
+use super::exposures::{self, ExposureRow};
 use super::offers::{self, OfferRow};
 use super::operations::{Lease, OperationRow};
 use super::saved_answers::{SavedAnswer, SavedRow};
@@ -14,6 +15,7 @@ use super::session_rows::SessionRow;
 use super::snapshots::SnapshotRow;
 use super::text::whole;
 use crate::domain::event::NewEvent;
+use crate::domain::experiment::Exposure;
 use crate::domain::ids::OfferId;
 use crate::domain::operation::{BudgetHold, Operation};
 use crate::domain::session::Session;
@@ -37,6 +39,8 @@ pub struct Change {
     pub session: Option<(Session, i64)>,
     /// A further decision of the session; offers it replaced become withdrawn.
     pub decision: Option<DecisionRecord>,
+    /// The arms of experiments that the customer is in, in that decision; those the session knows already change nothing.
+    pub exposures: Vec<Exposure>,
     /// What newly presented or accepted offers would cost at most, in minor units of the subscription's currency.
     pub costs: Vec<(OfferId, i64)>,
     /// Operations to add, each with a lease where somebody takes it up at once.
@@ -72,6 +76,7 @@ impl Change {
         Self {
             session: None,
             decision: None,
+            exposures: Vec::new(),
             costs: Vec::new(),
             new_operations: Vec::new(),
             operation: None,
@@ -109,6 +114,7 @@ pub(super) struct Prepared {
     pub(super) session: Option<SessionRow>,
     pub(super) offers: Vec<OfferRow>,
     pub(super) decision: Option<DecisionRow>,
+    pub(super) exposures: Vec<ExposureRow>,
     pub(super) new_operations: Vec<OperationRow>,
     /// The operation with its new lease, and who must hold it.
     pub(super) operation: Option<(OperationRow, String)>,
@@ -134,6 +140,7 @@ impl Prepared {
         Ok(Self {
             subscription: subscription(session, change.operation.as_ref(), change.snapshot.as_ref()),
             offers: session.map_or_else(Vec::new, |(s, _)| offers::rows(s, &change.costs, decided_anew)),
+            exposures: id.map_or_else(|| Ok(Vec::new()), |id| exposures::rows(id, &change.exposures, now))?,
             decision: id
                 .zip(change.decision)
                 .map(|(id, decision)| DecisionRow::new(id, decision))

@@ -244,7 +244,28 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    session_experiments (session_id, experiment) {
+        session_id -> Text,
+        experiment -> Text,
+        arm -> Text,
+        propensity -> Integer,
+        shares -> Text,
+        exposed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    bandit_shares (flow_key, experiment, day) {
+        flow_key -> Text,
+        experiment -> Text,
+        day -> Text,
+        shares -> Text,
+    }
+}
+
 diesel::joinable!(session_offers -> sessions (session_id));
+diesel::joinable!(session_experiments -> sessions (session_id));
 diesel::joinable!(save_checks -> sessions (session_id));
-diesel::allow_tables_to_appear_in_same_query!(sessions, session_offers, save_checks);
+diesel::allow_tables_to_appear_in_same_query!(sessions, session_offers, save_checks, session_experiments);
 diesel::allow_columns_to_appear_in_same_group_by_clause!(session_offers::offer_type, sessions::currency);

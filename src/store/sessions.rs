@@ -12,7 +12,7 @@ use super::Store;
 use super::connection::{AnyBackend, Link};
 use super::error::{Failure, StoreError, unreadable};
 use super::handle::MAX_PAGE;
-use super::schema::{save_checks, session_offers, sessions, sessions::dsl};
+use super::schema::{save_checks, session_experiments, session_offers, sessions, sessions::dsl};
 use super::time::micros;
 use crate::domain::ids::{CustomerId, OperationId, SessionId, SubscriptionId};
 use crate::domain::offer::{Key, OfferType};
@@ -42,6 +42,10 @@ pub struct SessionFilter {
     pub flow: Option<Key>,
     /// Of a subscriber in this segment when the session began.
     pub segment: Option<Key>,
+    /// In this experiment.
+    pub experiment: Option<Key>,
+    /// In this arm of it, or of any experiment.
+    pub arm: Option<Key>,
     /// Of this customer.
     pub customer: Option<CustomerId>,
     /// Of this subscription.
@@ -77,7 +81,7 @@ macro_rules! condition {
     ($name:ident over $source:ty) => {
         pub(super) fn $name(&self) -> Box<dyn BoxableExpression<$source, AnyBackend, SqlType = Bool>> {
             type Condition = Box<dyn BoxableExpression<$source, AnyBackend, SqlType = Bool>>;
-            let all: [Option<Condition>; 11] = [
+            let all: [Option<Condition>; 12] = [
                 self.status.map(|status| -> Condition { Box::new(dsl::status.eq(status.as_str())) }),
                 self.reason.as_ref().map(|reason| -> Condition {
                     Box::new(dsl::reason.assume_not_null().eq(reason.to_string()))
@@ -104,6 +108,17 @@ macro_rules! condition {
                     let word = kind.as_str();
                     let found =
                         offers_of_session!().filter(presented.field(session_offers::offer_type).eq(word));
+                    Box::new(exists(found))
+                }),
+                (self.experiment.is_some() || self.arm.is_some()).then(|| -> Condition {
+                    let word = |key: &Option<Key>| key.as_ref().map(Key::to_string).unwrap_or_default();
+                    let (any, any_arm) = (self.experiment.is_none(), self.arm.is_none());
+                    let of = session_experiments::experiment.eq(word(&self.experiment));
+                    let in_arm = session_experiments::arm.eq(word(&self.arm));
+                    let found = session_experiments::table
+                        .filter(session_experiments::session_id.eq(dsl::id))
+                        .filter(of.or(any.into_sql::<Bool>()))
+                        .filter(in_arm.or(any_arm.into_sql::<Bool>()));
                     Box::new(exists(found))
                 }),
             ];

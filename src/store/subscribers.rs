@@ -19,9 +19,11 @@ use super::error::{Failure, StoreError};
 use super::reader::{Reader, Readers};
 use super::snapshots::{self, FoundSnapshot};
 use super::statement::many_rows;
-use super::{budgets, history};
+use super::{budgets, exposures, history};
+use crate::domain::experiment::Exposure;
 use crate::domain::history::History;
 use crate::domain::ids::{CustomerId, SubscriptionId};
+use crate::domain::offer::Key;
 use crate::domain::subscription::Subscription;
 use crate::domain::usage::Usage;
 
@@ -41,6 +43,8 @@ pub struct Subscriber {
     pub usage: Option<Usage>,
     /// What has been spent of the budgets asked for, in minor units; budgets never touched are absent.
     pub spent: HashMap<String, i64>,
+    /// The arms recorded in the flow asked for, the oldest first.
+    pub exposures: Vec<Exposure>,
 }
 
 /// Whom somebody asks about.
@@ -48,6 +52,7 @@ struct Wanted {
     customer: CustomerId,
     subscription: SubscriptionId,
     budgets: Vec<String>,
+    experiments: Option<Key>,
 }
 
 /// The same as the database says it, to be read by the one who asked.
@@ -57,6 +62,7 @@ struct Found {
     history: History,
     usage: Option<FoundActivity>,
     spent: HashMap<String, i64>,
+    exposures: Vec<Exposure>,
 }
 
 type Waiter = oneshot::Sender<Result<Found, StoreError>>;
@@ -183,6 +189,7 @@ fn find_all(connection: &mut Link, wanted: &[Wanted]) -> Result<Vec<Found>, Fail
                 history: if known { history::find(connection, &one.customer)? } else { History::default() },
                 usage: activity::joined(active),
                 spent: spent.clone(),
+                exposures: if known { recorded(connection, one)? } else { Vec::new() },
             })
         },
     );
@@ -196,11 +203,20 @@ fn find(connection: &mut Link, one: &Wanted) -> Result<Found, Failure> {
         history: history::find(connection, &one.customer)?,
         usage: activity::find_row(connection, &one.customer)?,
         spent: budgets::spent(connection, one.budgets.iter())?,
+        exposures: recorded(connection, one)?,
     })
 }
 
+fn recorded(connection: &mut Link, one: &Wanted) -> Result<Vec<Exposure>, Failure> {
+    match &one.experiments {
+        Some(flow) => exposures::find(connection, &one.customer, flow),
+        None => Ok(Vec::new()),
+    }
+}
+
 impl Store {
-    /// All that is known of a subscriber, and what has been spent of these budgets, read at once.
+    /// All that is known of a subscriber, what has been spent of these budgets, and the arms recorded in the flow of
+    /// `experiments`, where one is given; read at once.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -209,8 +225,10 @@ impl Store {
         customer: &CustomerId,
         subscription: &SubscriptionId,
         budgets: Vec<String>,
+        experiments: Option<Key>,
     ) -> Result<Subscriber, StoreError> {
-        let wanted = Wanted { customer: customer.clone(), subscription: subscription.clone(), budgets };
+        let wanted =
+            Wanted { customer: customer.clone(), subscription: subscription.clone(), budgets, experiments };
         let found = self.shared.lookups.ask(&self.shared.readers, wanted).await?;
         Ok(Subscriber {
             profile: found.profile.map(CustomerRow::read).transpose()?,
@@ -218,6 +236,7 @@ impl Store {
             history: found.history,
             usage: found.usage.map(FoundActivity::read).transpose()?,
             spent: found.spent,
+            exposures: found.exposures,
         })
     }
 }

@@ -64,7 +64,7 @@ pub struct OfferCost {
     pub sum: Money,
 }
 
-fn status(word: &str) -> Result<Status, Failure> {
+pub(super) fn status(word: &str) -> Result<Status, Failure> {
     [Status::InProgress, Status::Saved, Status::Canceled, Status::Abandoned]
         .into_iter()
         .find(|status| status.as_str() == word)

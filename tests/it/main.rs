@@ -16,6 +16,7 @@ mod customers;
 mod edges;
 mod events;
 mod examples;
+mod experiments;
 mod flows;
 mod http_shell;
 mod kill;

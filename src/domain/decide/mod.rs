@@ -5,6 +5,7 @@
 //! its offers pass the guards in their order until the policy's `max_offers` are found. [`explain`] does the same and
 //! keeps every step.
 
+mod assign;
 mod guards;
 mod trace;
 mod unseen;
@@ -16,11 +17,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::experiment::{Exposure, Unit};
 use super::facts::Facts;
 use super::flow::{CompiledFlow, Rule};
 use super::history::History;
 use super::offer::Key;
 use super::subscription::Subscription;
+use assign::{Assigned, assign};
+pub use assign::{ExperimentTrace, Standing};
 use guards::{Candidate, Verdict};
 pub use trace::{
     ConditionTrace, FactTrace, GuardOutcome, GuardTrace, OfferTrace, RuleTrace, SegmentTrace, Trace, explain,
@@ -48,6 +52,8 @@ pub struct Input<'a> {
     pub budgets_left: &'a BTreeMap<String, i64>,
     /// The mode (live or test) that can be reached in Stripe.
     pub livemode: bool,
+    /// Whom arms of experiments are drawn for; nobody is in any where it is left out.
+    pub unit: Option<Unit<'a>>,
     /// The present.
     pub now: Timestamp,
 }
@@ -63,6 +69,9 @@ pub struct Decision {
     pub offers: Vec<Key>,
     /// The rule's other offers, and why each is left out.
     pub left_out: Vec<LeftOut>,
+    /// The experiments in which it could make a difference, with the customer's arm.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub experiments: Vec<Exposure>,
 }
 
 /// Why an offer is not presented.
@@ -71,7 +80,7 @@ pub struct LeftOut {
     /// The offer.
     pub offer: Key,
     /// A stable code: `already_answered`, `stale_snapshot`, `subscription_unknown`, `cooldown`, `budget_exhausted`, `below_margin_floor`, `over_max_offers`,
-    /// `not_in_rule` (in traces), or a reason of ineligibility.
+    /// `holdout`, `replaced`, `not_in_rule` (in traces), or a reason of ineligibility.
     #[schema(value_type = String)]
     pub code: Cow<'static, str>,
     /// The same in words.
@@ -89,8 +98,10 @@ pub fn decide(flow: &CompiledFlow, input: &Input<'_>) -> Decision {
         .find(|(index, rule)| matching.allow_rule(*index) && reasons_allow(rule, input.reason));
     let (rule, present) =
         rule.map_or((None, [].as_slice()), |(index, rule)| (Some(index), rule.present.as_slice()));
-    let (offers, left_out) = choose(flow, input, present);
-    Decision { segments: matching.keys(), rule, offers, left_out }
+    let Assigned { exposures, present, mut left_out } = assign(&matching, present, input.unit);
+    let (offers, failed) = choose(flow, input, &present);
+    left_out.extend(failed);
+    Decision { segments: matching.keys(), rule, offers, left_out, experiments: exposures }
 }
 
 /// Whether the rule asks for no reason, or for the one that was given.
@@ -128,5 +139,7 @@ fn over_max(key: &Key, most: usize) -> LeftOut {
     LeftOut { offer: key.clone(), code: "over_max_offers".into(), detail }
 }
 
+#[cfg(test)]
+mod experiment_tests;
 #[cfg(test)]
 mod tests;

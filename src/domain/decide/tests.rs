@@ -70,6 +70,7 @@ impl Case {
             reason: self.reason.as_ref(),
             answered: &self.answered,
             budgets_left: &self.budgets_left,
+            unit: None,
             livemode: false,
             now: now(),
         }
@@ -216,7 +217,7 @@ fn without_billing_what_asks_nothing_of_it_is_offered_and_the_app_is_believed() 
     let decide = |case: &Case| {
         let Case { facts, history, answered, .. } = case;
         let reason = case.reason.as_ref();
-        decide_unseen(&case.flow, &Unseen { facts, history, reason, answered, now: now() })
+        decide_unseen(&case.flow, &Unseen { facts, history, reason, answered, unit: None, now: now() })
     };
     let decision = decide(&case);
     assert_eq!(decision.offers, [key("talk"), key("more")]);

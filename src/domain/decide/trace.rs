@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::assign::{self, ExperimentTrace};
 use super::guards::{Candidate, GUARDS, Verdict};
 use super::{Decision, Input, LeftOut, decide, reasons_allow};
 use crate::domain::condition::{Comparison, Condition, Outcome};
@@ -26,6 +27,9 @@ pub struct Trace {
     pub rules: Vec<RuleTrace>,
     /// Every offer of the flow.
     pub offers: Vec<OfferTrace>,
+    /// Every experiment, and the flow's holdout.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub experiments: Vec<ExperimentTrace>,
 }
 
 /// A fact.
@@ -160,6 +164,7 @@ pub fn explain(flow: &CompiledFlow, input: &Input<'_>) -> Trace {
         segments: segments.collect(),
         rules: rules(document, input, &decision),
         offers: offers(document, input, &decision),
+        experiments: assign::explain(flow, input, decision.rule),
         decision,
     }
 }

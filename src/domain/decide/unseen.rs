@@ -1,8 +1,10 @@
 //! The decision where billing has never shown the subscription and cannot be asked: offers that ask nothing of billing
 //! are all that can be made.
 
+use super::assign::{Assigned, assign};
 use super::guards::{asks_nothing_of_billing, cooling};
 use super::{Decision, LeftOut, over_max, reasons_allow};
+use crate::domain::experiment::Unit;
 use crate::domain::facts::Facts;
 use crate::domain::flow::CompiledFlow;
 use crate::domain::history::History;
@@ -20,6 +22,8 @@ pub struct Unseen<'a> {
     pub reason: Option<&'a Key>,
     /// Offers that this session has answers to; they are not presented again.
     pub answered: &'a [Key],
+    /// Whom arms of experiments are drawn for.
+    pub unit: Option<Unit<'a>>,
     /// The present.
     pub now: Timestamp,
 }
@@ -35,15 +39,16 @@ pub fn decide_unseen(flow: &CompiledFlow, known: &Unseen<'_>) -> Decision {
     let (rule, present) =
         rule.map_or((None, [].as_slice()), |(index, rule)| (Some(index), rule.present.as_slice()));
     let most = usize::from(document.policy.max_offers);
-    let (mut offers, mut left_out) = (Vec::new(), Vec::new());
-    for key in present {
+    let Assigned { exposures, present, mut left_out } = assign(&matching, present, known.unit);
+    let mut offers = Vec::new();
+    for key in present.iter() {
         match refusal(flow, known, key) {
             Some(refusal) => left_out.push(refusal),
             None if offers.len() < most => offers.push(key.clone()),
             None => left_out.push(over_max(key, most)),
         }
     }
-    Decision { segments: matching.keys(), rule, offers, left_out }
+    Decision { segments: matching.keys(), rule, offers, left_out, experiments: exposures }
 }
 
 fn refusal(flow: &CompiledFlow, known: &Unseen<'_>, key: &Key) -> Option<LeftOut> {

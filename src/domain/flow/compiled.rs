@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::document::FlowDocument;
+use super::document::{FlowDocument, Rule};
 use crate::domain::facts::Facts;
 use crate::domain::index::Index;
 use crate::domain::offer::Key;
@@ -15,6 +15,8 @@ pub struct CompiledFlow {
     segments: Vec<Key>,
     /// For each rule the segments it asks for, as positions in `segments`.
     rule_segments: Vec<Vec<usize>>,
+    /// The same for each experiment, in the order of their keys.
+    experiment_segments: Vec<Vec<usize>>,
 }
 
 impl CompiledFlow {
@@ -23,15 +25,14 @@ impl CompiledFlow {
     pub fn compile(document: FlowDocument) -> Self {
         let segments: Vec<Key> = document.segments.keys().cloned().collect();
         let index = Index::build(document.segments.values());
-        let rule_segments = document
-            .rules
-            .iter()
-            .map(|rule| {
-                let wanted = rule.when.iter().flat_map(|when| &when.segments);
-                wanted.filter_map(|key| segments.binary_search(key).ok()).collect()
-            })
-            .collect();
-        Self { document, index, segments, rule_segments }
+        let places = |wanted: &[Key]| -> Vec<usize> {
+            wanted.iter().filter_map(|key| segments.binary_search(key).ok()).collect()
+        };
+        let of_rule = |rule: &Rule| rule.when.as_ref().map(|when| places(&when.segments)).unwrap_or_default();
+        let rule_segments = document.rules.iter().map(of_rule).collect();
+        let experiment_segments =
+            document.experiments.values().map(|experiment| places(&experiment.segments)).collect();
+        Self { document, index, segments, rule_segments, experiment_segments }
     }
 
     /// The document it was compiled from.
@@ -54,6 +55,11 @@ pub(in crate::domain) struct Matching<'a> {
 }
 
 impl Matching<'_> {
+    /// The flow whose segments they are.
+    pub(in crate::domain) fn flow(&self) -> &CompiledFlow {
+        self.flow
+    }
+
     /// Their keys, sorted.
     pub(in crate::domain) fn keys(&self) -> Vec<Key> {
         self.bits.iter().filter_map(|at| self.flow.segments.get(at)).cloned().collect()
@@ -61,7 +67,15 @@ impl Matching<'_> {
 
     /// Whether the segments of the rule at `index` allow it: none asked for, or one of them holding.
     pub(in crate::domain) fn allow_rule(&self, index: usize) -> bool {
-        let wanted = self.flow.rule_segments.get(index);
+        self.allow(self.flow.rule_segments.get(index))
+    }
+
+    /// The same for an experiment, by its place among the keys.
+    pub(in crate::domain) fn allow_experiment(&self, index: usize) -> bool {
+        self.allow(self.flow.experiment_segments.get(index))
+    }
+
+    fn allow(&self, wanted: Option<&Vec<usize>>) -> bool {
         wanted.is_none_or(|wanted| wanted.is_empty() || wanted.iter().any(|at| self.bits.has(*at)))
     }
 }

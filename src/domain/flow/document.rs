@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::experiment::{Allocation, Experiment, Holdout};
 use crate::domain::condition::Condition;
 use crate::domain::copy::CopyTemplate;
 use crate::domain::facts::AttributeType;
@@ -39,6 +40,12 @@ pub struct FlowDocument {
     pub rules: Vec<Rule>,
     /// Guard rails.
     pub policy: Policy,
+    /// Who sees no offer, so that it can be told what offers bring.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holdout: Option<Holdout>,
+    /// What is tried against what.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub experiments: BTreeMap<Key, Experiment>,
 }
 
 /// The survey's question.
@@ -221,7 +228,20 @@ impl FlowDocument {
             offers: BTreeMap::new(),
             rules: Vec::new(),
             policy: Policy::default(),
+            holdout: None,
+            experiments: BTreeMap::new(),
         }
+    }
+
+    /// The experiments whose shares follow their outcomes.
+    pub fn bandits(&self) -> impl Iterator<Item = (&Key, &Experiment)> {
+        self.experiments.iter().filter(|(_, experiment)| experiment.allocation == Allocation::Bandit)
+    }
+
+    /// Whether anybody is in an experiment or the holdout.
+    #[must_use]
+    pub fn experiments_on_anybody(&self) -> bool {
+        self.holdout.is_some() || !self.experiments.is_empty()
     }
 
     /// The reason of that key.

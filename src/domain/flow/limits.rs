@@ -34,5 +34,9 @@ pub const MAX_LOCALES: usize = 50;
 pub const MAX_BUDGETS: usize = 20;
 /// Characters of a label, a question or a feature's name.
 pub const MAX_LABEL_CHARS: usize = 200;
+/// Experiments of a flow.
+pub const MAX_EXPERIMENTS: usize = 50;
+/// Arms of an experiment.
+pub const MAX_ARMS: usize = 10;
 /// Days that an offer stays open.
 pub const MAX_EXPIRY_DAYS: u16 = 90;

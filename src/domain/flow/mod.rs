@@ -8,6 +8,7 @@
 mod compiled;
 mod diff;
 mod document;
+mod experiment;
 mod json;
 pub mod limits;
 mod node;
@@ -17,10 +18,12 @@ mod schema;
 mod yaml;
 
 pub use compiled::CompiledFlow;
+pub(in crate::domain) use compiled::Matching;
 pub use diff::{Change, ChangeKind, diff};
 pub use document::{
     Budget, BudgetPeriod, FlowDocument, OfferDefinition, Policy, Reason, Rule, Survey, Texts, When,
 };
+pub use experiment::{Allocation, Experiment, Holdout, Traffic};
 pub use problem::Problem;
 pub use schema::json_schema;
 

@@ -9,12 +9,14 @@ use utoipa::openapi::schema::{
 use utoipa::{PartialSchema, ToSchema};
 
 use super::document::{FlowDocument, OfferDefinition, Policy, Reason, Rule, Survey, When};
+use super::experiment::{Experiment, Holdout};
 use super::limits::{
-    MAX_ATTRIBUTES, MAX_LABEL_CHARS, MAX_LOCALES, MAX_OFFERS, MAX_PRESENT, MAX_REASONS, MAX_RULES,
-    MAX_SEGMENTS,
+    MAX_ARMS, MAX_ATTRIBUTES, MAX_EXPERIMENTS, MAX_LABEL_CHARS, MAX_LOCALES, MAX_OFFERS, MAX_PRESENT,
+    MAX_REASONS, MAX_RULES, MAX_SEGMENTS,
 };
 use crate::domain::condition::Condition;
 use crate::domain::copy::CopyTemplate;
+use crate::domain::experiment::Arm;
 use crate::domain::facts::AttributeType;
 use crate::domain::offer::{
     ContactTerms, CreditTerms, CustomTerms, DiscountWire, FreeFeaturesTerms, InstallmentsTerms, Key,
@@ -31,6 +33,10 @@ pub(super) struct LocalizedText;
 /// Days by offer type.
 #[derive(Debug)]
 pub(super) struct CooldownDays;
+
+/// Arms by key.
+#[derive(Debug)]
+pub(super) struct Arms;
 
 /// The JSON Schema (2020-12) of a flow document, as one document of its own.
 #[must_use]
@@ -127,6 +133,20 @@ impl PartialSchema for CooldownDays {
 }
 impl ToSchema for CooldownDays {}
 
+impl PartialSchema for Arms {
+    fn schema() -> RefOr<Schema> {
+        let doc = "`control`, which sees what the rules say, and at least one more; `holdout` sees no offer.";
+        let mut arms = map(Key::schema(), reference::<Arm>(), 2, MAX_ARMS, doc);
+        arms.required.push("control".to_owned());
+        arms.into()
+    }
+}
+impl ToSchema for Arms {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        register::<Arm>(schemas);
+    }
+}
+
 impl PartialSchema for FlowDocument {
     fn schema() -> RefOr<Schema> {
         let rules = list::<Rule>(1, MAX_RULES, "Who gets what; the first rule that matches counts.");
@@ -137,6 +157,8 @@ impl PartialSchema for FlowDocument {
         let attributes = map(attribute, reference::<AttributeType>(), 0, MAX_ATTRIBUTES, doc);
         let segments = map(Key::schema(), reference::<Condition>(), 0, MAX_SEGMENTS, "Named conditions.");
         let offers = map(Key::schema(), reference::<OfferDefinition>(), 0, MAX_OFFERS, "What may be given.");
+        let doc = "What is tried against what; `holdout` is no key of an experiment.";
+        let experiments = map(Key::schema(), reference::<Experiment>(), 0, MAX_EXPERIMENTS, doc);
         let object = ObjectBuilder::new()
             .property("key", reference::<Key>())
             .required("key")
@@ -147,8 +169,13 @@ impl PartialSchema for FlowDocument {
             .property("offers", offers)
             .property("rules", rules)
             .required("rules")
-            .property("policy", reference::<Policy>());
-        closed(object, "What happens when somebody cancels: reasons, segments, offers, rules, policy.")
+            .property("policy", reference::<Policy>())
+            .property("holdout", reference::<Holdout>())
+            .property("experiments", experiments);
+        closed(
+            object,
+            "What happens when somebody cancels: reasons, segments, offers, rules, policy, experiments.",
+        )
     }
 }
 impl ToSchema for FlowDocument {
@@ -161,6 +188,8 @@ impl ToSchema for FlowDocument {
         register::<OfferDefinition>(schemas);
         register::<Rule>(schemas);
         register::<Policy>(schemas);
+        register::<Holdout>(schemas);
+        register::<Experiment>(schemas);
     }
 }
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::debt::{split, waived};
+use super::experiment::{Assignment, Exposure};
 use super::ids::{CustomerId, OfferId, OperationId, SessionId, SubscriptionId};
 use super::offer::{Choice, OfferState, PresentedOffer, Terms};
 use super::operation::{CancelWhen, Effect, Operation, OperationState};
@@ -51,6 +52,9 @@ pub struct Session {
     /// Every offer presented, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offers: Vec<PresentedOffer>,
+    /// The arms of experiments that the customer was in, where they could make a difference.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub experiments: Vec<Assignment>,
     /// Whether the operation it waits for needs a person.
     pub needs_attention: bool,
     /// When it began.
@@ -122,6 +126,15 @@ impl Session {
         self.offers.extend(offers);
         self.updated_at = now;
         Ok(())
+    }
+
+    /// Takes note of the arms that a decision found the customer in.
+    pub fn expose(&mut self, exposures: &[Exposure]) {
+        for Exposure { assignment, .. } in exposures {
+            if self.experiments.iter().all(|known| known.experiment != assignment.experiment) {
+                self.experiments.push(assignment.clone());
+            }
+        }
     }
 
     /// Accepts an offer. With an [`Effect`] the session waits for `operation`; without one it is saved at once.

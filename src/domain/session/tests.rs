@@ -47,6 +47,7 @@ fn session() -> Session {
         state: State::Deciding,
         answers: Answers::default(),
         offers: vec![offer("pause", Terms::Pause(pause)), offer("talk", Terms::Contact(contact))],
+        experiments: Vec::new(),
         needs_attention: false,
         created_at: now(),
         updated_at: now(),

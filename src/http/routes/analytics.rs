@@ -31,6 +31,10 @@ pub(crate) struct SummaryQuery {
     offer_type: Option<OfferType>,
     /// Only where this segment held.
     segment: Option<Key>,
+    /// Only in this experiment.
+    experiment: Option<Key>,
+    /// Only in this arm of it, or of any experiment.
+    arm: Option<Key>,
     /// Only of this flow.
     flow: Option<Key>,
     /// Only in live mode, or only in test mode.
@@ -49,6 +53,8 @@ impl SummaryQuery {
             offer: self.offer,
             offer_type: self.offer_type,
             segment: self.segment,
+            experiment: self.experiment,
+            arm: self.arm,
             flow: self.flow,
             livemode: self.livemode,
             created_from: self.created_from,

@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationError};
 
 use super::paging::{Limit, List, csv, wants_csv};
+use crate::domain::experiment::Assignment;
 use crate::domain::ids::{CustomerId, SessionId, SubscriptionId};
 use crate::domain::offer::{Key, OfferType};
 use crate::domain::session::Status;
@@ -174,6 +175,10 @@ pub(crate) struct SessionQuery {
     offer_type: Option<OfferType>,
     /// Only where this segment held.
     segment: Option<Key>,
+    /// Only in this experiment.
+    experiment: Option<Key>,
+    /// Only in this arm of it, or of any experiment.
+    arm: Option<Key>,
     /// Only of this flow.
     flow: Option<Key>,
     /// Only of this customer.
@@ -196,6 +201,8 @@ impl SessionQuery {
             offer: self.offer,
             offer_type: self.offer_type,
             segment: self.segment,
+            experiment: self.experiment,
+            arm: self.arm,
             flow: self.flow,
             customer: self.customer,
             subscription: self.subscription,
@@ -247,6 +254,7 @@ struct CsvRow {
     reason: String,
     offers_presented: String,
     offer_accepted: String,
+    experiments: String,
     mrr: Option<i64>,
     currency: String,
     created_at: String,
@@ -261,6 +269,8 @@ impl From<&SessionRow> for CsvRow {
         let accepted =
             row.offers.iter().find(|offer| offer.state == crate::domain::offer::OfferState::Accepted);
         let presented: Vec<&str> = row.offers.iter().map(|offer| offer.key.as_str()).collect();
+        let arm = |one: &Assignment| format!("{}={}", one.experiment, one.arm);
+        let experiments: Vec<String> = row.experiments.iter().map(arm).collect();
         Self {
             id: row.id.to_string(),
             status: row.status.as_str(),
@@ -272,6 +282,7 @@ impl From<&SessionRow> for CsvRow {
             reason: row.reason.as_ref().map(ToString::to_string).unwrap_or_default(),
             offers_presented: presented.join(" "),
             offer_accepted: accepted.map(|offer| offer.key.to_string()).unwrap_or_default(),
+            experiments: experiments.join(" "),
             mrr: row.mrr.map(|mrr| mrr.amount),
             currency: row.mrr.map(|mrr| mrr.currency.to_string()).unwrap_or_default(),
             created_at: row.created_at.to_string(),

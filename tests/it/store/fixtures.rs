@@ -59,6 +59,7 @@ pub(super) fn offer(offer_key: &str) -> PresentedOffer {
 /// A session of `customer` about subscription `id`, with two offers.
 pub(super) fn session(customer: &str, id: &str) -> Session {
     Session {
+        experiments: Vec::new(),
         id: SessionId::generate(now()),
         customer: customer.parse().unwrap(),
         subscription: id.parse().unwrap(),
@@ -88,6 +89,7 @@ pub(super) fn decision(ordinal: i32) -> DecisionRecord {
 /// The command that begins a session; each offer costs 100.
 pub(super) fn begin(session: &Session) -> Begin {
     Begin {
+        exposures: Vec::new(),
         session: session.clone(),
         segments: vec![key("loyal"), key("big_spender")],
         costs: session.offers.iter().map(|offer| (offer.id, 100)).collect(),

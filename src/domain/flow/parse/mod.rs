@@ -4,6 +4,7 @@
 //! made of it. Readers go on after a problem, so that a document is mended in one go.
 
 mod conditions;
+mod experiments;
 mod fields;
 mod offers;
 mod policy;
@@ -38,6 +39,10 @@ pub(super) fn document(root: &At<'_>, problems: &mut Problems) -> Option<FlowDoc
     let rules_at = fields.required("rules", problems);
     let rules = rules_at.as_ref().map(|at| rules::rules(at, problems)).unwrap_or_default();
     let policy = fields.optional("policy").map_or_else(Policy::default, |at| policy::policy(&at, problems));
+    let holdout = fields.optional("holdout").and_then(|at| experiments::holdout(&at, problems));
+    let experiments_at = fields.optional("experiments");
+    let experiments =
+        experiments_at.as_ref().map(|at| experiments::experiments(at, problems)).unwrap_or_default();
     if let Some(rules_at) = rules_at {
         // By what is written rather than by what could be read: a broken offer is not an unknown one as well.
         let known = references::Known {
@@ -46,9 +51,23 @@ pub(super) fn document(root: &At<'_>, problems: &mut Problems) -> Option<FlowDoc
             offers: references::map_keys(&fields.optional("offers")),
         };
         references::check(&rules_at, &known, problems);
+        if let Some(at) = &experiments_at {
+            references::check_experiments(at, &known, problems);
+        }
     }
     fields.finish(problems);
-    Some(FlowDocument { key: key?, survey, reasons, attributes, segments, offers, rules, policy })
+    Some(FlowDocument {
+        key: key?,
+        survey,
+        reasons,
+        attributes,
+        segments,
+        offers,
+        rules,
+        policy,
+        holdout,
+        experiments,
+    })
 }
 
 /// Refuses what is nested too deep and keys that occur twice in one map.

@@ -51,6 +51,45 @@ pub(super) fn check(rules: &At<'_>, known: &Known<'_>, problems: &mut Problems) 
     }
 }
 
+/// The same for experiments.
+pub(super) fn check_experiments(experiments: &At<'_>, known: &Known<'_>, problems: &mut Problems) {
+    each(experiments, |experiment| {
+        within(experiment, "segments", |list| all(list, "segment", &known.segments, problems));
+        within(experiment, "arms", |arms| {
+            each(arms, |arm| {
+                within(arm, "order", |list| all(list, "offer", &known.offers, problems));
+                within(arm, "replace", |map| replacements(map, known, problems));
+            });
+        });
+    });
+}
+
+fn replacements(map: &At<'_>, known: &Known<'_>, problems: &mut Problems) {
+    let Kind::Map(entries) = &map.node.kind else { return };
+    for entry in entries {
+        if !known.offers.contains(entry.key.as_str()) {
+            let detail = unknown("offer", &entry.key);
+            problems.add_key(map, &entry.key, entry.at, "unknown_offer", detail);
+        }
+        let by = map.entry(entry);
+        if let Kind::Text(text) = &entry.value.kind
+            && !known.offers.contains(text.as_str())
+        {
+            problems.add(&by, "unknown_offer", unknown("offer", text));
+        }
+    }
+}
+
+fn each(map: &At<'_>, mut visit: impl FnMut(&At<'_>)) {
+    if let Kind::Map(entries) = &map.node.kind {
+        entries.iter().for_each(|entry| visit(&map.entry(entry)));
+    }
+}
+
+fn unknown(what: &str, name: &str) -> String {
+    format!("there is no {what} `{name}` in this flow; define it, or correct the name")
+}
+
 fn within(at: &At<'_>, name: &str, visit: impl FnOnce(&At<'_>)) {
     let Kind::Map(entries) = &at.node.kind else { return };
     if let Some(entry) = entries.iter().find(|entry| entry.key == name) {
@@ -71,7 +110,7 @@ fn all(list: &At<'_>, what: &str, known: &BTreeSet<&str>, problems: &mut Problem
                 "segment" => "unknown_segment",
                 _ => "unknown_reason",
             };
-            let detail = format!("there is no {what} `{text}` in this flow; define it, or correct the name");
+            let detail = unknown(what, text);
             problems.add(&list.element(index, item), code, detail);
         }
     }

@@ -61,7 +61,7 @@ fn when(at: &At<'_>, problems: &mut Problems) -> Option<When> {
 }
 
 /// A list of different keys.
-fn keys(at: &At<'_>, least: usize, most: usize, problems: &mut Problems) -> Vec<Key> {
+pub(super) fn keys(at: &At<'_>, least: usize, most: usize, problems: &mut Problems) -> Vec<Key> {
     let mut keys = Vec::new();
     for (index, item) in values::list(at, least, most, problems).unwrap_or_default().iter().enumerate() {
         let at = at.element(index, item);

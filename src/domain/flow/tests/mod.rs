@@ -62,6 +62,7 @@ const PAUSE: &str = "{type: pause, terms: {choices: [{interval: day, count: 7}]}
 fn the_examples_read_and_compile() {
     for (name, text) in [
         ("default", include_str!("../../../../examples/flows/default.yaml")),
+        ("experiments", include_str!("../../../../examples/flows/experiments.yaml")),
         ("minimal", include_str!("../../../../examples/flows/minimal.yaml")),
     ] {
         let document = yaml(text);
@@ -168,4 +169,27 @@ proptest::proptest! {
             proptest::prop_assert_eq!(serde_json::to_value(&document.segments[&key]).unwrap(), flow["segments"]["s"].clone());
         }
     }
+}
+
+#[test]
+fn experiments_read_with_their_defaults_and_their_json_reads_the_same() {
+    let text = format!(
+        "{DESIGN}holdout: {{percent: 2.5}}\nexperiments:\n  \
+         rank: {{arms: {{control: {{}}, rest: {{order: [breather]}}}}}}\n  \
+         depth: {{allocation: bandit, segments: [loyal], traffic: {{to: 30}}, \
+         arms: {{control: {{weight: 3}}, other: {{replace: {{half-off: breather}}}}, holdout: {{}}}}}}\n"
+    );
+    let document = yaml(&text);
+    let json: serde_json::Value = serde_json::from_str(&document.to_json().unwrap()).unwrap();
+    assert_eq!(json["holdout"]["percent"], 2.5);
+    let rank = serde_json::json!({"layer": "rank", "traffic": {"from": 0, "to": 100}, "allocation": "weights",
+        "arms": {"control": {"weight": 1}, "rest": {"weight": 1, "order": ["breather"]}}});
+    assert_eq!(json["experiments"]["rank"], rank);
+    assert_eq!(json["experiments"]["depth"]["floor_percent"], 10);
+    assert_eq!(parse(&document.to_json().unwrap(), Format::Json).unwrap(), document);
+    let changes = diff(&yaml(DESIGN), &document);
+    assert!(
+        changes.iter().any(|change| change.pointer == "/experiments" && change.kind == ChangeKind::Added)
+    );
+    assert!(!yaml(DESIGN).to_json().unwrap().contains("experiments"), "what is kept stays as it is");
 }

@@ -263,3 +263,42 @@ fn problems_have_an_end() {
     assert_eq!(found.len(), limits::MAX_PROBLEMS + 1);
     assert_eq!(found.last().map(|problem| problem.code), Some("too_many_problems"));
 }
+
+#[test]
+fn experiments_are_refused_for_what_cannot_be_measured() {
+    let text = "key: k
+offers: {o: {type: pause, terms: {choices: [{interval: day, count: 7}]}}}
+rules: [{otherwise: true, present: [o]}]
+holdout: {percent: 101}
+experiments:
+  holdout: {arms: {control: {}, a: {order: [o]}}}
+  idle: {layer: x, arms: {control: {}, a: {}}}
+  alone: {arms: {a: {order: [o]}}}
+  twice: {layer: x, traffic: {from: 40}, arms: {control: {}, a: {order: [o]}}}
+  empty: {arms: {control: {weight: 0}, a: {weight: 0, order: [o]}}}
+  names: {segments: [s], arms: {control: {order: [o]}, a: {replace: {p: o, o: q}, order: [r]}}}
+  floor: {floor_percent: 5, traffic: {from: 60, to: 40}, arms: {control: {}, a: {order: [o]}}}
+  bandit: {allocation: bandit, floor_percent: 60, arms: {control: {}, a: {order: [o]}}}
+";
+    let mut found = codes(text);
+    found.sort();
+    let mut wanted = [
+        ("/holdout/percent", "invalid_percent"),
+        ("/experiments/holdout", "reserved_key"),
+        ("/experiments/idle/arms/a", "invalid_arm"),
+        ("/experiments/alone/arms", "invalid_arms"),
+        ("/experiments/twice", "overlapping_traffic"),
+        ("/experiments/empty/arms", "invalid_arms"),
+        ("/experiments/names/segments/0", "unknown_segment"),
+        ("/experiments/names/arms/control", "invalid_arm"),
+        ("/experiments/names/arms/a/replace/p", "unknown_offer"),
+        ("/experiments/names/arms/a/replace/o", "unknown_offer"),
+        ("/experiments/names/arms/a/order/0", "unknown_offer"),
+        ("/experiments/floor/floor_percent", "not_a_bandit"),
+        ("/experiments/floor/traffic", "out_of_range"),
+        ("/experiments/bandit/floor_percent", "out_of_range"),
+    ]
+    .map(|(pointer, code)| (pointer.to_owned(), code));
+    wanted.sort();
+    assert_eq!(found, wanted);
+}

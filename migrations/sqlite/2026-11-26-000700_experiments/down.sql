@@ -1,0 +1,2 @@
+DROP TABLE bandit_shares;
+DROP TABLE session_experiments;
