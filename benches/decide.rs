@@ -17,6 +17,7 @@ use counteroffer::domain::facts::{Facts, Source, Value};
 use counteroffer::domain::flow::{CompiledFlow, FlowDocument, Format, parse};
 use counteroffer::domain::history::History;
 use counteroffer::domain::index::Index;
+use counteroffer::domain::price::Prices;
 use counteroffer::domain::subscription::Subscription;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
@@ -137,6 +138,7 @@ fn main() {
         let compiling = started.elapsed();
         let decided = median(&subscribers, |facts| {
             let (subscription, history, budgets_left) = (&subscription, &history, &budgets_left);
+            let prices = Prices::default();
             let input = Input {
                 facts,
                 subscription,
@@ -146,6 +148,7 @@ fn main() {
                 answered: &[],
                 budgets_left,
                 unit: None,
+                prices: &prices,
                 livemode: false,
                 now,
             };

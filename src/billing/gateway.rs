@@ -7,6 +7,7 @@ use stripe_billing::subscription::{ListSubscription, RetrieveSubscription};
 use stripe_billing::subscription_item::ListSubscriptionItem;
 use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_product::coupon::ListCoupon;
+use stripe_product::price::RetrievePrice;
 use stripe_shared::InvoiceStatus;
 
 use super::answer::Answer;
@@ -16,7 +17,8 @@ use super::options::{InvalidOptions, StripeOptions};
 use super::transport::Transport;
 use super::wire::{self, Seen};
 use crate::domain::drift::{MarkedItem, Observed};
-use crate::domain::ids::{StripeCustomerId, SubscriptionId};
+use crate::domain::ids::{PriceId, StripeCustomerId, SubscriptionId};
+use crate::domain::price::Price;
 use crate::domain::subscription::{MAX_OPEN_INVOICES, Subscription};
 
 /// How many pages of a list are read at most; a hundred objects each.
@@ -84,6 +86,19 @@ impl Gateway {
         let ours =
             ours.map(|ours| MarkedItem { item: ours.id, price: ours.price, operation: ours.operation });
         Ok(Some(Observed { subscription: seen.subscription, ours: ours.collect() }))
+    }
+
+    /// The price as Stripe has it now; none when Stripe knows no such price, or has it in the other mode.
+    ///
+    /// # Errors
+    /// When Stripe cannot be asked, or its answer not be read.
+    pub async fn price(&self, id: &PriceId) -> Result<Option<Price>, StripeError> {
+        let request = RetrievePrice::new(id.as_str()).expand(["product".to_owned()]).build();
+        match self.transport.exchange(request, None).await {
+            Ok(answer) => Ok(Some(answer.parse::<wire::Price>()?.into_domain())),
+            Err(error) if error.is_missing() || error.is_other_mode() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The customer's subscriptions that have not ended, newest first.

@@ -22,6 +22,8 @@ use super::{Failure, say};
 const FLOW: &str = include_str!("../../examples/flows/default.yaml");
 /// The price that the example flow names; the sandbox makes its own id for it.
 const FREE_PRICE: &str = "price_free_addons";
+/// The same for the smaller plan.
+const LITE_PRICE: &str = "price_lite";
 const SECRET_KEY: &str = "sk_test_counteroffer_demo";
 const WEBHOOK_SECRET: &str = "whsec_counteroffer_demo";
 /// Good for this machine only: the demo listens on loopback and holds nothing real.
@@ -59,12 +61,13 @@ async fn play(options: &Options, database: &std::path::Path) -> Result<ExitCode,
         clock: SandboxClock::Running { start: Clock::System.now() },
     })
     .await?;
-    let (subscribers, free_price) = seed(&sandbox)?;
+    let subscribers = seed(&sandbox)?;
+    let flow = flow(&sandbox)?;
     let config = config(options.listen, database, &sandbox)?;
     boot::log(&config.log)?;
     store::migrate(&boot::database_url(&config)?).await?;
     let app = boot::app(&config, Clock::System).await?;
-    publish_flow(&app, &free_price).await?;
+    publish_flow(&app, &flow).await?;
     let running = boot::start(app.clone(), &config)?;
     let base = format!("http://{}", running.address());
     sandbox.set_webhook_url(Some(format!("{base}/v1/stripe/webhooks").parse()?));
@@ -86,11 +89,17 @@ async fn play(options: &Options, database: &std::path::Path) -> Result<ExitCode,
     Ok(if worked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The example flow with the sandbox's own prices.
+fn flow(sandbox: &Sandbox) -> Result<String, Failure> {
+    let free = sandbox.seed_price("Free add-ons", 0, "usd", "month")?;
+    let lite = sandbox.seed_price("Lite", 1900, "usd", "month")?;
+    Ok(FLOW.replace(FREE_PRICE, &free).replace(LITE_PRICE, &lite))
+}
+
 /// Customers, prices and subscriptions, made through the sandbox's own API.
-fn seed(sandbox: &Sandbox) -> Result<(Vec<Subscriber>, String), Failure> {
+fn seed(sandbox: &Sandbox) -> Result<Vec<Subscriber>, Failure> {
     let pro = sandbox.seed_price("Pro", 4900, "usd", "month")?;
     let team = sandbox.seed_price("Team", 58_800, "usd", "year")?;
-    let free = sandbox.seed_price("Free add-ons", 0, "usd", "month")?;
     let mut subscribers = Vec::new();
     for (email, price) in
         [("ada@example.com", &pro), ("grace@example.com", &pro), ("alan@example.com", &team)]
@@ -99,7 +108,7 @@ fn seed(sandbox: &Sandbox) -> Result<(Vec<Subscriber>, String), Failure> {
         let subscription = sandbox.seed_subscription(&customer, price)?;
         subscribers.push(Subscriber { customer: customer.parse()?, subscription: subscription.parse()? });
     }
-    Ok((subscribers, free))
+    Ok(subscribers)
 }
 
 fn config(listen: SocketAddr, database: &std::path::Path, sandbox: &Sandbox) -> Result<Config, Failure> {
@@ -121,11 +130,10 @@ fn config(listen: SocketAddr, database: &std::path::Path, sandbox: &Sandbox) -> 
     Ok(config)
 }
 
-async fn publish_flow(app: &App, free_price: &str) -> Result<(), Failure> {
-    let source = FLOW.replace(FREE_PRICE, free_price);
+async fn publish_flow(app: &App, source: &str) -> Result<(), Failure> {
     let flow = &app.settings.flow;
     let published =
-        publish::publish(&app.store, &app.flows, flow, &source, Format::Yaml, "demo", app.clock.now()).await;
+        publish::publish(&app.store, &app.flows, flow, source, Format::Yaml, "demo", app.clock.now()).await;
     published.map_err(|error| format!("the example flow was not published: {error}"))?;
     Ok(())
 }

@@ -28,7 +28,8 @@ const FUEL: u64 = 20_000;
 ///
 /// Variables: `plan.name`, `plan.amount`, `current_period_end`; `percent_off` or `amount_off` of a discount, and
 /// `discount_ends` of one that repeats; `resumes_at` of a pause with one choice; `trial_end` of a trial extension;
-/// `features_end` of free features;
+/// `features_end` of free features; `changes_at` of a plan change, and `new_plan.name` and `new_plan.amount` of one with a
+/// single choice;
 /// `credit_amount` of a credit; `waived_amount` of a waiver; `parts`, `part_amount`, `first_part_at` and `last_part_at`
 /// of installments.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -56,6 +57,10 @@ pub struct CopyTemplate {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Variables {
     plan: PlanVariables,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_plan: Option<PlanVariables>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     current_period_end: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,6 +129,11 @@ impl Variables {
             resumes_at: day(preview.resumes_at.first().copied()),
             trial_end: day(preview.trial_end),
             features_end: day(preview.features_end),
+            changes_at: day(preview.plans.first().map(|plan| plan.effective_at)),
+            new_plan: preview.plans.first().map(|plan| PlanVariables {
+                name: Some(plan.name.clone()).filter(|name| !name.is_empty()),
+                amount: money(plan.amount),
+            }),
             credit_amount: money(preview.credit_amount),
             waived_amount: money(waived),
             parts: first.map(|_| preview.parts.len()),
@@ -215,6 +225,12 @@ fn known_variables(terms: &Terms) -> Vec<&'static str> {
         Terms::Pause(pause) if pause.choices.len() == 1 => known.push("resumes_at"),
         Terms::TrialExtension(_) => known.push("trial_end"),
         Terms::FreeFeatures(_) => known.push("features_end"),
+        Terms::PlanChange(change) => {
+            known.push("changes_at");
+            if change.choices.len() == 1 {
+                known.extend(["new_plan.name", "new_plan.amount"]);
+            }
+        }
         Terms::Credit(_) => known.push("credit_amount"),
         Terms::Waiver(_) => known.push("waived_amount"),
         Terms::Installments(_) => known.extend(["parts", "part_amount", "first_part_at", "last_part_at"]),
@@ -268,6 +284,7 @@ fn defaults(offer_type: OfferType) -> Defaults {
         OfferType::Pause => ("Take a break instead", "Pause"),
         OfferType::TrialExtension => ("Take more time to decide", "Extend"),
         OfferType::FreeFeatures => ("Try more of it for free", "Unlock"),
+        OfferType::PlanChange => ("A plan that fits you better", "Change the plan"),
         OfferType::Installments => ("Pay in parts", "Pay in parts"),
         OfferType::Waiver => ("What you owe, forgiven", "Accept"),
         OfferType::Credit => ("A credit towards your next invoice", "Take the credit"),

@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::debt::waived;
-use super::offer::{Choice, DiscountDuration, DiscountTerms, DiscountValue, PauseBehavior, Terms};
+use super::offer::{
+    Choice, DiscountDuration, DiscountTerms, DiscountValue, PauseBehavior, PlanChangeTerms, Terms,
+};
+use super::plan_change::given_away;
 use super::preview::discount_end;
 use super::span::{Interval, Span};
 use super::subscription::{Item, Subscription, Usage};
@@ -17,7 +20,9 @@ const MAX_INVOICES: i64 = 1_100;
 /// What accepting an offer of these terms would give away at most, in minor units of the subscription's currency,
 /// metered and tiered items not counted: a discount, every invoice it meets (for good: within twelve months, and at
 /// least one); a pause, the revenue of its time, unless invoices are kept; a trial extension, the revenue of its days;
-/// a credit, its amount; a waiver, what it forgives; anything else, nothing. Where the offer leaves a choice and none is made, the dearest counts.
+/// a credit, its amount; a waiver, what it forgives; a change of the plan, the recurring revenue that a month brings less,
+/// once, as less is given for it; anything else, nothing. Where the offer leaves a choice and none is made, the dearest
+/// counts.
 #[must_use]
 pub fn cost(terms: &Terms, subscription: &Subscription, choice: Option<Choice>, now: Timestamp) -> i64 {
     match terms {
@@ -31,6 +36,7 @@ pub fn cost(terms: &Terms, subscription: &Subscription, choice: Option<Choice>, 
         Terms::TrialExtension(extension) => {
             revenue(Span { interval: Interval::Day, count: extension.days }, subscription)
         }
+        Terms::PlanChange(change) => monthly_plan_change(change, subscription, choice, now),
         Terms::Credit(credit) => credit.amount,
         Terms::Waiver(waiver) => {
             waived(waiver, subscription).iter().map(|share| share.amount).fold(0, i64::saturating_add)
@@ -54,6 +60,21 @@ pub fn monthly_discount(terms: DiscountTerms, subscription: &Subscription) -> i6
             rounded(Decimal::from(off.amount) / per_month.max(Decimal::new(1, 2))).min(mrr)
         }
     }
+}
+
+/// What a change of the plan takes off a month, in minor units: with the plan that was chosen, or the cheapest.
+#[must_use]
+pub fn monthly_plan_change(
+    terms: &PlanChangeTerms,
+    subscription: &Subscription,
+    choice: Option<Choice>,
+    now: Timestamp,
+) -> i64 {
+    let chosen = choice.and_then(|index| terms.choices.get(usize::from(index)));
+    let plans = terms.choices.iter().filter(|candidate| chosen.is_none_or(|chosen| chosen == *candidate));
+    let given =
+        plans.filter_map(|choice| choice.plan.as_ref()).map(|plan| given_away(plan, subscription, now));
+    given.max().unwrap_or(0)
 }
 
 fn discounted(terms: DiscountTerms, subscription: &Subscription, now: Timestamp) -> i64 {

@@ -41,6 +41,10 @@ pub enum DriftKind {
     FeaturesMissing,
     /// Free features are still there after their end.
     FeaturesOverdue,
+    /// A change of the plan is no longer scheduled, and has not come.
+    PlanChangeLost,
+    /// The plan is another than the one it was changed to.
+    PlanDiffers,
     /// A cancellation is no longer scheduled, and the subscription goes on.
     CancelLost,
     /// Billing knows no such subscription.
@@ -49,7 +53,7 @@ pub enum DriftKind {
 
 impl DriftKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::DiscountMissing,
         Self::DiscountUnexpected,
         Self::PauseMissing,
@@ -58,6 +62,8 @@ impl DriftKind {
         Self::TrialShortened,
         Self::FeaturesMissing,
         Self::FeaturesOverdue,
+        Self::PlanChangeLost,
+        Self::PlanDiffers,
         Self::CancelLost,
         Self::SubscriptionMissing,
     ];
@@ -74,6 +80,8 @@ impl DriftKind {
             Self::TrialShortened => "trial_shortened",
             Self::FeaturesMissing => "features_missing",
             Self::FeaturesOverdue => "features_overdue",
+            Self::PlanChangeLost => "plan_change_lost",
+            Self::PlanDiffers => "plan_differs",
             Self::CancelLost => "cancel_lost",
             Self::SubscriptionMissing => "subscription_missing",
         }
@@ -97,6 +105,12 @@ impl DriftKind {
                 "resuming charges the subscriber, so a person has to decide; resume by hand or let the pause go on"
             }
             Self::FeaturesOverdue => "safe to repair: the item costs nothing, is ours, and its time is over",
+            Self::PlanChangeLost => {
+                "somebody released the schedule; change the plan by hand unless that was meant"
+            }
+            Self::PlanDiffers => {
+                "somebody changed the plan after the offer; nothing is to be done if that was meant, as an upgrade is"
+            }
             Self::CancelLost => {
                 "the subscriber may have changed their mind; ask before anything is canceled again"
             }
@@ -269,6 +283,20 @@ fn differs(operation: &Operation, belief: &Belief, observed: &Observed, now: Tim
                 since: Some(applied_at(operation)),
             });
             Some(drift)
+        }
+        Belief::PlanComing { price } if subscription.scheduled_by != Some(operation.id) => drift(
+            DriftKind::PlanChangeLost,
+            format!("a change to price {price} scheduled"),
+            "none".to_owned(),
+        ),
+        Belief::Plan { item, price } => {
+            let there = subscription.items.iter().find(|there| there.id == *item);
+            if there.is_some_and(|there| there.price == *price) {
+                return None;
+            }
+            let found =
+                there.map_or_else(|| "no such item".to_owned(), |there| format!("price {}", there.price));
+            drift(DriftKind::PlanDiffers, format!("price {price} on item {item}"), found)
         }
         Belief::Canceled(when) if *when == CancelWhen::Now || !subscription.is_canceling() => drift(
             DriftKind::CancelLost,

@@ -11,6 +11,7 @@ use super::debt::split;
 use super::money::Currency;
 use super::offer::{DiscountDuration, DiscountTerms, DiscountValue, Terms};
 use super::operation::CancelWhen;
+use super::plan_change;
 use super::preview::{discount_end, extended_trial_end};
 use super::span::{Interval, Span};
 use super::subscription::{Subscription, SubscriptionStatus};
@@ -67,9 +68,21 @@ pub enum Ineligible {
     /// The subscription is in the other mode than the configured key.
     #[error("the subscription is in the other mode (live or test) than the configured key")]
     OtherMode,
-    /// The free features' price is billed at another interval or currency than the subscription.
-    #[error("the price of the features does not fit the subscription")]
+    /// The offered price does not recur, or is billed at another interval or in another currency than the subscription.
+    #[error("the offered price does not fit the subscription")]
     PriceMismatch,
+    /// Billing does not know the offered price, or could not be asked about it.
+    #[error("the offered price is not known")]
+    PriceUnknown,
+    /// The offered price is no longer sold.
+    #[error("the offered price is not active")]
+    PriceInactive,
+    /// The subscription has the offered price already.
+    #[error("the subscription has the offered price already")]
+    SamePrice,
+    /// The present or the offered price is billed by reported usage.
+    #[error("a price that is billed by reported usage cannot be changed from or to")]
+    MeteredPrice,
     /// There is nothing to forgive.
     #[error("no invoice of the subscription is open")]
     NoOpenInvoice,
@@ -107,6 +120,10 @@ impl Ineligible {
             Self::TrialTooLong => "trial_too_long",
             Self::AlreadyAttached => "already_attached",
             Self::PriceMismatch => "price_mismatch",
+            Self::PriceUnknown => "price_unknown",
+            Self::PriceInactive => "price_inactive",
+            Self::SamePrice => "same_price",
+            Self::MeteredPrice => "metered_price",
             Self::NoOpenInvoice => "no_open_invoice",
             Self::NothingToSplit => "nothing_to_split",
             Self::InvoiceImminent => "invoice_imminent",
@@ -143,6 +160,10 @@ pub fn check(terms: &Terms, subscription: &Subscription, now: Timestamp) -> Resu
             changeable(subscription)?;
             let attached = subscription.items.iter().any(|item| item.price == features.price);
             if attached { Err(Ineligible::AlreadyAttached) } else { Ok(()) }
+        }
+        Terms::PlanChange(change) => {
+            can_change_plan(subscription)?;
+            plan_change::check(change, subscription)
         }
         Terms::Installments(terms) => {
             can_settle(subscription)?;
@@ -194,6 +215,22 @@ pub fn cancels(subscription: &Subscription, wanted: CancelWhen) -> CancelWhen {
 
 /// What every change of billing asks of the subscription.
 fn changeable(subscription: &Subscription) -> Result<(), Ineligible> {
+    unhindered(subscription)?;
+    if subscription.scheduled { Err(Ineligible::ScheduleAttached) } else { Ok(()) }
+}
+
+/// Whether the plan can be changed. A schedule of ours waits for nothing but an earlier change of the plan, and makes room
+/// for another.
+///
+/// # Errors
+/// The first reason why it cannot.
+pub fn can_change_plan(subscription: &Subscription) -> Result<(), Ineligible> {
+    unhindered(subscription)?;
+    let others = subscription.scheduled && subscription.scheduled_by.is_none();
+    if others { Err(Ineligible::ScheduleAttached) } else { Ok(()) }
+}
+
+fn unhindered(subscription: &Subscription) -> Result<(), Ineligible> {
     match subscription.status {
         SubscriptionStatus::Incomplete => return Err(Ineligible::SubscriptionIncomplete),
         SubscriptionStatus::Paused => return Err(Ineligible::SubscriptionPaused),
@@ -201,8 +238,6 @@ fn changeable(subscription: &Subscription) -> Result<(), Ineligible> {
     }
     if subscription.is_canceling() {
         Err(Ineligible::CancelScheduled)
-    } else if subscription.scheduled {
-        Err(Ineligible::ScheduleAttached)
     } else if subscription.pending_update {
         Err(Ineligible::PendingUpdate)
     } else {

@@ -24,7 +24,9 @@ pub mod index;
 pub mod money;
 pub mod offer;
 pub mod operation;
+pub mod plan_change;
 pub mod preview;
+pub mod price;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod session;

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::debt::{Share, Split};
-use super::ids::{OfferId, OperationId, PriceId, ProductId, SessionId, SubscriptionId};
+use super::ids::{OfferId, OperationId, PriceId, ProductId, SessionId, SubscriptionId, SubscriptionItemId};
 use super::money::Money;
-use super::offer::{DiscountTerms, PauseBehavior};
+use super::offer::{DiscountTerms, PauseBehavior, PlanChangeWhen, Proration};
 
 /// When a cancellation takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -114,6 +114,21 @@ pub enum Effect {
         #[serde(default)]
         since: Option<Timestamp>,
     },
+    /// The price of an item changed, its quantity and everything else kept.
+    ChangePlan {
+        /// The item.
+        item: SubscriptionItemId,
+        /// The price it gets.
+        price: PriceId,
+        /// The price it had when this was accepted.
+        from: PriceId,
+        /// When.
+        when: PlanChangeWhen,
+        /// What becomes of the time that is paid for.
+        proration: Proration,
+        /// When it takes effect.
+        effective_at: Timestamp,
+    },
     /// Open invoices replaced by parts on dates, or the coming one reduced and the rest put into parts.
     Split {
         /// What is split, and into what.
@@ -150,6 +165,7 @@ impl Effect {
             Self::ExtendTrial { .. } => "extend_trial",
             Self::AttachFeatures { .. } => "attach_features",
             Self::DetachFeatures { .. } => "detach_features",
+            Self::ChangePlan { .. } => "change_plan",
             Self::Split { .. } => "split",
             Self::Waive { .. } => "waive",
             Self::Credit { .. } => "credit",
@@ -265,6 +281,12 @@ pub struct Operation {
     pub updated_at: Timestamp,
     /// The last thing that went wrong.
     pub problem: Option<OperationProblem>,
+    /// The operation that it undoes, if it undoes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<OperationId>,
+    /// The operation that undoes it, once somebody has asked for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone_by: Option<OperationId>,
 }
 
 impl Operation {
@@ -312,6 +334,8 @@ impl Operation {
             created_at: now,
             updated_at: now,
             problem: None,
+            undoes: None,
+            undone_by: None,
         }
     }
 }

@@ -7,8 +7,10 @@ use utoipa::ToSchema;
 use super::debt::{Part, Share, split, waived};
 use super::money::{Currency, Percent};
 use super::offer::{
-    CreditTerms, DiscountDuration, DiscountTerms, DiscountValue, InstallmentsTerms, Terms, WaiverTerms,
+    CreditTerms, DiscountDuration, DiscountTerms, DiscountValue, InstallmentsTerms, PlanChangeTerms,
+    PlanChoice, Proration, Terms, WaiverTerms,
 };
+use super::plan_change;
 use super::span::{Interval, Span};
 use super::subscription::{Subscription, Usage};
 
@@ -47,6 +49,41 @@ pub struct Preview {
     /// The parts that would be paid, and when; they add up to what is split.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
+    /// What each of the plans would come to, in the order of the terms' `choices`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 10)]
+    pub plans: Vec<NewPlan>,
+}
+
+/// What a subscription would come to with another plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewPlan {
+    /// What the plan is called.
+    pub name: String,
+    /// Minor units per interval, quantity included; absent for prices without a flat amount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub amount: Option<i64>,
+    /// The currency.
+    pub currency: Currency,
+    /// How often it is billed.
+    pub interval: Interval,
+    /// Every so many intervals.
+    pub interval_count: u16,
+    /// How many of it, as now.
+    pub quantity: i64,
+    /// When the plan would change.
+    pub effective_at: Timestamp,
+    /// What becomes of the time that is paid for.
+    pub proration: Proration,
+    /// What the first invoice at the new price would come to; absent for prices without a flat amount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub next_invoice_amount: Option<i64>,
+    /// When that invoice would fall due; at once where the interval changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub next_invoice_at: Option<Timestamp>,
 }
 
 /// What would be forgiven of an open invoice.
@@ -78,6 +115,7 @@ pub fn preview(terms: &Terms, subscription: &Subscription, now: Timestamp) -> Pr
         Terms::FreeFeatures(features) => {
             Preview { features_end: Some(features.lasts.after(now)), ..Preview::default() }
         }
+        Terms::PlanChange(change) => with_plans(change, subscription, now),
         Terms::Installments(terms) => in_parts(terms, subscription, now),
         Terms::Waiver(terms) => forgiven(terms, subscription),
         Terms::Credit(credit) => credited(*credit, subscription),
@@ -135,6 +173,42 @@ fn credited(terms: CreditTerms, subscription: &Subscription) -> Preview {
         credit_amount: Some(terms.amount),
         ..Preview::default()
     }
+}
+
+fn with_plans(terms: &PlanChangeTerms, subscription: &Subscription, now: Timestamp) -> Preview {
+    let plans = terms.choices.iter().filter_map(|choice| new_plan(terms, choice, subscription, now));
+    let plans: Vec<NewPlan> = plans.collect();
+    let only = plans.first().filter(|_| plans.len() == 1);
+    Preview {
+        next_invoice_amount: only.and_then(|plan| plan.next_invoice_amount),
+        currency: Some(subscription.currency),
+        next_invoice_at: only.and_then(|plan| plan.next_invoice_at),
+        plans,
+        ..Preview::default()
+    }
+}
+
+fn new_plan(
+    terms: &PlanChangeTerms,
+    choice: &PlanChoice,
+    subscription: &Subscription,
+    now: Timestamp,
+) -> Option<NewPlan> {
+    let (item, plan) = (subscription.main_item()?, choice.plan.as_ref()?);
+    let every = plan.every?;
+    let changed = plan_change::changed(plan, terms.when, subscription, now);
+    Some(NewPlan {
+        name: choice.name().to_owned(),
+        amount: plan.unit_amount.and_then(|unit| unit.checked_mul(item.quantity)),
+        currency: plan.currency,
+        interval: every.interval,
+        interval_count: every.count,
+        quantity: item.quantity,
+        effective_at: plan_change::effective_at(terms.when, item, now),
+        proration: terms.proration,
+        next_invoice_amount: plan.unit_amount.map(|_| next_invoice_amount(&changed)),
+        next_invoice_at: changed.current_period_end(),
+    })
 }
 
 fn in_parts(terms: &InstallmentsTerms, subscription: &Subscription, now: Timestamp) -> Preview {

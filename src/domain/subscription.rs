@@ -248,6 +248,9 @@ pub struct Subscription {
     /// The subscription schedule that drives it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<ScheduleId>,
+    /// Which of our operations made that schedule, if one did: its id stands in the schedule's metadata.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled_by: Option<OperationId>,
     /// Whether an update waits for a payment.
     pub pending_update: bool,
     /// The customer's country, ISO 3166-1 alpha-2, where Stripe knows it.

@@ -7,8 +7,8 @@ use super::begin;
 use super::decide::{Known, budget_names, decide, experiments_of, left};
 use super::error::ServiceError;
 use super::idempotency::{IdempotencyKey, Reply};
-use super::snapshots;
 use super::transition::{Access, Effects, load, refused, transition};
+use super::{prices, snapshots};
 use crate::domain::facts::Value;
 use crate::domain::ids::SessionId;
 use crate::domain::offer::Key;
@@ -47,8 +47,11 @@ pub async fn answer(
         ..begin::answers(flow.document(), said.reason.as_ref())?
     };
     let (budgets, experiments) = (budget_names(&flow, app.clock.now()), experiments_of(&flow));
-    let Subscriber { profile, snapshot, history, usage, spent, exposures } =
-        app.store.subscriber(&session.customer, &session.subscription, budgets, experiments).await?;
+    let named = flow.document().prices();
+    let Subscriber { profile, snapshot, history, usage, spent, exposures, prices } = app
+        .store
+        .subscriber(&session.customer, &session.subscription, budgets, experiments, named.clone())
+        .await?;
     let snapshot = match snapshots::refreshed(app, &session.subscription, snapshot).await? {
         snapshots::Known::Subscription(subscription, fetched_at) => Some((*subscription, fetched_at)),
         snapshots::Known::Missing | snapshots::Known::OtherMode | snapshots::Known::Nothing(_) => {
@@ -58,8 +61,10 @@ pub async fn answer(
     };
     let too_old = snapshot.as_ref().is_some_and(|(_, at)| snapshots::too_old(app, *at, app.clock.now()));
     let (livemode, bandits) = (app.gateway.livemode(), app.flows.bandits(&session.flow.key));
+    let prices = prices::refreshed(app, &named, prices).await?;
+    let recorded = exposures;
     let known =
-        Known { profile, history, usage, snapshot, too_old, livemode, token, recorded: exposures, bandits };
+        Known { profile, history, usage, snapshot, prices, too_old, livemode, token, recorded, bandits };
     let left = left(&flow, &spent, app.clock.now());
     let ordinal = i32::try_from(app.store.decisions(id).await?.len()).unwrap_or(i32::MAX);
     let done = transition(app, access, id, key, "answer", |session, _, now| {

@@ -9,8 +9,8 @@ use super::cannot::Cannot;
 use super::decide::{Known, budget_names, decide, experiments_of, left};
 use super::error::ServiceError;
 use super::idempotency::{IdempotencyKey, Reply, matching, saved_reply};
-use super::snapshots;
 use super::transition::{Access, load, render};
+use super::{prices, snapshots};
 use crate::domain::eligibility;
 use crate::domain::facts::Value;
 use crate::domain::ids::{CustomerId, SessionId, SubscriptionId};
@@ -66,8 +66,9 @@ pub async fn begin(
     }
     let flow = app.flows.active(&app.settings.flow);
     let (budgets, experiments) = (budget_names(&flow, app.clock.now()), experiments_of(&flow));
-    let Subscriber { profile, snapshot, history, usage, spent, exposures } =
-        app.store.subscriber(&by.customer, &wanted.subscription, budgets, experiments).await?;
+    let named = flow.document().prices();
+    let Subscriber { profile, snapshot, history, usage, spent, exposures, prices } =
+        app.store.subscriber(&by.customer, &wanted.subscription, budgets, experiments, named.clone()).await?;
     let snapshot = snapshots::refreshed(app, &wanted.subscription, snapshot).await?;
     let reachable = app.gateway.livemode();
     // Also where only Stripe's answer tells.
@@ -78,9 +79,20 @@ pub async fn begin(
     };
     let token = by.attributes.clone();
     let too_old = snapshot.as_ref().is_some_and(|(_, at)| snapshots::too_old(app, *at, app.clock.now()));
+    let prices = prices::refreshed(app, &named, prices).await?;
     let (recorded, bandits) = (exposures, app.flows.bandits(&app.settings.flow));
-    let known =
-        Known { profile, history, usage, snapshot, too_old, livemode: reachable, token, recorded, bandits };
+    let known = Known {
+        profile,
+        history,
+        usage,
+        snapshot,
+        prices,
+        too_old,
+        livemode: reachable,
+        token,
+        recorded,
+        bandits,
+    };
     for _ in 0..MAX_TRIES {
         let now = app.clock.now();
         let flow = app.flows.active(&app.settings.flow);

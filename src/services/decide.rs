@@ -18,8 +18,10 @@ use crate::domain::flow::Budget;
 use crate::domain::gather::{Given, Sources, gather};
 use crate::domain::history::History;
 use crate::domain::ids::OfferId;
-use crate::domain::offer::{Key, OfferState, PresentedOffer};
+use crate::domain::offer::{Key, OfferState, PresentedOffer, Terms};
+use crate::domain::plan_change::{fitting, informed};
 use crate::domain::preview::preview;
+use crate::domain::price::Prices;
 use crate::domain::session::Session;
 use crate::domain::subscription::Subscription;
 use crate::domain::usage::Usage;
@@ -36,6 +38,8 @@ pub(super) struct Known {
     pub(super) usage: Option<Usage>,
     /// How billing shows the subscription, and since when.
     pub(super) snapshot: Option<(Subscription, Timestamp)>,
+    /// The prices that offers of another plan name.
+    pub(super) prices: Prices,
     /// The mode that can be reached in Stripe.
     pub(super) livemode: bool,
     /// Whether that was so long ago that no change in billing may be promised.
@@ -78,6 +82,9 @@ pub(super) struct Kept {
     /// The bandits' shares.
     #[serde(default, skip_serializing_if = "Bandits::is_empty")]
     pub(super) bandits: Bandits,
+    /// What was known of the prices that offers of another plan name.
+    #[serde(default, skip_serializing_if = "Prices::is_empty")]
+    pub(super) prices: Prices,
     pub(super) decision: Option<Decision>,
 }
 
@@ -93,6 +100,7 @@ impl Kept {
             reason: self.reason.as_ref(),
             answered: &self.answered,
             budgets_left: &self.budgets_left,
+            prices: &self.prices,
             livemode: self.livemode.unwrap_or(subscription.livemode),
             unit: Some(self.unit(session)),
             now: self.at,
@@ -205,6 +213,7 @@ pub(super) fn decide(
         too_old: known.too_old,
         recorded: known.recorded.clone(),
         bandits: Bandits::clone(&known.bandits),
+        prices: known.prices.clone(),
         decision: None,
     };
     let decision = match kept.input(session) {
@@ -213,7 +222,7 @@ pub(super) fn decide(
     };
     kept.decision = Some(decision.clone());
     let offers: Vec<PresentedOffer> =
-        decision.offers.iter().filter_map(|key| frozen(flow, session, snapshot, key, now)).collect();
+        decision.offers.iter().filter_map(|key| frozen(flow, session, known, key, now)).collect();
     let costs = offers
         .iter()
         .filter_map(|offer| Some((offer.id, cost(&offer.terms, snapshot?, None, now))))
@@ -248,24 +257,37 @@ fn answered(session: &Session) -> Vec<Key> {
     answered.map(|offer| offer.key.clone()).collect()
 }
 
+/// The terms as they are presented: with what is known of the prices that they name, and without plans that the
+/// subscription cannot change to.
+fn terms(terms: &Terms, snapshot: Option<&Subscription>, prices: &Prices) -> Terms {
+    let informed = informed(terms, prices);
+    match snapshot {
+        Some(snapshot) => fitting(&informed, snapshot).into_owned(),
+        None => informed.into_owned(),
+    }
+}
+
 fn frozen(
     flow: &Published,
     session: &Session,
-    snapshot: Option<&Subscription>,
+    known: &Known,
     key: &Key,
     now: Timestamp,
 ) -> Option<PresentedOffer> {
     let offer = flow.document().offers.get(key)?;
+    let snapshot = known.snapshot.as_ref().map(|(snapshot, _)| snapshot);
+    let terms = terms(&offer.terms, snapshot, &known.prices);
     // An offer still on the page keeps its id, so that a click on it is not lost to a new decision.
     let standing = session.offers.iter().find(|old| old.key == *key && old.state == OfferState::Presented);
-    let variables = snapshot.map(|snapshot| Variables::new(&offer.terms, snapshot, now)).unwrap_or_default();
+    let variables = snapshot.map(|snapshot| Variables::new(&terms, snapshot, now)).unwrap_or_default();
+    let preview = snapshot.map(|snapshot| preview(&terms, snapshot, now)).unwrap_or_default();
     Some(PresentedOffer {
         id: standing.map_or_else(|| OfferId::generate(now), |old| old.id),
         key: key.clone(),
-        terms: offer.terms.clone(),
+        terms,
         state: OfferState::Presented,
         copy: copy::render(&offer.copy, offer.terms.offer_type(), &variables, &session.locale),
-        preview: snapshot.map(|snapshot| preview(&offer.terms, snapshot, now)).unwrap_or_default(),
+        preview,
         presented_at: standing.map_or(now, |old| old.presented_at),
         expires_at: offer.expires_after.after(now).min(session.expires_at),
         decided_at: None,

@@ -25,6 +25,7 @@ pub mod keys;
 mod metrics;
 pub mod operations;
 pub mod preview;
+mod prices;
 pub mod publish;
 pub mod read;
 pub mod reconcile;

@@ -12,6 +12,7 @@ use super::attributes;
 use super::decide::budgets_left;
 use super::error::ServiceError;
 use super::flows::Published;
+use super::prices;
 use super::publish;
 use super::snapshots::{self, Known};
 use crate::domain::decide::{Input, Trace, explain};
@@ -97,6 +98,7 @@ pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewV
         facts.state(attribute, value, Source::Profile, now);
     }
     let budgets_left: BTreeMap<String, i64> = budgets_left(app, &flow, now).await?;
+    let prices = prices::current(app, flow.document()).await?;
     let input = Input {
         facts: &facts,
         subscription: &subscription,
@@ -105,6 +107,7 @@ pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewV
         reason: body.reason.as_ref(),
         answered: &[],
         budgets_left: &budgets_left,
+        prices: &prices,
         livemode: app.gateway.livemode(),
         unit: body.customer.as_ref().map(of_customer),
         now,

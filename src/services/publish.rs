@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::app::App;
 use super::error::{Cause, FieldError, ServiceError};
 use super::flows::Flows;
+use super::prices;
 use crate::domain::flow::{self, Change as FlowChange, FlowDocument, Format, InvalidFormat, diff};
 use crate::domain::offer::Key;
 use crate::store::{Draft, FlowVersion, NewVersion, Store};
@@ -121,7 +122,11 @@ fn problems(key: &Key, source: &str, format: Format) -> Vec<FieldError> {
 pub async fn publish_draft(app: &App, key: &Key, actor: &str) -> Result<VersionView, ServiceError> {
     let draft = app.store.draft(key).await?.ok_or(ServiceError::NotFound("draft"))?;
     let format = format(&draft.format)?;
-    publish(&app.store, &app.flows, key, &draft.document, format, actor, app.clock.now()).await
+    let version =
+        publish(&app.store, &app.flows, key, &draft.document, format, actor, app.clock.now()).await?;
+    // So that the first subscriber need not wait for them.
+    prices::current(app, &version.document).await?;
+    Ok(version)
 }
 
 /// Publishes a document as a new version, which decides in this process at once and in every other within two seconds.

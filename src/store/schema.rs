@@ -223,6 +223,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    prices (id) {
+        id -> Text,
+        body -> Nullable<Text>,
+        fetched_at -> BigInt,
+    }
+}
+
+diesel::table! {
     reconciliations (name) {
         name -> Text,
         cursor -> Nullable<Text>,

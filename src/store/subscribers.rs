@@ -16,13 +16,14 @@ use super::activity::{self, FoundActivity, Joined};
 use super::connection::Link;
 use super::customers::{self, CustomerProfile, CustomerRow};
 use super::error::{Failure, StoreError};
+use super::prices::{FoundPrice, KnownPrice};
 use super::reader::{Reader, Readers};
 use super::snapshots::{self, FoundSnapshot};
 use super::statement::many_rows;
-use super::{budgets, exposures, history};
+use super::{budgets, exposures, history, prices};
 use crate::domain::experiment::Exposure;
 use crate::domain::history::History;
-use crate::domain::ids::{CustomerId, SubscriptionId};
+use crate::domain::ids::{CustomerId, PriceId, SubscriptionId};
 use crate::domain::offer::Key;
 use crate::domain::subscription::Subscription;
 use crate::domain::usage::Usage;
@@ -45,6 +46,8 @@ pub struct Subscriber {
     pub spent: HashMap<String, i64>,
     /// The arms recorded in the flow asked for, the oldest first.
     pub exposures: Vec<Exposure>,
+    /// What is known of the prices asked for; those never looked at are absent.
+    pub prices: Vec<KnownPrice>,
 }
 
 /// Whom somebody asks about.
@@ -53,6 +56,7 @@ struct Wanted {
     subscription: SubscriptionId,
     budgets: Vec<String>,
     experiments: Option<Key>,
+    prices: Vec<PriceId>,
 }
 
 /// The same as the database says it, to be read by the one who asked.
@@ -63,6 +67,7 @@ struct Found {
     usage: Option<FoundActivity>,
     spent: HashMap<String, i64>,
     exposures: Vec<Exposure>,
+    prices: Vec<FoundPrice>,
 }
 
 type Waiter = oneshot::Sender<Result<Found, StoreError>>;
@@ -179,6 +184,8 @@ fn find_all(connection: &mut Link, wanted: &[Wanted]) -> Result<Vec<Found>, Fail
     let rows: Vec<Columns> = FindSubscribers::new(&keys.iter().collect::<Vec<_>>()).load(pg)?;
     let names: BTreeSet<_> = wanted.iter().flat_map(|one| &one.budgets).collect();
     let spent = budgets::spent(connection, names.into_iter())?;
+    let ids: Vec<_> = wanted.iter().flat_map(|one| &one.prices).collect();
+    let priced = prices::find(connection, ids.into_iter())?;
     let found = rows.into_iter().zip(wanted).map(
         |(((stripe, attributes, updated_at), active, body, fetched_at, known), one)| {
             let profile = attributes.zip(updated_at);
@@ -190,6 +197,7 @@ fn find_all(connection: &mut Link, wanted: &[Wanted]) -> Result<Vec<Found>, Fail
                 usage: activity::joined(active),
                 spent: spent.clone(),
                 exposures: if known { recorded(connection, one)? } else { Vec::new() },
+                prices: priced.clone(),
             })
         },
     );
@@ -204,6 +212,7 @@ fn find(connection: &mut Link, one: &Wanted) -> Result<Found, Failure> {
         usage: activity::find_row(connection, &one.customer)?,
         spent: budgets::spent(connection, one.budgets.iter())?,
         exposures: recorded(connection, one)?,
+        prices: prices::find(connection, one.prices.iter())?,
     })
 }
 
@@ -215,8 +224,8 @@ fn recorded(connection: &mut Link, one: &Wanted) -> Result<Vec<Exposure>, Failur
 }
 
 impl Store {
-    /// All that is known of a subscriber, what has been spent of these budgets, and the arms recorded in the flow of
-    /// `experiments`, where one is given; read at once.
+    /// All that is known of a subscriber, what has been spent of these budgets, the arms recorded in the flow of
+    /// `experiments`, where one is given, and these prices; read at once.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -226,9 +235,10 @@ impl Store {
         subscription: &SubscriptionId,
         budgets: Vec<String>,
         experiments: Option<Key>,
+        prices: Vec<PriceId>,
     ) -> Result<Subscriber, StoreError> {
-        let wanted =
-            Wanted { customer: customer.clone(), subscription: subscription.clone(), budgets, experiments };
+        let (customer, subscription) = (customer.clone(), subscription.clone());
+        let wanted = Wanted { customer, subscription, budgets, experiments, prices };
         let found = self.shared.lookups.ask(&self.shared.readers, wanted).await?;
         Ok(Subscriber {
             profile: found.profile.map(CustomerRow::read).transpose()?,
@@ -237,6 +247,7 @@ impl Store {
             usage: found.usage.map(FoundActivity::read).transpose()?,
             spent: found.spent,
             exposures: found.exposures,
+            prices: found.prices.into_iter().map(prices::read).collect::<Result<_, _>>()?,
         })
     }
 }

@@ -25,6 +25,7 @@ mod openapi;
 mod operations;
 mod outage;
 mod permissions;
+mod plan_changes;
 mod readme;
 mod reconcile;
 mod replay;

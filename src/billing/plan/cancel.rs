@@ -68,7 +68,11 @@ pub(super) async fn act(
 }
 
 /// As long as a schedule drives the subscription, Stripe refuses to cancel it.
-async fn release(attempt: Attempt<'_>, schedule: &str, generation: u32) -> Result<StepRecord, Halt> {
+pub(super) async fn release(
+    attempt: Attempt<'_>,
+    schedule: &str,
+    generation: u32,
+) -> Result<StepRecord, Halt> {
     let request = ReleaseSubscriptionSchedule::new(schedule).build();
     let key = attempt.key(RELEASE, generation);
     let answer = attempt.gateway.transport.exchange(request, Some(key)).await?;

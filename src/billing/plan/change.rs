@@ -40,6 +40,7 @@ pub(super) fn terms(effect: &Effect) -> Option<Terms> {
         Effect::Split { .. }
         | Effect::Waive { .. }
         | Effect::DetachFeatures { .. }
+        | Effect::ChangePlan { .. }
         | Effect::Cancel { .. } => None,
     }
 }

@@ -13,6 +13,7 @@ mod credit;
 mod discount;
 mod features;
 mod forgive;
+mod plan_change;
 mod split;
 mod waive;
 
@@ -26,6 +27,7 @@ use super::gateway::Gateway;
 use super::wire::Seen;
 use crate::domain::eligibility::{self, Ineligible};
 use crate::domain::money::Currency;
+use crate::domain::offer::PlanChangeWhen;
 use crate::domain::operation::{Effect, Operation, OperationProblem, StepRecord};
 use crate::domain::subscription::Subscription;
 
@@ -191,11 +193,24 @@ impl Attempt<'_> {
             Effect::ExtendTrial { trial_end } => change::ends_trial(seen, *trial_end).then_some(None),
             Effect::AttachFeatures { .. } => features::attached(self.operation, seen).map(Some),
             Effect::DetachFeatures { price, .. } => features::is_detached(seen, price).then_some(None),
+            Effect::ChangePlan { .. } => {
+                self.plan_wanted().filter(|wanted| plan_change::is_done(self, seen, *wanted)).map(|_| None)
+            }
             Effect::Credit { .. } => credit::found(self, seen).await?.map(Some),
             // Found by plans of their own.
             Effect::Split { .. } | Effect::Waive { .. } => None,
             Effect::Cancel { when, .. } => cancel::is_done(self, seen, *when).then_some(None),
         })
+    }
+
+    /// What a change of the plan asks for. One that comes after its time is made at once.
+    fn plan_wanted(&self) -> Option<plan_change::Wanted<'_>> {
+        let Effect::ChangePlan { item, price, when, proration, effective_at, .. } = &self.operation.effect
+        else {
+            return None;
+        };
+        let when = if *effective_at <= self.now { PlanChangeWhen::Now } else { *when };
+        Some(plan_change::Wanted { item, price, when, proration: *proration })
     }
 
     /// Whether a step is left behind the one that brings the effect.
@@ -211,6 +226,7 @@ impl Attempt<'_> {
             | Effect::ExtendTrial { trial_end: end }
             | Effect::AttachFeatures { until: end, .. } => *end <= self.now,
             Effect::DetachFeatures { .. }
+            | Effect::ChangePlan { .. }
             | Effect::Split { .. }
             | Effect::Waive { .. }
             | Effect::Credit { .. }
@@ -245,6 +261,7 @@ impl Attempt<'_> {
             | Effect::AttachFeatures { until: end, .. } => Some(*end),
             Effect::Discount { .. }
             | Effect::DetachFeatures { .. }
+            | Effect::ChangePlan { .. }
             | Effect::Split { .. }
             | Effect::Waive { .. }
             | Effect::Credit { .. }
@@ -269,6 +286,10 @@ impl Attempt<'_> {
             Effect::ExtendTrial { trial_end } => change::extend_trial(self, *trial_end, generation).await,
             Effect::AttachFeatures { price, .. } => features::attach(self, seen, price, generation).await,
             Effect::DetachFeatures { price, .. } => features::detach(self, seen, price).await,
+            Effect::ChangePlan { .. } => match self.plan_wanted() {
+                Some(wanted) => plan_change::act(self, seen, wanted, generation).await,
+                None => Err(Halt::Attention(problem("no_such_step", "this effect is no change of the plan"))),
+            },
             Effect::Credit { money } => credit::act(self, seen, *money, generation).await,
             Effect::Split { .. } | Effect::Waive { .. } => {
                 let why = "this effect has a plan of its own";
@@ -289,6 +310,7 @@ impl Attempt<'_> {
                 discount::discard_coupon(self).await;
             }
             Effect::Split { .. } => split::discard(self).await,
+            Effect::ChangePlan { .. } => plan_change::discard(self).await,
             _ => {}
         }
     }
@@ -362,6 +384,7 @@ fn last_step(effect: &Effect) -> &'static str {
         Effect::ExtendTrial { .. } => change::TRIAL_END,
         Effect::AttachFeatures { .. } => features::ATTACH,
         Effect::DetachFeatures { .. } => features::DETACH,
+        Effect::ChangePlan { .. } => plan_change::CHANGE,
         Effect::Split { .. } => split::DEFER,
         Effect::Waive { .. } => forgive::FORGIVE,
         Effect::Credit { .. } => credit::CREDIT,

@@ -6,6 +6,7 @@
 
 mod bill;
 mod invoice;
+mod schedule;
 mod seen;
 
 use std::collections::HashMap;
@@ -26,15 +27,17 @@ use crate::domain::subscription as domain;
 
 pub(super) use bill::{Bill, PART_MARK};
 pub(super) use invoice::Invoice;
+pub(super) use schedule::{Phase, Planned};
 pub(super) use seen::{OurItem, Seen};
 
 /// What must be expanded in a subscription for [`Subscription`] to be complete; Stripe allows four levels.
-pub(super) const EXPAND: [&str; 5] = [
+pub(super) const EXPAND: [&str; 6] = [
     "customer",
     "customer.discount.source.coupon",
     "discounts.source.coupon",
     "items.data.price.product",
     "latest_invoice",
+    "schedule",
 ];
 /// The same for a page of items.
 pub(super) const EXPAND_ITEMS: [&str; 1] = ["data.price.product"];
@@ -102,6 +105,8 @@ pub(super) struct Subscription {
 #[derive(Debug, Deserialize)]
 struct Schedule {
     id: ScheduleId,
+    #[serde(default)]
+    metadata: HashMap<String, String>,
 }
 
 /// Whether Stripe reckons taxes.
@@ -245,6 +250,9 @@ pub(super) struct Price {
     pub(super) currency: Currency,
     /// Minor units; absent for tiered and decimal prices.
     pub(super) unit_amount: Option<i64>,
+    active: Option<bool>,
+    #[serde(default)]
+    livemode: bool,
     billing_scheme: Option<String>,
     recurring: Option<Recurring>,
 }

@@ -3,9 +3,12 @@
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use super::{AutomaticTax, Discount, Expandable, Invoice, Item, MARK, PAUSE_MARK, Subscription, Unix};
+use super::{
+    AutomaticTax, Discount, Expandable, Invoice, Item, MARK, PAUSE_MARK, Price, Schedule, Subscription, Unix,
+};
 use crate::domain::ids::{PriceId, SubscriptionItemId};
 use crate::domain::money::{Money, Percent};
+use crate::domain::price;
 use crate::domain::subscription as domain;
 
 /// A subscription with what only plans need to know of it.
@@ -42,10 +45,13 @@ impl Subscription {
             }
         };
         let ours = self.items.data.iter().filter_map(Item::ours).collect();
-        let schedule = self.schedule.map(|schedule| match schedule {
-            Expandable::Id(id) => id,
-            Expandable::Object(schedule) => schedule.id,
-        });
+        let (schedule, scheduled_by) = match self.schedule {
+            None => (None, None),
+            Some(Expandable::Id(id)) => (Some(id), None),
+            Some(Expandable::Object(Schedule { id, metadata })) => {
+                (Some(id), metadata.get(MARK).and_then(|mark| mark.parse().ok()))
+            }
+        };
         let paused = self.pause_collection.is_some() || self.status == domain::SubscriptionStatus::Paused;
         let operation = self.metadata.get(PAUSE_MARK).and_then(|mark| mark.parse().ok());
         let paused_by =
@@ -78,6 +84,7 @@ impl Subscription {
             paused_by,
             scheduled: schedule.is_some(),
             schedule,
+            scheduled_by,
             pending_update: self.pending_update.is_some(),
             country,
             billing_mode: match self.billing_mode {
@@ -149,6 +156,29 @@ impl Item {
             current_period_start: self.current_period_start.0,
             current_period_end: self.current_period_end.0,
         })
+    }
+}
+
+impl Price {
+    /// The domain's view of it.
+    pub(in crate::billing) fn into_domain(self) -> price::Price {
+        let recurs = self.recurs();
+        let (product, product_name) = match self.product {
+            Expandable::Id(id) => (id, None),
+            Expandable::Object(product) => (product.id, product.name),
+        };
+        price::Price {
+            id: self.id,
+            product,
+            name: product_name.or(self.nickname).unwrap_or_default(),
+            unit_amount: self.unit_amount,
+            currency: self.currency,
+            every: recurs.map(|(every, _)| every),
+            usage: recurs.map_or(domain::Usage::Licensed, |(_, usage)| usage),
+            tiered: self.billing_scheme.as_deref() == Some("tiered"),
+            active: self.active.unwrap_or(true),
+            livemode: self.livemode,
+        }
     }
 }
 

@@ -68,6 +68,7 @@ impl Case {
             reason: reason.as_ref(),
             answered: &[],
             budgets_left: &BTreeMap::new(),
+            prices: &crate::domain::price::Prices::default(),
             livemode: false,
             unit: Some(Unit { customer: &customer, recorded: &self.recorded, bandits: &Bandits::new() }),
             now: now(),

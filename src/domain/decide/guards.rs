@@ -1,16 +1,19 @@
 //! Guard rails: what an offer must pass before it is presented.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::Input;
 use crate::domain::attribute::COST_TO_SERVE;
-use crate::domain::cost::{cost, monthly_discount};
+use crate::domain::cost::{cost, monthly_discount, monthly_plan_change};
 use crate::domain::eligibility;
 use crate::domain::facts::Value;
 use crate::domain::flow::{OfferDefinition, Policy};
 use crate::domain::history::History;
 use crate::domain::offer::{Key, OfferType, Terms};
+use crate::domain::plan_change::{fitting, informed};
 use crate::domain::span::{Interval, Span};
 
 /// An offer on its way through the guards.
@@ -19,6 +22,19 @@ pub(super) struct Candidate<'a> {
     pub(super) offer: &'a OfferDefinition,
     pub(super) policy: &'a Policy,
     pub(super) input: &'a Input<'a>,
+    /// The offer's terms, with what is known of the prices that they name.
+    terms: Cow<'a, Terms>,
+}
+
+impl<'a> Candidate<'a> {
+    pub(super) fn new(
+        key: &'a Key,
+        offer: &'a OfferDefinition,
+        policy: &'a Policy,
+        input: &'a Input<'a>,
+    ) -> Self {
+        Self { key, offer, policy, input, terms: informed(&offer.terms, input.prices) }
+    }
 }
 
 /// What a guard says.
@@ -70,7 +86,7 @@ fn fresh(candidate: &Candidate<'_>) -> Verdict {
 fn eligible(candidate: &Candidate<'_>) -> Verdict {
     let input = candidate.input;
     let reachable = eligibility::in_mode(input.subscription, input.livemode);
-    match reachable.and_then(|()| eligibility::check(&candidate.offer.terms, input.subscription, input.now)) {
+    match reachable.and_then(|()| eligibility::check(&candidate.terms, input.subscription, input.now)) {
         Ok(()) => Verdict::Passed,
         Err(reason) => failed(reason.code(), reason.to_string()),
     }
@@ -107,7 +123,8 @@ fn budget(candidate: &Candidate<'_>) -> Verdict {
     if covering.is_empty() {
         return Verdict::Passed;
     }
-    let cost = cost(&offer.terms, input.subscription, None, input.now);
+    let terms = fitting(&candidate.terms, input.subscription);
+    let cost = cost(&terms, input.subscription, None, input.now);
     for budget in covering {
         let key = budget.key();
         let left = input.budgets_left.get(&key).copied().unwrap_or(budget.amount);
@@ -120,9 +137,12 @@ fn budget(candidate: &Candidate<'_>) -> Verdict {
 }
 
 fn margin_floor(candidate: &Candidate<'_>) -> Verdict {
-    let Candidate { offer, policy, input, .. } = candidate;
-    let (Some(floor), Terms::Discount(discount)) = (policy.margin_floor_percent, &offer.terms) else {
-        return Verdict::Passed;
+    let Candidate { policy, input, .. } = candidate;
+    let Some(floor) = policy.margin_floor_percent else { return Verdict::Passed };
+    let off = match &*fitting(&candidate.terms, input.subscription) {
+        Terms::Discount(discount) => monthly_discount(*discount, input.subscription),
+        Terms::PlanChange(change) => monthly_plan_change(change, input.subscription, None, input.now),
+        _ => return Verdict::Passed,
     };
     let Some(fact) = input.facts.get(COST_TO_SERVE) else {
         return Verdict::Skipped("`customer.cost_to_serve` is missing");
@@ -130,8 +150,7 @@ fn margin_floor(candidate: &Candidate<'_>) -> Verdict {
     let Value::Number(serving) = fact.value else {
         return Verdict::Skipped("`customer.cost_to_serve` is no number");
     };
-    let left =
-        input.subscription.mrr().amount.saturating_sub(monthly_discount(*discount, input.subscription));
+    let left = input.subscription.mrr().amount.saturating_sub(off);
     // Compared as `left - serving >= floor * left`, which needs no division by a price of zero.
     let kept = Decimal::from(left).checked_sub(serving);
     let wanted = Decimal::from(left) * floor.as_decimal() / Decimal::ONE_HUNDRED;
@@ -139,7 +158,7 @@ fn margin_floor(candidate: &Candidate<'_>) -> Verdict {
         return Verdict::Passed;
     }
     let detail = format!(
-        "of the discounted {left} a month the policy keeps {floor} %, and serving the customer costs {serving}, in minor units"
+        "of the reduced {left} a month the policy keeps {floor} %, and serving the customer costs {serving}, in minor units"
     );
     failed("below_margin_floor", detail)
 }

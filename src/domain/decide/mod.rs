@@ -22,6 +22,7 @@ use super::facts::Facts;
 use super::flow::{CompiledFlow, Rule};
 use super::history::History;
 use super::offer::Key;
+use super::price::Prices;
 use super::subscription::Subscription;
 use assign::{Assigned, assign};
 pub use assign::{ExperimentTrace, Standing};
@@ -50,6 +51,8 @@ pub struct Input<'a> {
     /// What is left of each budget in its present period, by [`super::flow::Budget::key`], in minor units. A budget
     /// that is not named is whole.
     pub budgets_left: &'a BTreeMap<String, i64>,
+    /// What is known of the prices that offers of another plan name.
+    pub prices: &'a Prices,
     /// The mode (live or test) that can be reached in Stripe.
     pub livemode: bool,
     /// Whom arms of experiments are drawn for; nobody is in any where it is left out.
@@ -120,7 +123,7 @@ fn choose(flow: &CompiledFlow, input: &Input<'_>, present: &[Key]) -> (Vec<Key>,
         let Some(offer) = document.offers.get(key) else {
             continue;
         };
-        let candidate = Candidate { key, offer, policy: &document.policy, input };
+        let candidate = Candidate::new(key, offer, &document.policy, input);
         let failed = guards::GUARDS.iter().find_map(|(_, guard)| match guard(&candidate) {
             Verdict::Failed { code, detail } => Some((code, detail)),
             Verdict::Passed | Verdict::Skipped(_) => None,

@@ -3,6 +3,7 @@ use crate::domain::facts::{Source, Value};
 use crate::domain::flow::{Format, parse};
 use crate::domain::gather::{Sources, gather};
 use crate::domain::offer::OfferType;
+use crate::domain::price::Prices;
 use crate::domain::sample::{now, subscription};
 
 const FLOW: &str = r#"
@@ -38,6 +39,7 @@ struct Case {
     reason: Option<Key>,
     answered: Vec<Key>,
     budgets_left: BTreeMap<String, i64>,
+    prices: Prices,
 }
 
 impl Case {
@@ -58,6 +60,7 @@ impl Case {
             reason,
             answered: Vec::new(),
             budgets_left: BTreeMap::new(),
+            prices: Prices::default(),
         }
     }
 
@@ -71,6 +74,7 @@ impl Case {
             answered: &self.answered,
             budgets_left: &self.budgets_left,
             unit: None,
+            prices: &self.prices,
             livemode: false,
             now: now(),
         }

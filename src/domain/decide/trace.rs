@@ -256,7 +256,7 @@ fn why_not(rule: &Rule, input: &Input<'_>, decision: &Decision) -> Option<String
 
 fn offers(document: &FlowDocument, input: &Input<'_>, decision: &Decision) -> Vec<OfferTrace> {
     let one = |(key, offer): (&Key, _)| {
-        let candidate = Candidate { key, offer, policy: &document.policy, input };
+        let candidate = Candidate::new(key, offer, &document.policy, input);
         let guards = GUARDS.iter().map(|(name, guard)| guard_trace(name, guard(&candidate))).collect();
         let presented = decision.offers.contains(key);
         let known = decision.left_out.iter().find(|left_out| left_out.offer == *key).cloned();

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{LOOK_BACK, SLACK};
-use crate::domain::ids::PriceId;
+use crate::domain::ids::{PriceId, SubscriptionItemId};
 use crate::domain::offer::{DiscountDuration, DiscountTerms, PauseBehavior};
 use crate::domain::operation::{CancelWhen, Effect, Operation, OperationState};
 use crate::domain::preview::discount_end;
@@ -17,6 +17,8 @@ pub(super) enum Belief {
     TrialUntil(Timestamp),
     Features { until: Timestamp },
     NoFeatures { price: PriceId },
+    PlanComing { price: PriceId },
+    Plan { item: SubscriptionItemId, price: PriceId },
     Canceled(CancelWhen),
 }
 
@@ -61,6 +63,17 @@ fn of_applied(operation: &Operation, all: &[Operation], now: Timestamp) -> Optio
             let over = now.duration_since(*until) < LOOK_BACK && !is_being_detached(operation, all);
             over.then(|| Belief::NoFeatures { price: price.clone() })
         }
+        Effect::ChangePlan { item, price, effective_at, .. } => {
+            let since = now.duration_since(*effective_at);
+            if *effective_at > now {
+                Some(Belief::PlanComing { price: price.clone() })
+            } else {
+                // What the subscriber does with the plan later is no concern of the offer's.
+                let told = since >= SLACK || applied_at(operation) >= *effective_at;
+                let plan = || Belief::Plan { item: item.clone(), price: price.clone() };
+                (told && since < LOOK_BACK).then(plan)
+            }
+        }
         Effect::Cancel { when, .. } => Some(Belief::Canceled(*when)),
         _ => None,
     }
@@ -94,6 +107,7 @@ fn thing(effect: &Effect) -> Option<&'static str> {
     match effect {
         Effect::Pause { .. } => Some("pause"),
         Effect::ExtendTrial { .. } => Some("trial"),
+        Effect::ChangePlan { .. } => Some("plan"),
         Effect::Cancel { .. } => Some("end"),
         _ => None,
     }

@@ -11,6 +11,7 @@ use super::experiment::{Allocation, Experiment, Holdout};
 use crate::domain::condition::Condition;
 use crate::domain::copy::CopyTemplate;
 use crate::domain::facts::AttributeType;
+use crate::domain::ids::PriceId;
 use crate::domain::money::{Currency, Money, Percent};
 use crate::domain::offer::{Key, OfferType, Terms};
 use crate::domain::operation::StripeFeedback;
@@ -216,6 +217,21 @@ fn when_or_otherwise<S: serde::Serializer>(when: &Option<When>, serializer: S) -
 }
 
 impl FlowDocument {
+    /// The prices that offers of another plan name, each once.
+    #[must_use]
+    pub fn prices(&self) -> Vec<PriceId> {
+        let mut prices = Vec::new();
+        for offer in self.offers.values() {
+            let Terms::PlanChange(change) = &offer.terms else { continue };
+            for choice in &change.choices {
+                if !prices.contains(&choice.price) {
+                    prices.push(choice.price.clone());
+                }
+            }
+        }
+        prices
+    }
+
     /// A flow that offers nothing: the way out, and no more.
     #[must_use]
     pub fn without_offers(key: Key) -> Self {

@@ -18,9 +18,10 @@ use crate::domain::condition::Condition;
 use crate::domain::copy::CopyTemplate;
 use crate::domain::experiment::Arm;
 use crate::domain::facts::AttributeType;
+use crate::domain::ids::PriceId;
 use crate::domain::offer::{
     ContactTerms, CreditTerms, CustomTerms, DiscountWire, FreeFeaturesTerms, InstallmentsTerms, Key,
-    OfferType, PauseTerms, RedirectTerms, TrialExtensionTerms, WaiverTerms,
+    OfferType, PauseTerms, PlanChangeWhen, Proration, RedirectTerms, TrialExtensionTerms, WaiverTerms,
 };
 use crate::domain::span::Span;
 
@@ -37,6 +38,63 @@ pub(super) struct CooldownDays;
 /// Arms by key.
 #[derive(Debug)]
 pub(super) struct Arms;
+
+/// Terms of a change of the plan as a flow defines them: by prices alone.
+#[derive(Debug)]
+struct PlanChangeDefinition;
+
+/// One of its choices.
+#[derive(Debug)]
+struct PlanChoiceDefinition;
+
+impl PartialSchema for PlanChangeDefinition {
+    fn schema() -> RefOr<Schema> {
+        let doc = "The plans to choose from.";
+        let object = ObjectBuilder::new()
+            .property("choices", list::<PlanChoiceDefinition>(1, 10, doc))
+            .required("choices")
+            .property("when", reference::<PlanChangeWhen>())
+            .required("when")
+            .property("proration", reference::<Proration>());
+        let doc = "Terms of a change of the plan. `proration` is required with `when: now`, and `none` with `period_end`.";
+        closed(object, doc)
+    }
+}
+impl ToSchema for PlanChangeDefinition {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "FlowPlanChangeTerms".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        register::<PlanChoiceDefinition>(schemas);
+        register::<PlanChangeWhen>(schemas);
+        register::<Proration>(schemas);
+    }
+}
+
+impl PartialSchema for PlanChoiceDefinition {
+    fn schema() -> RefOr<Schema> {
+        let label = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(MAX_LABEL_CHARS))
+            .description(Some("What to call it; the product's name where it is left out."));
+        let object = ObjectBuilder::new()
+            .property("price", reference::<PriceId>())
+            .required("price")
+            .property("label", label);
+        closed(object, "A plan to change to.")
+    }
+}
+impl ToSchema for PlanChoiceDefinition {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "FlowPlanChoice".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        register::<PriceId>(schemas);
+    }
+}
 
 /// The JSON Schema (2020-12) of a flow document, as one document of its own.
 #[must_use]
@@ -230,6 +288,7 @@ impl ToSchema for OfferDefinition {
         register::<PauseTerms>(schemas);
         register::<TrialExtensionTerms>(schemas);
         register::<FreeFeaturesTerms>(schemas);
+        register::<PlanChangeDefinition>(schemas);
         register::<InstallmentsTerms>(schemas);
         register::<WaiverTerms>(schemas);
         register::<CreditTerms>(schemas);
@@ -247,6 +306,7 @@ fn terms(offer_type: OfferType) -> RefOr<Schema> {
         OfferType::Pause => reference::<PauseTerms>(),
         OfferType::TrialExtension => reference::<TrialExtensionTerms>(),
         OfferType::FreeFeatures => reference::<FreeFeaturesTerms>(),
+        OfferType::PlanChange => reference::<PlanChangeDefinition>(),
         OfferType::Installments => reference::<InstallmentsTerms>(),
         OfferType::Waiver => reference::<WaiverTerms>(),
         OfferType::Credit => reference::<CreditTerms>(),

@@ -6,6 +6,7 @@
 mod discount;
 mod key;
 mod money;
+mod plan;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,7 @@ pub use money::{
     Cap, CreditTerms, InstallmentsTerms, MAX_AMOUNT, MAX_PART_DAYS, MAX_PARTS, MAX_WAIVED_INVOICES,
     MIN_PARTS, WaiverTerms,
 };
+pub use plan::{PlanChangeTerms, PlanChangeWhen, PlanChoice, Proration};
 
 /// The type of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -36,6 +38,8 @@ pub enum OfferType {
     TrialExtension,
     /// A zero-price item that carries features.
     FreeFeatures,
+    /// Another price for the plan.
+    PlanChange,
     /// What is owed, or the coming invoice, in parts on dates.
     Installments,
     /// Open invoices forgiven.
@@ -52,11 +56,12 @@ pub enum OfferType {
 
 impl OfferType {
     /// Every type, in the order of the documentation.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Discount,
         Self::Pause,
         Self::TrialExtension,
         Self::FreeFeatures,
+        Self::PlanChange,
         Self::Installments,
         Self::Waiver,
         Self::Credit,
@@ -73,6 +78,7 @@ impl OfferType {
             Self::Pause => "pause",
             Self::TrialExtension => "trial_extension",
             Self::FreeFeatures => "free_features",
+            Self::PlanChange => "plan_change",
             Self::Installments => "installments",
             Self::Waiver => "waiver",
             Self::Credit => "credit",
@@ -184,6 +190,8 @@ pub enum Terms {
     TrialExtension(TrialExtensionTerms),
     /// A zero-price item that carries features.
     FreeFeatures(FreeFeaturesTerms),
+    /// Another price for the plan.
+    PlanChange(PlanChangeTerms),
     /// What is owed, or the coming invoice, in parts on dates.
     Installments(InstallmentsTerms),
     /// Open invoices forgiven.
@@ -207,6 +215,7 @@ impl Terms {
             Self::Pause(_) => OfferType::Pause,
             Self::TrialExtension(_) => OfferType::TrialExtension,
             Self::FreeFeatures(_) => OfferType::FreeFeatures,
+            Self::PlanChange(_) => OfferType::PlanChange,
             Self::Installments(_) => OfferType::Installments,
             Self::Waiver(_) => OfferType::Waiver,
             Self::Credit(_) => OfferType::Credit,

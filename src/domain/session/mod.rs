@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::debt::{split, waived};
 use super::experiment::{Assignment, Exposure};
 use super::ids::{CustomerId, OfferId, OperationId, SessionId, SubscriptionId};
-use super::offer::{Choice, OfferState, PresentedOffer, Terms};
+use super::offer::{Choice, OfferState, PlanChangeTerms, PresentedOffer, Terms};
 use super::operation::{CancelWhen, Effect, Operation, OperationState};
+use super::plan_change;
 use super::preview::extended_trial_end;
 use super::subscription::Subscription;
 use super::validation::Validated;
@@ -347,23 +348,13 @@ fn effect(
     now: Timestamp,
 ) -> Result<Option<Effect>, Refused> {
     let terms = &offer.terms;
-    if choice.is_some() && !matches!(terms, Terms::Pause(_)) {
+    if choice.is_some() && !matches!(terms, Terms::Pause(_) | Terms::PlanChange(_)) {
         return Err(Refused::Choice("this offer leaves no choice; leave `choice` out"));
     }
     Ok(match terms {
         Terms::Discount(terms) => Some(Effect::Discount { terms: *terms }),
         Terms::Pause(pause) => {
-            // One length needs no choosing.
-            let index = match (choice, pause.choices.len()) {
-                (Some(index), _) => usize::from(index),
-                (None, 1) => 0,
-                (None, _) => {
-                    return Err(Refused::Choice("say which of the `choices`, counted from 0, in `choice`"));
-                }
-            };
-            let length = pause.choices.get(index);
-            let length =
-                length.ok_or(Refused::Choice("`choice` must be an index into the offer's `choices`"))?;
+            let length = chosen(&pause.choices, choice)?;
             Some(Effect::Pause { behavior: pause.behavior, resumes_at: length.after(now) })
         }
         Terms::TrialExtension(extension) => {
@@ -372,6 +363,10 @@ fn effect(
         }
         Terms::FreeFeatures(features) => {
             Some(Effect::AttachFeatures { price: features.price.clone(), until: features.lasts.after(now) })
+        }
+        Terms::PlanChange(change) => {
+            let subscription = subscription.ok_or(Refused::BillingUnknown)?;
+            Some(change_plan(change, choice, subscription, now)?)
         }
         Terms::Installments(terms) => {
             let subscription = subscription.ok_or(Refused::BillingUnknown)?;
@@ -385,6 +380,34 @@ fn effect(
         }
         Terms::Credit(credit) => Some(Effect::Credit { money: credit.money() }),
         Terms::Contact(_) | Terms::Redirect(_) | Terms::Custom(_) => None,
+    })
+}
+
+/// The choice that was made; one alone needs no choosing.
+fn chosen<T>(choices: &[T], choice: Option<Choice>) -> Result<&T, Refused> {
+    let index = match (choice, choices.len()) {
+        (Some(index), _) => usize::from(index),
+        (None, 1) => 0,
+        (None, _) => return Err(Refused::Choice("say which of the `choices`, counted from 0, in `choice`")),
+    };
+    choices.get(index).ok_or(Refused::Choice("`choice` must be an index into the offer's `choices`"))
+}
+
+fn change_plan(
+    terms: &PlanChangeTerms,
+    choice: Option<Choice>,
+    subscription: &Subscription,
+    now: Timestamp,
+) -> Result<Effect, Refused> {
+    let choice = chosen(&terms.choices, choice)?;
+    let item = subscription.main_item().ok_or(Refused::BillingUnknown)?;
+    Ok(Effect::ChangePlan {
+        item: item.id.clone(),
+        price: choice.price.clone(),
+        from: item.price.clone(),
+        when: terms.when,
+        proration: terms.proration,
+        effective_at: plan_change::effective_at(terms.when, item, now),
     })
 }
 

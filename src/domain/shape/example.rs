@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::Shape;
 use crate::domain::offer::{OfferType, Terms};
+use crate::domain::price::Prices;
 use crate::domain::subscription::Subscription;
 
 /// The currency of the examples' amounts.
@@ -114,7 +115,29 @@ fn own(shape: Shape) -> Value {
     }
 }
 
-/// An example of the type: amounts in the examples' currency, `price_free` for the zero price.
+/// The price that the examples of a plan change name.
+pub(super) fn prices() -> Prices {
+    let plan = json!({
+        "id": "price_lite", "product": "prod_lite", "name": "Lite", "unit_amount": 1900, "currency": CURRENCY,
+        "every": {"interval": "month", "count": 1}, "usage": "licensed", "active": true, "livemode": LIVEMODE,
+    });
+    Prices(serde_json::from_value(plan).into_iter().collect())
+}
+
+fn plan_change(when: &str) -> Value {
+    json!({"choices": [{"price": "price_lite"}], "when": when, "proration": "none"})
+}
+
+/// An example of a plan change with the end of the period.
+///
+/// # Errors
+/// When it cannot be read, which the tests exclude.
+pub fn plan_change_later() -> Result<Terms, serde_json::Error> {
+    serde_json::from_value(json!({"type": "plan_change", "terms": plan_change("period_end")}))
+}
+
+/// An example of the type: amounts in the examples' currency, `price_free` for the zero price, `price_lite`
+/// for another plan.
 ///
 /// # Errors
 /// When it cannot be read, which the tests exclude.
@@ -126,6 +149,7 @@ pub fn terms(kind: OfferType) -> Result<Terms, serde_json::Error> {
         OfferType::Pause => json!({"choices": [{"interval": "month", "count": 1}]}),
         OfferType::TrialExtension => json!({"days": 14}),
         OfferType::FreeFeatures => json!({"price": "price_free", "lasts": {"interval": "month", "count": 2}}),
+        OfferType::PlanChange => plan_change("now"),
         OfferType::Installments => json!({"parts": 3, "every": {"interval": "month", "count": 1}}),
         OfferType::Waiver => json!({"cap": {"amount": 1_000_000, "currency": CURRENCY}}),
         OfferType::Credit => json!({"amount": 500, "currency": CURRENCY}),

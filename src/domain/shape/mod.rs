@@ -14,10 +14,11 @@ use jiff::Timestamp;
 
 use super::eligibility::{self, Ineligible};
 use super::offer::{OfferType, Terms};
+use super::plan_change::informed;
 use super::subscription::{
     BillingMode, CollectionMethod, PausedBy, Subscription, SubscriptionStatus as Status, Usage,
 };
-pub use example::terms as example_terms;
+pub use example::{plan_change_later, terms as example_terms};
 pub use page::markdown;
 
 /// A shape: one thing about a subscription that decides what can be done with it. A subscription has several.
@@ -61,6 +62,8 @@ pub enum Shape {
 pub enum Change {
     /// An offer of this type.
     Offer(OfferType),
+    /// An offer of another plan from the end of the period on; the column of its type shows the change at once.
+    PlanChangeLater,
     /// A cancellation.
     Cancel,
 }
@@ -180,7 +183,11 @@ impl Change {
     /// Every column of the table.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        OfferType::ALL.into_iter().map(Self::Offer).chain([Self::Cancel]).collect()
+        let columns = |kind| match kind {
+            OfferType::PlanChange => vec![Self::Offer(kind), Self::PlanChangeLater],
+            _ => vec![Self::Offer(kind)],
+        };
+        OfferType::ALL.into_iter().flat_map(columns).chain([Self::Cancel]).collect()
     }
 
     /// The word for it on the wire.
@@ -188,6 +195,7 @@ impl Change {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Offer(kind) => kind.as_str(),
+            Self::PlanChangeLater => "plan_change at period_end",
             Self::Cancel => "cancel",
         }
     }
@@ -216,8 +224,10 @@ pub fn cell(shape: Shape, change: Change) -> Result<Cell, serde_json::Error> {
     let subscription = example::subscription(shape)?;
     let terms = match change {
         Change::Offer(kind) => Some(example::terms(kind)?),
+        Change::PlanChangeLater => Some(example::plan_change_later()?),
         Change::Cancel => None,
     };
+    let terms = terms.map(|terms| informed(&terms, &example::prices()).into_owned());
     Ok(outcome(terms.as_ref(), &subscription, example::LIVEMODE, example::now()))
 }
 

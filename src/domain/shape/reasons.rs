@@ -37,6 +37,14 @@ impl Ineligible {
             Self::TrialTooLong => "use fewer days",
             Self::AlreadyAttached => "other offers, and a cancellation, are possible",
             Self::PriceMismatch => "use a price of the subscription's interval and currency",
+            Self::PriceUnknown => {
+                "check the price's id and mode in Stripe; other offers, and a cancellation, are possible"
+            }
+            Self::PriceInactive => "offer a price that is sold, or make it active again",
+            Self::SamePrice => "other offers, and a cancellation, are possible",
+            Self::MeteredPrice => {
+                "offer a price that is billed by quantity; other offers, and a cancellation, are possible"
+            }
             Self::MixedIntervals => "other offers, and a cancellation, are possible",
             Self::OtherMode => "use a server with a key of that mode",
             Self::NoOpenInvoice => "other offers, and a cancellation, are possible",

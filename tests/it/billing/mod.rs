@@ -74,6 +74,8 @@ impl Bench {
             created_at: now,
             updated_at: now,
             problem: None,
+            undoes: None,
+            undone_by: None,
         }
     }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use counteroffer::domain::offer::OfferType;
-use counteroffer::domain::shape::{Cell, Change, Shape, cell, example_terms};
+use counteroffer::domain::shape::{Cell, Change, Shape, cell, example_terms, plan_change_later};
 use counteroffer::services::keys::Role;
 use serde_json::{Map, Value, json};
 
@@ -19,28 +19,42 @@ fn shapes() -> Vec<Shape> {
     all
 }
 
+/// The key of a plan change with the end of the period.
+const LATER: &str = "plan_change_later";
+
+/// What is offered, and under which key, in a column of the table.
+fn offered(change: Change) -> Option<(OfferType, &'static str)> {
+    match change {
+        Change::Offer(kind) => Some((kind, kind.as_str())),
+        Change::PlanChangeLater => Some((OfferType::PlanChange, LATER)),
+        Change::Cancel => None,
+    }
+}
+
 /// A flow that presents one type of offer for each reason, which bears its name.
-fn flow(free: &str) -> String {
+fn flow(free: &str, lite: &str) -> String {
     let mut offers = Map::new();
     let (mut reasons, mut rules) = (Vec::new(), Vec::new());
-    for kind in OfferType::ALL {
-        let key = kind.as_str();
-        offers.insert(key.to_owned(), json!(example_terms(kind).unwrap()));
+    let later = (LATER, plan_change_later().unwrap());
+    let each = OfferType::ALL.into_iter().map(|kind| (kind.as_str(), example_terms(kind).unwrap()));
+    for (key, terms) in each.chain([later]) {
+        offers.insert(key.to_owned(), json!(terms));
         reasons.push(json!({"key": key, "label": {"en": key}, "stripe_feedback": "other"}));
         rules.push(json!({"when": {"reasons": [key]}, "present": [key]}));
     }
     let flow = json!({"key": "default", "reasons": reasons, "segments": {}, "offers": offers, "rules": rules, "policy": {}});
-    flow.to_string().replace("price_free", free)
+    flow.to_string().replace("price_free", free).replace("price_lite", lite)
 }
 
 #[actix_web::test]
 async fn every_cell_is_what_happens() {
     on_every_database(async |test| {
         let euro = test.sandbox.seed_price("Add-ons", 0, "eur", "month").unwrap();
+        let lite = test.sandbox.seed_price("Lite", 1900, "usd", "month").unwrap();
         let mut wrong = Vec::new();
         for shape in shapes() {
             let free = if shape == Shape::OtherCurrency { &euro } else { &test.free_price };
-            test.publish(&flow(free)).await;
+            test.publish(&flow(free, &lite)).await;
             let changes = Change::all();
             let seeded = seeded(&test, shape, changes.len());
             for (change, who) in changes.into_iter().zip(&seeded) {
@@ -75,19 +89,16 @@ impl Trial<'_> {
     async fn run(&self, change: Change, expected: Cell) -> Proof {
         self.is_of_its_shape().await?;
         let before = Picture::of(self.test, self.who);
-        let reason = match change {
-            Change::Offer(kind) => Some(kind.as_str()),
-            Change::Cancel => None,
-        };
-        let begun = self.test.begin(self.who, reason).await;
-        match (change, expected) {
-            (Change::Offer(kind), Cell::Supported) => self.offer_works(&begun, kind, &before).await?,
-            (Change::Offer(kind), Cell::Ineligible(reason)) => {
-                self.is_left_out(&begun, kind, reason.code()).await?;
+        let offered = offered(change);
+        let begun = self.test.begin(self.who, offered.map(|(_, key)| key)).await;
+        match (offered, expected) {
+            (Some((kind, key)), Cell::Supported) => self.offer_works(&begun, kind, key, &before).await?,
+            (Some((_, key)), Cell::Ineligible(reason)) => {
+                self.is_left_out(&begun, key, reason.code()).await?;
                 proof::untouched(&before, &Picture::of(self.test, self.who))?;
             }
-            (Change::Cancel, Cell::Supported) => self.cancel_works(&begun, &before).await?,
-            (Change::Cancel, Cell::Ineligible(reason)) => is_conflict(&begun, reason.code())?,
+            (None, Cell::Supported) => self.cancel_works(&begun, &before).await?,
+            (None, Cell::Ineligible(reason)) => is_conflict(&begun, reason.code())?,
             (_, Cell::Manual(reason)) => {
                 self.cancel_is_manual(&begun, reason.code()).await?;
                 proof::untouched(&before, &Picture::of(self.test, self.who))?;
@@ -102,13 +113,16 @@ impl Trial<'_> {
         demand(self.shape.holds(&seen, false), || format!("the seed is of another shape: {seen:?}"))
     }
 
-    async fn offer_works(&self, begun: &Answer, kind: OfferType, before: &Picture) -> Proof {
-        demand(begun.status == 201 && begun.presented() == [kind.as_str()], || begun.text.clone())?;
-        let path = format!("offers/{}/accept", begun.offer(kind.as_str()));
+    async fn offer_works(&self, begun: &Answer, kind: OfferType, key: &str, before: &Picture) -> Proof {
+        demand(begun.status == 201 && begun.presented() == [key], || begun.text.clone())?;
+        let path = format!("offers/{}/accept", begun.offer(key));
         let saved = self.test.act(self.who, begun, &path, proof::choice(kind)).await;
         let saved = self.settled(begun, saved).await;
         demand(saved.status == 200 && saved.body["status"] == "saved", || saved.text.clone())?;
         let after = Picture::of(self.test, self.who);
+        if key == LATER {
+            return proof::plan_change_comes(self.test, before, &after);
+        }
         proof::took_effect(kind, before, &after)?;
         proof::nothing_else_changed(kind, before, &after)
     }
@@ -125,7 +139,7 @@ impl Trial<'_> {
         answer
     }
 
-    async fn is_left_out(&self, begun: &Answer, kind: OfferType, code: &str) -> Proof {
+    async fn is_left_out(&self, begun: &Answer, key: &str, code: &str) -> Proof {
         if begun.status == 409 {
             return is_conflict(begun, code);
         }
@@ -133,7 +147,7 @@ impl Trial<'_> {
         let path = format!("/v1/sessions/{}/explanation", begun.text_at("/id"));
         let explained = self.test.get(&path, &self.test.key(Role::Analyst).await).await;
         let left_out = &explained.body["decisions"][0]["trace"]["decision"]["left_out"][0];
-        demand(left_out["offer"] == kind.as_str() && left_out["code"] == code, || left_out.to_string())
+        demand(left_out["offer"] == key && left_out["code"] == code, || left_out.to_string())
     }
 
     async fn cancel_works(&self, begun: &Answer, before: &Picture) -> Proof {

@@ -55,6 +55,12 @@ impl Picture {
         self.invoices.iter().filter(marked).count()
     }
 
+    /// How many items have another price.
+    fn repriced(&self, before: &Self) -> usize {
+        let items = before.items().into_iter().zip(self.items());
+        items.filter(|(old, new)| old["price"]["id"] != new["price"]["id"]).count()
+    }
+
     fn items(&self) -> Vec<&Value> {
         self.subscription["items"]["data"].as_array().unwrap().iter().collect()
     }
@@ -83,6 +89,7 @@ pub(super) fn took_effect(kind: OfferType, before: &Picture, after: &Picture) ->
         OfferType::Pause => !after.subscription["pause_collection"].is_null(),
         OfferType::TrialExtension => trial_end(after) > trial_end(before),
         OfferType::FreeFeatures => after.items().len() == before.items().len() + 1,
+        OfferType::PlanChange => after.repriced(before) == 1,
         OfferType::Installments => after.marked() > before.marked(),
         OfferType::Waiver => after.owed() < before.owed(),
         OfferType::Credit => {
@@ -96,7 +103,11 @@ pub(super) fn took_effect(kind: OfferType, before: &Picture, after: &Picture) ->
 
 /// Whether everything is as it was but for what this type of offer is about.
 pub(super) fn nothing_else_changed(kind: OfferType, before: &Picture, after: &Picture) -> Proof {
-    keeps_what_was_bought(before, after)?;
+    if kind == OfferType::PlanChange {
+        keeps_quantities(before, after)?;
+    } else {
+        keeps_what_was_bought(before, after)?;
+    }
     let fields =
         ["cancel_at", "cancel_at_period_end", "pending_update", "schedule", "trial_end", "pause_collection"];
     for field in fields {
@@ -110,13 +121,40 @@ pub(super) fn nothing_else_changed(kind: OfferType, before: &Picture, after: &Pi
     Ok(())
 }
 
+/// Whether a schedule says that the plan changes, everything else as it was.
+pub(super) fn plan_change_comes(test: &TestApp, before: &Picture, after: &Picture) -> Proof {
+    keeps_what_was_bought(before, after)?;
+    let schedule = after.subscription["schedule"].as_str().unwrap_or_default();
+    let phases = test.sandbox.object(schedule).unwrap_or_default()["phases"].clone();
+    let lines = |phase: usize, what: &str| -> Vec<Value> {
+        let items = phases[phase]["items"].as_array().cloned().unwrap_or_default();
+        items.iter().map(|line| line[what].clone()).collect()
+    };
+    let (old, new) = (lines(0, "price"), lines(1, "price"));
+    let changed = old.iter().zip(&new).filter(|(old, new)| old != new).count();
+    demand(old.len() == new.len() && changed == 1, "no plan change is scheduled", after)?;
+    demand(lines(0, "quantity") == lines(1, "quantity"), "a quantity would change", after)?;
+    demand(phases[0]["discounts"] == phases[1]["discounts"], "a discount would go", after)?;
+    for field in
+        ["cancel_at", "cancel_at_period_end", "pending_update", "trial_end", "pause_collection", "status"]
+    {
+        demand(after.subscription[field] == before.subscription[field], field, after)?;
+    }
+    Ok(())
+}
+
 /// Whether prices, quantities and discounts are those that were there.
 pub(super) fn keeps_what_was_bought(before: &Picture, after: &Picture) -> Proof {
+    let changed = after.repriced(before) > 0;
+    demand(!changed, "an item was changed", after)?;
+    keeps_quantities(before, after)
+}
+
+/// Whether items, quantities and discounts are those that were there.
+fn keeps_quantities(before: &Picture, after: &Picture) -> Proof {
     for item in before.items() {
         let kept = after.items().into_iter().find(|kept| kept["id"] == item["id"]);
-        let same = kept.is_some_and(|kept| {
-            kept["price"]["id"] == item["price"]["id"] && kept["quantity"] == item["quantity"]
-        });
+        let same = kept.is_some_and(|kept| kept["quantity"] == item["quantity"]);
         demand(same, "an item was changed", after)?;
     }
     demand(after.coupons.is_superset(&before.coupons), "a discount was lost", after)?;

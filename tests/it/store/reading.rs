@@ -132,8 +132,10 @@ async fn subscribers_are_read_at_once() {
         store.put_customer(&profile).await.unwrap();
         assert!(store.put_snapshot(&subscription("sub_1"), later(9)).await.unwrap());
         assert!(!store.put_snapshot(&subscription("sub_1"), later(5)).await.unwrap(), "{}", database.name);
-        let known =
-            store.subscriber(&one.customer, &one.subscription, vec!["b".to_owned()], None).await.unwrap();
+        let known = store
+            .subscriber(&one.customer, &one.subscription, vec!["b".to_owned()], None, Vec::new())
+            .await
+            .unwrap();
         assert_eq!(known.profile, Some(profile.clone()));
         assert_eq!(known.snapshot, Some((subscription("sub_1"), later(9))));
         assert_eq!((known.history.sessions, known.spent.len()), (1, 0));
@@ -156,7 +158,7 @@ async fn subscribers_asked_for_at_once_are_not_mixed_up() {
             let customer =
                 if number == 7 { one.customer.clone() } else { format!("c{number}").parse().unwrap() };
             let wanted = format!("sub_{number}").parse().unwrap();
-            let known = store.subscriber(&customer, &wanted, Vec::new(), None).await.unwrap();
+            let known = store.subscriber(&customer, &wanted, Vec::new(), None, Vec::new()).await.unwrap();
             let expected = (number % 3 == 0).then(|| (subscription(&format!("sub_{number}")), later(number)));
             assert_eq!(known.snapshot, expected, "{}", database.name);
             assert_eq!((known.history.sessions, known.profile), (u32::from(number == 7), None));

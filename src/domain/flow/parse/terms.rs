@@ -13,10 +13,11 @@ use crate::domain::offer::{
     Cap, ContactTerms, CreditTerms, CustomTerms, DiscountDuration, DiscountTerms, DiscountValue,
     DurationWord, FreeFeaturesTerms, InstallmentsTerms, MAX_AMOUNT, MAX_DISCOUNT_MONTHS, MAX_PART_DAYS,
     MAX_PARTS, MAX_PAUSE_DAYS, MAX_TRIAL_DAYS, MAX_WAIVED_INVOICES, MIN_PARTS, OfferType, PauseBehavior,
-    PauseTerms, RedirectTerms, Terms, TrialExtensionTerms, WaiverTerms,
+    PauseTerms, PlanChangeTerms, PlanChangeWhen, PlanChoice, Proration, RedirectTerms, Terms,
+    TrialExtensionTerms, WaiverTerms,
 };
 
-/// Choices of one pause.
+/// Choices of one pause or plan change.
 const MAX_CHOICES: usize = 10;
 /// Features named by one offer.
 const MAX_FEATURES: usize = 20;
@@ -52,6 +53,7 @@ pub(super) fn terms(
             days.map(|days| Terms::TrialExtension(TrialExtensionTerms { days }))
         }
         OfferType::FreeFeatures => free_features(&mut fields, problems).map(Terms::FreeFeatures),
+        OfferType::PlanChange => plan_change(at, &mut fields, problems).map(Terms::PlanChange),
         OfferType::Installments => installments(&mut fields, problems).map(Terms::Installments),
         OfferType::Waiver => waiver(&mut fields, problems).map(Terms::Waiver),
         OfferType::Credit => sum(&mut fields, problems)
@@ -184,6 +186,50 @@ fn free_features(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Fre
         }
     }
     Some(FreeFeaturesTerms { price: price?, features, lasts: lasts? })
+}
+
+fn plan_change(at: &At<'_>, fields: &mut Fields<'_>, problems: &mut Problems) -> Option<PlanChangeTerms> {
+    let when = fields.required("when", problems);
+    let when = when.and_then(|at| values::word(&at, &PlanChangeWhen::ALL, PlanChangeWhen::as_str, problems));
+    let proration_at = fields.optional("proration");
+    let proration =
+        proration_at.as_ref().map(|at| values::word(at, &Proration::ALL, Proration::as_str, problems));
+    let proration = match (when, proration) {
+        (Some(PlanChangeWhen::Now), None) => {
+            let detail = "`when: now` needs `proration`: say what becomes of the time that is paid for";
+            problems.add_key(at, "proration", at.node.at, "required", detail);
+            None
+        }
+        (Some(PlanChangeWhen::PeriodEnd), Some(Some(given))) if given != Proration::None => {
+            let at = proration_at.as_ref().unwrap_or(at);
+            let detail = "with `when: period_end` nothing is left to reckon up; use `none` or remove it";
+            problems.add(at, "invalid_proration", detail);
+            None
+        }
+        (_, given) => given.unwrap_or(Some(Proration::None)),
+    };
+    let choices_at = fields.required("choices", problems)?;
+    let items = values::list(&choices_at, 1, MAX_CHOICES, problems)?;
+    let mut choices: Vec<PlanChoice> = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let at = choices_at.element(index, item);
+        let Some(choice) = plan_choice(&at, problems) else { continue };
+        if choices.iter().any(|other| other.price == choice.price) {
+            problems.add(&at, "duplicate_choice", "this price is among the choices already; remove one");
+        }
+        choices.push(choice);
+    }
+    // A broken choice leaves fewer than there are, which would make other variables known.
+    let whole = choices.len() == items.len();
+    whole.then_some(PlanChangeTerms { choices, when: when?, proration: proration? })
+}
+
+fn plan_choice(at: &At<'_>, problems: &mut Problems) -> Option<PlanChoice> {
+    let mut fields = Fields::of(at, problems)?;
+    let price = fields.required("price", problems).and_then(|at| values::parsed(&at, "invalid_id", problems));
+    let label = fields.optional("label").map(|at| values::line(&at, MAX_LABEL_CHARS, problems));
+    fields.finish(problems);
+    Some(PlanChoice { price: price?, label: label.map_or(Some(None), |label| label.map(Some))?, plan: None })
 }
 
 /// An amount greater than zero with its currency.

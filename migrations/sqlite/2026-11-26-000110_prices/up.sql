@@ -1,0 +1,5 @@
+CREATE TABLE prices (
+    id TEXT PRIMARY KEY,
+    body TEXT,
+    fetched_at INTEGER NOT NULL
+) STRICT;
