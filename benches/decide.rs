@@ -146,6 +146,7 @@ fn main() {
                 history,
                 reason: None,
                 answered: &[],
+                bar: None,
                 budgets_left,
                 unit: None,
                 prices: &prices,

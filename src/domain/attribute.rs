@@ -100,6 +100,7 @@ pub const CATALOGUE: &[Attribute] = &[
     stripe("subscription.discount_ends", Instant, "", "when the next discount ends; missing where none does"),
     stripe("subscription.livemode", Boolean, "", "whether it is in Stripe's live mode"),
     stripe("subscription.country", Text, "", "the customer's country, ISO 3166-1 alpha-2 in upper case"),
+    stripe("subscription.state", Text, "", "the customer's state as the billing address in Stripe has it"),
     stripe("plan.price", Text, "", "Stripe's id of the plan's price"),
     stripe("plan.product", Text, "", "Stripe's id of the plan's product"),
     stripe("plan.name", Text, "", "the plan's name; missing when Stripe has none"),

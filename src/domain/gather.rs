@@ -142,6 +142,7 @@ fn subscription_facts(
     discount_facts(subscription, now, state);
     state("subscription.livemode", Some(Value::Boolean(subscription.livemode)));
     state("subscription.country", subscription.country.as_deref().and_then(text_value));
+    state("subscription.state", subscription.state.as_deref().and_then(text_value));
 }
 
 fn discount_facts(

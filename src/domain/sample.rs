@@ -21,7 +21,7 @@ pub(crate) fn subscription() -> Subscription {
         "id": "sub_1", "customer": "cus_1", "livemode": false, "status": "active", "currency": "usd",
         "items": [item], "discounts": [], "customer_discount": null, "created": "2026-01-28T12:00:00Z",
         "trial_end": null, "cancel_at_period_end": false, "cancel_at": null, "canceled_at": null, "ended_at": null,
-        "pause_collection": null, "scheduled": false, "pending_update": false, "country": "US",
+        "pause_collection": null, "scheduled": false, "pending_update": false, "country": "US", "state": "CA",
     }))
     .unwrap()
 }

@@ -256,6 +256,10 @@ pub struct Subscription {
     /// The customer's country, ISO 3166-1 alpha-2, where Stripe knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
+    /// The customer's state within the country as the billing address has it, where Stripe knows it: free text, often
+    /// the second part of ISO 3166-2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
     /// How Stripe computes its invoices.
     #[serde(default)]
     pub billing_mode: BillingMode,

@@ -6,13 +6,14 @@ use super::app::App;
 use super::begin;
 use super::decide::{Known, budget_names, decide, experiments_of, left};
 use super::error::ServiceError;
+use super::flows::Published;
 use super::idempotency::{IdempotencyKey, Reply};
 use super::transition::{Access, Effects, load, refused, transition};
 use super::{prices, snapshots};
 use crate::domain::facts::Value;
 use crate::domain::ids::SessionId;
 use crate::domain::offer::Key;
-use crate::domain::session::Answers;
+use crate::domain::session::{Answers, Session};
 use crate::store::Subscriber;
 
 /// What the subscriber says.
@@ -46,7 +47,32 @@ pub async fn answer(
         comment: said.comment,
         ..begin::answers(flow.document(), said.reason.as_ref())?
     };
-    let (budgets, experiments) = (budget_names(&flow, app.clock.now()), experiments_of(&flow));
+    let (known, left, ordinal) = known(app, session, &flow, token).await?;
+    let done = transition(app, access, id, key, "answer", |session, _, now| {
+        session.answer(given.clone(), now).map_err(|why| refused(session, &why))?;
+        let mut effects = Effects { status: 200, ..Effects::default() };
+        if given.reason.is_some() {
+            let decided = decide(&flow, session, &known, left.clone(), ordinal, now)?;
+            effects.decision = Some(decided.record);
+            effects.exposures = decided.exposures;
+            effects.costs = decided.costs;
+        }
+        Ok(effects)
+    })
+    .await?;
+    Ok(done.reply)
+}
+
+/// What a further decision of a session is made from: what is known, what is left of the budgets, and which decision of
+/// the session it is.
+pub(super) async fn known(
+    app: &App,
+    session: Session,
+    flow: &Published,
+    token: BTreeMap<String, Value>,
+) -> Result<(Known, BTreeMap<String, i64>, i32), ServiceError> {
+    let session_id = session.id;
+    let (budgets, experiments) = (budget_names(flow, app.clock.now()), experiments_of(flow));
     let named = flow.document().prices();
     let Subscriber { profile, snapshot, history, usage, spent, exposures, prices } = app
         .store
@@ -65,19 +91,7 @@ pub async fn answer(
     let recorded = exposures;
     let known =
         Known { profile, history, usage, snapshot, prices, too_old, livemode, token, recorded, bandits };
-    let left = left(&flow, &spent, app.clock.now());
-    let ordinal = i32::try_from(app.store.decisions(id).await?.len()).unwrap_or(i32::MAX);
-    let done = transition(app, access, id, key, "answer", |session, _, now| {
-        session.answer(given.clone(), now).map_err(|why| refused(session, &why))?;
-        let mut effects = Effects { status: 200, ..Effects::default() };
-        if given.reason.is_some() {
-            let decided = decide(&flow, session, &known, left.clone(), ordinal, now)?;
-            effects.decision = Some(decided.record);
-            effects.exposures = decided.exposures;
-            effects.costs = decided.costs;
-        }
-        Ok(effects)
-    })
-    .await?;
-    Ok(done.reply)
+    let left = left(flow, &spent, app.clock.now());
+    let ordinal = i32::try_from(app.store.decisions(session_id).await?.len()).unwrap_or(i32::MAX);
+    Ok((known, left, ordinal))
 }

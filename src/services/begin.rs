@@ -12,6 +12,7 @@ use super::idempotency::{IdempotencyKey, Reply, matching, saved_reply};
 use super::transition::{Access, load, render};
 use super::{prices, snapshots};
 use crate::domain::eligibility;
+use crate::domain::evidence::Evidence;
 use crate::domain::facts::Value;
 use crate::domain::ids::{CustomerId, SessionId, SubscriptionId};
 use crate::domain::offer::Key;
@@ -206,6 +207,8 @@ fn new_session(
         expires_at: now.checked_add(app.settings.session_ttl).unwrap_or(Timestamp::MAX),
         closed_at: None,
         validated: Validated::default(),
+        jurisdiction: None,
+        evidence: Evidence::default(),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::domain::flow::Budget;
 use crate::domain::gather::{Given, Sources, gather};
 use crate::domain::history::History;
 use crate::domain::ids::OfferId;
+use crate::domain::jurisdiction::{Bar, PERMISSION_NEEDED, Place};
 use crate::domain::offer::{Key, OfferState, PresentedOffer, Terms};
 use crate::domain::plan_change::{fitting, informed};
 use crate::domain::preview::preview;
@@ -85,6 +86,9 @@ pub(super) struct Kept {
     /// What was known of the prices that offers of another plan name.
     #[serde(default, skip_serializing_if = "Prices::is_empty")]
     pub(super) prices: Prices,
+    /// What in the rules of the subscriber's place kept offers from being shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) bar: Option<Bar>,
     pub(super) decision: Option<Decision>,
 }
 
@@ -99,6 +103,7 @@ impl Kept {
             history: &self.history,
             reason: self.reason.as_ref(),
             answered: &self.answered,
+            bar: self.bar.as_ref(),
             budgets_left: &self.budgets_left,
             prices: &self.prices,
             livemode: self.livemode.unwrap_or(subscription.livemode),
@@ -117,6 +122,7 @@ impl Kept {
             reason: self.reason.as_ref(),
             answered: &self.answered,
             unit: Some(self.unit(session)),
+            bar: self.bar.as_ref(),
             now: self.at,
         }
     }
@@ -198,13 +204,17 @@ pub(super) fn decide(
     ordinal: i32,
     now: Timestamp,
 ) -> Result<Decided, ServiceError> {
+    let facts = facts(known, now);
+    if ordinal == 0 {
+        session.govern(flow.document().jurisdiction(Place::of(&facts)), now);
+    }
     let snapshot = known.snapshot.as_ref().map(|(snapshot, _)| snapshot);
     let seen_at = known.snapshot.as_ref().map(|(_, at)| *at);
     let mut kept = Kept {
         at: now,
         reason: session.answers.reason.clone(),
         answered: answered(session),
-        facts: facts(known, now),
+        facts,
         history: known.history.clone(),
         budgets_left,
         livemode: other_mode(known),
@@ -214,6 +224,7 @@ pub(super) fn decide(
         recorded: known.recorded.clone(),
         bandits: Bandits::clone(&known.bandits),
         prices: known.prices.clone(),
+        bar: session.jurisdiction.as_ref().and_then(|rules| rules.bar()),
         decision: None,
     };
     let decision = match kept.input(session) {
@@ -227,6 +238,8 @@ pub(super) fn decide(
         .iter()
         .filter_map(|offer| Some((offer.id, cost(&offer.terms, snapshot?, None, now))))
         .collect();
+    let waiting = decision.left_out.iter().any(|left_out| left_out.code == PERMISSION_NEEDED);
+    session.await_permission(waiting, now);
     if session.present(offers, now).is_err() {
         return Err(ServiceError::Internal(Cause::new("offers were decided for a session that takes none")));
     }

@@ -24,6 +24,7 @@ pub mod idempotency;
 pub mod keys;
 mod metrics;
 pub mod operations;
+pub mod permission;
 pub mod preview;
 mod prices;
 pub mod publish;

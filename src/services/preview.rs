@@ -22,6 +22,7 @@ use crate::domain::flow::{CompiledFlow, Format};
 use crate::domain::gather::{Given, Sources, gather};
 use crate::domain::history::History;
 use crate::domain::ids::{CustomerId, SubscriptionId};
+use crate::domain::jurisdiction::Place;
 use crate::domain::offer::Key;
 
 /// What to preview. Facts are taken from the subscription and the customer; what is given in `facts` goes before.
@@ -99,6 +100,8 @@ pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewV
     }
     let budgets_left: BTreeMap<String, i64> = budgets_left(app, &flow, now).await?;
     let prices = prices::current(app, flow.document()).await?;
+    let place = Place::of(&facts);
+    let bar = flow.document().jurisdiction(place).and_then(|rules| rules.bar());
     let input = Input {
         facts: &facts,
         subscription: &subscription,
@@ -106,6 +109,7 @@ pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewV
         history: &history,
         reason: body.reason.as_ref(),
         answered: &[],
+        bar: bar.as_ref(),
         budgets_left: &budgets_left,
         prices: &prices,
         livemode: app.gateway.livemode(),

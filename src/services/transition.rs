@@ -139,6 +139,9 @@ pub(super) fn refused(session: &Session, why: &Refused) -> ServiceError {
         Refused::OfferExpired => "offer_expired",
         Refused::BillingUnknown => "billing_unknown",
         Refused::Choice(detail) => return ServiceError::invalid("/choice", "invalid_choice", *detail),
+        Refused::SurveyNotPermitted => "survey_not_permitted",
+        Refused::PermissionNotNeeded => "permission_not_needed",
+        Refused::PermissionAnswered => "permission_answered",
         Refused::NowNotAllowed => "cancel_now_not_allowed",
     };
     let state = match session.step() {

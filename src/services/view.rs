@@ -9,6 +9,7 @@ use crate::domain::copy::localized;
 use crate::domain::eligibility::cancels;
 use crate::domain::flow::FlowDocument;
 use crate::domain::ids::{OfferId, OperationId, SessionId, SubscriptionId};
+use crate::domain::jurisdiction::{OffersRule, Permission, SurveyRule};
 use crate::domain::money::Currency;
 use crate::domain::offer::{Choice, Copy, Key, OfferState, PresentedOffer, Terms};
 use crate::domain::operation::CancelWhen;
@@ -67,6 +68,8 @@ pub struct SessionView {
 pub enum Action {
     /// `POST …/answers`.
     Answer,
+    /// `POST …/permission`.
+    Permission,
     /// `POST …/offers/{offer}/accept`, for offers in the state `presented`.
     Accept,
     /// `POST …/offers/{offer}/decline`, for offers in the state `presented`.
@@ -180,14 +183,24 @@ pub struct ExitView {
     pub effective_at: Option<Timestamp>,
 }
 
-/// What the law asks of the page.
+/// What the law of the subscriber's place asks of the page, as the flow has it.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Compliance)]
 pub struct ComplianceView {
-    /// The policy that governs this session.
+    /// The policy that governs this session; `none` where the flow has none for it.
     pub policy: String,
-    /// Whether the way out must stay in sight beside every offer.
+    /// Its version.
+    pub version: u16,
+    /// Whether the way out must stay in sight beside every offer: always.
     pub exit_visible: bool,
+    /// Whether offers may be shown before the cancellation.
+    pub offers: OffersRule,
+    /// Whether the subscriber has to be asked before offers are shown, and what came of it.
+    pub permission: Permission,
+    /// Whether the survey may be shown before the cancellation; nobody has to answer it.
+    pub survey: SurveyRule,
+    /// Whether the subscriber must be given the receipt.
+    pub receipt_required: bool,
 }
 
 /// What billing has made of a session.
@@ -237,7 +250,7 @@ pub fn session_view(session: &Session, flow: &FlowDocument) -> SessionView {
         survey: survey(session, flow),
         offers: session.offers.iter().map(offer).collect(),
         exit: (session.status() == Status::InProgress).then(|| exit(session)),
-        compliance: ComplianceView { policy: "default".to_owned(), exit_visible: true },
+        compliance: compliance(session),
         billing: billing(session),
         effective_at: match &session.state {
             State::Canceled { effective_at } => *effective_at,
@@ -252,13 +265,27 @@ pub fn session_view(session: &Session, flow: &FlowDocument) -> SessionView {
 
 /// What the state of the session allows.
 pub(super) fn actions(session: &Session) -> Vec<Action> {
-    match (&session.state, session.step()) {
-        (State::Deciding, Step::Offer) => {
-            vec![Action::Answer, Action::Accept, Action::Decline, Action::Keep, Action::Cancel]
-        }
-        (State::Deciding, _) => vec![Action::Answer, Action::Keep, Action::Cancel],
-        (State::Applying { .. }, _) => vec![Action::Cancel],
-        _ => Vec::new(),
+    let survey = session.shows_survey().then_some(Action::Answer);
+    let possible: &[Action] = match (&session.state, session.step()) {
+        (State::Deciding, Step::Offer) => &[Action::Accept, Action::Decline, Action::Keep, Action::Cancel],
+        (State::Deciding, Step::Permission) => &[Action::Permission, Action::Keep, Action::Cancel],
+        (State::Deciding, _) => &[Action::Keep, Action::Cancel],
+        (State::Applying { .. }, _) => return vec![Action::Cancel],
+        _ => return Vec::new(),
+    };
+    survey.into_iter().chain(possible.iter().copied()).collect()
+}
+
+fn compliance(session: &Session) -> ComplianceView {
+    let policy = session.jurisdiction.as_ref().map(|rules| &rules.policy);
+    ComplianceView {
+        policy: policy.map_or_else(|| "none".to_owned(), |policy| policy.key.to_string()),
+        version: policy.map_or(1, |policy| policy.version),
+        exit_visible: true,
+        offers: policy.map(|policy| policy.offers).unwrap_or_default(),
+        permission: session.permission(),
+        survey: policy.map(|policy| policy.survey).unwrap_or_default(),
+        receipt_required: policy.is_some_and(|policy| policy.receipt),
     }
 }
 
@@ -296,6 +323,7 @@ fn survey(session: &Session, flow: &FlowDocument) -> SurveyView {
         reasons: flow
             .reasons
             .iter()
+            .filter(|_| session.shows_survey())
             .map(|reason| ReasonView {
                 key: reason.key.clone(),
                 label: text(&reason.label),

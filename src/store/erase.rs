@@ -13,13 +13,14 @@ use super::sessions::{Stored, read};
 use super::text::{json, whole};
 use super::time::micros;
 use crate::domain::ids::{CustomerId, SessionId};
+use crate::domain::offer::Copy;
 use crate::domain::operation::{Effect, Operation};
 use crate::domain::session::Session;
 
 impl Store {
-    /// Erases a customer: the profile, the activity, the events, the answers saved for `caller` (the digest that stands for the
-    /// customer there), and in the customer's sessions every free text, the context, the decisions' traces (which hold the attributes)
-    /// and who it was. How many sessions that were.
+    /// Erases a customer: the profile, the activity, the events, the answers saved for `caller` (the digest that stands
+    /// for the customer there), and in the customer's sessions every text, the context, the decisions' traces (which hold
+    /// the attributes), the evidence that no rule of a place has kept longer, and who it was. How many sessions that were.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -63,6 +64,10 @@ fn erase_session(
     session.answers.follow_up = None;
     session.answers.comment = None;
     session.context = None;
+    // Texts may name the subscriber.
+    session.offers.iter_mut().for_each(|offer| offer.copy = Copy::default());
+    let kept = session.keeps_evidence(now);
+    session.evidence.erase(kept, now);
     session.updated_at = now;
     if let Some(snapshot) = &mut session.snapshot {
         snapshot.customer = payer.parse().map_err(|_| malformed("sessions.stripe_customer"))?;

@@ -19,6 +19,7 @@ mod examples;
 mod experiments;
 mod flows;
 mod http_shell;
+mod jurisdictions;
 mod kill;
 mod money_offers;
 mod openapi;

@@ -190,6 +190,7 @@ struct Customer {
 #[derive(Debug, Deserialize)]
 struct Address {
     country: Option<String>,
+    state: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

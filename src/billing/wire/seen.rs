@@ -37,13 +37,11 @@ pub(in crate::billing) struct OurItem {
 impl Subscription {
     /// The domain's view of it.
     pub(in crate::billing) fn into_seen(self, request_id: Option<String>) -> Result<Seen, &'static str> {
-        let (customer, country, customer_discount) = match self.customer {
+        let (customer, address, customer_discount) = match self.customer {
             Expandable::Id(id) => (id, None, None),
-            Expandable::Object(customer) => {
-                let country = customer.address.and_then(|address| address.country);
-                (customer.id, country.filter(|code| !code.is_empty()), customer.discount)
-            }
+            Expandable::Object(customer) => (customer.id, customer.address, customer.discount),
         };
+        let (country, state) = address.map(|address| (address.country, address.state)).unwrap_or_default();
         let ours = self.items.data.iter().filter_map(Item::ours).collect();
         let (schedule, scheduled_by) = match self.schedule {
             None => (None, None),
@@ -86,7 +84,8 @@ impl Subscription {
             schedule,
             scheduled_by,
             pending_update: self.pending_update.is_some(),
-            country,
+            country: country.filter(|code| !code.is_empty()),
+            state: state.filter(|text| !text.is_empty()),
             billing_mode: match self.billing_mode {
                 Some(mode) if mode.kind == "flexible" => domain::BillingMode::Flexible,
                 _ => domain::BillingMode::Classic,
@@ -227,10 +226,11 @@ mod tests {
         let mut value = subscription();
         value["discounts"] =
             json!([discount("di_1", json!({"id": "c1", "percent_off": 33.333, "duration": "forever"}))]);
-        value["customer"] = json!({"id": "cus_1", "address": {"country": "DE"}, "discount":
+        value["customer"] = json!({"id": "cus_1", "address": {"country": "DE", "state": "BE"}, "discount":
             discount("di_2", json!({"id": "c2", "amount_off": 500, "currency": "usd", "duration": "once"}))});
         let subscription = read(value.clone()).unwrap().subscription;
         assert_eq!(subscription.country.as_deref(), Some("DE"));
+        assert_eq!(subscription.state.as_deref(), Some("BE"));
         assert_eq!(subscription.discounts[0].percent_off.unwrap().to_string(), "33.33");
         assert_eq!(subscription.customer_discount.unwrap().amount_off.unwrap().amount, 500);
         // Without the coupon nobody could tell what the discount is.

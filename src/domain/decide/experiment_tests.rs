@@ -67,6 +67,7 @@ impl Case {
             history: &history,
             reason: reason.as_ref(),
             answered: &[],
+            bar: None,
             budgets_left: &BTreeMap::new(),
             prices: &crate::domain::price::Prices::default(),
             livemode: false,

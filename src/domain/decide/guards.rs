@@ -50,13 +50,15 @@ pub(super) enum Verdict {
 type Guard = fn(&Candidate<'_>) -> Verdict;
 
 /// The guards in their order, by name.
-pub(super) const GUARDS: [(&str, Guard); 6] = [
+pub(super) const GUARDS: [(&str, Guard); 7] = [
     ("answered", answered),
     ("freshness", fresh),
     ("eligibility", eligible),
     ("cooldown", cooldown),
     ("budget", budget),
     ("margin_floor", margin_floor),
+    // The last, so that what it leaves out is what would else be shown.
+    ("jurisdiction", permitted),
 ];
 
 fn failed(code: &'static str, detail: impl Into<String>) -> Verdict {
@@ -134,6 +136,10 @@ fn budget(candidate: &Candidate<'_>) -> Verdict {
         }
     }
     Verdict::Passed
+}
+
+fn permitted(candidate: &Candidate<'_>) -> Verdict {
+    candidate.input.bar.map_or(Verdict::Passed, |bar| failed(bar.code(), bar.to_string()))
 }
 
 fn margin_floor(candidate: &Candidate<'_>) -> Verdict {

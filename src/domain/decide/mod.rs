@@ -21,6 +21,7 @@ use super::experiment::{Exposure, Unit};
 use super::facts::Facts;
 use super::flow::{CompiledFlow, Rule};
 use super::history::History;
+use super::jurisdiction::Bar;
 use super::offer::Key;
 use super::price::Prices;
 use super::subscription::Subscription;
@@ -48,6 +49,8 @@ pub struct Input<'a> {
     pub reason: Option<&'a Key>,
     /// Offers that this session has answers to; they are not presented again.
     pub answered: &'a [Key],
+    /// What in the rules of the subscriber's place keeps offers from being shown.
+    pub bar: Option<&'a Bar>,
     /// What is left of each budget in its present period, by [`super::flow::Budget::key`], in minor units. A budget
     /// that is not named is whole.
     pub budgets_left: &'a BTreeMap<String, i64>,
@@ -83,7 +86,8 @@ pub struct LeftOut {
     /// The offer.
     pub offer: Key,
     /// A stable code: `already_answered`, `stale_snapshot`, `subscription_unknown`, `cooldown`, `budget_exhausted`, `below_margin_floor`, `over_max_offers`,
-    /// `holdout`, `replaced`, `not_in_rule` (in traces), or a reason of ineligibility.
+    /// `holdout`, `replaced`, `not_permitted_here`, `permission_needed`, `permission_refused`, `over_max_offer_screens`,
+    /// `not_in_rule` (in traces), or a reason of ineligibility.
     #[schema(value_type = String)]
     pub code: Cow<'static, str>,
     /// The same in words.

@@ -2,6 +2,7 @@ use super::*;
 use crate::domain::facts::{Source, Value};
 use crate::domain::flow::{Format, parse};
 use crate::domain::gather::{Sources, gather};
+use crate::domain::jurisdiction::BarRule;
 use crate::domain::offer::OfferType;
 use crate::domain::price::Prices;
 use crate::domain::sample::{now, subscription};
@@ -72,6 +73,7 @@ impl Case {
             history: &self.history,
             reason: self.reason.as_ref(),
             answered: &self.answered,
+            bar: None,
             budgets_left: &self.budgets_left,
             unit: None,
             prices: &self.prices,
@@ -221,13 +223,19 @@ fn without_billing_what_asks_nothing_of_it_is_offered_and_the_app_is_believed() 
     let decide = |case: &Case| {
         let Case { facts, history, answered, .. } = case;
         let reason = case.reason.as_ref();
-        decide_unseen(&case.flow, &Unseen { facts, history, reason, answered, unit: None, now: now() })
+        let bar = None;
+        decide_unseen(&case.flow, &Unseen { facts, history, reason, answered, bar, unit: None, now: now() })
     };
     let decision = decide(&case);
     assert_eq!(decision.offers, [key("talk"), key("more")]);
     assert_eq!(decision.left_out[0].code, "subscription_unknown");
     case.facts.state("customer.industry", Value::Text("travel".into()), Source::Profile, now());
     assert_eq!(decide(&case).offers, [key("talk")]);
+    let barred = Bar { policy: key("own"), version: 1, rule: BarRule::NotBeforeCancel };
+    let Case { flow, facts, history, answered, .. } = &case;
+    let unseen =
+        Unseen { facts, history, reason: None, answered, bar: Some(&barred), unit: None, now: now() };
+    assert!(decide_unseen(flow, &unseen).offers.is_empty());
     case.answered.push(key("talk"));
     assert_eq!(decide(&case).left_out[0].code, "already_answered");
 }

@@ -129,7 +129,7 @@ pub struct OfferTrace {
 /// What one guard said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GuardTrace {
-    /// Its name: `answered`, `freshness`, `eligibility`, `cooldown`, `budget`, `margin_floor`.
+    /// Its name: `answered`, `freshness`, `eligibility`, `cooldown`, `budget`, `margin_floor`, `jurisdiction`.
     #[schema(value_type = String)]
     pub guard: Cow<'static, str>,
     /// What it said.

@@ -8,6 +8,7 @@ use crate::domain::experiment::Unit;
 use crate::domain::facts::Facts;
 use crate::domain::flow::CompiledFlow;
 use crate::domain::history::History;
+use crate::domain::jurisdiction::Bar;
 use crate::domain::offer::Key;
 use jiff::Timestamp;
 
@@ -24,6 +25,8 @@ pub struct Unseen<'a> {
     pub answered: &'a [Key],
     /// Whom arms of experiments are drawn for.
     pub unit: Option<Unit<'a>>,
+    /// What in the rules of the subscriber's place keeps offers from being shown.
+    pub bar: Option<&'a Bar>,
     /// The present.
     pub now: Timestamp,
 }
@@ -64,5 +67,7 @@ fn refusal(flow: &CompiledFlow, known: &Unseen<'_>, key: &Key) -> Option<LeftOut
         return left_out("subscription_unknown", why.to_owned());
     }
     let cooling = cooling(&document.policy, offer.terms.offer_type(), known.history, known.now);
-    cooling.and_then(|detail| left_out("cooldown", detail))
+    let cooling = cooling.map(|detail| ("cooldown", detail));
+    let refusal = cooling.or_else(|| known.bar.map(|bar| (bar.code(), bar.to_string())));
+    refusal.and_then(|(code, detail)| left_out(code, detail))
 }

@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::experiment::{Allocation, Experiment, Holdout};
+use super::jurisdictions::Jurisdictions;
 use crate::domain::condition::Condition;
 use crate::domain::copy::CopyTemplate;
 use crate::domain::facts::AttributeType;
 use crate::domain::ids::PriceId;
+use crate::domain::jurisdiction::{Jurisdiction, Place};
 use crate::domain::money::{Currency, Money, Percent};
 use crate::domain::offer::{Key, OfferType, Terms};
 use crate::domain::operation::StripeFeedback;
@@ -136,6 +138,9 @@ pub struct Policy {
     /// Whether subscribers may end at once, besides with the paid period; not unless said otherwise.
     #[schema(required = false, default = false)]
     pub cancel_now: bool,
+    /// What may be shown before a cancellation, by place. Without it nothing is forbidden anywhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jurisdictions: Option<Box<Jurisdictions>>,
 }
 
 impl Default for Policy {
@@ -146,6 +151,7 @@ impl Default for Policy {
             budgets: Vec::new(),
             margin_floor_percent: None,
             cancel_now: false,
+            jurisdictions: None,
         }
     }
 }
@@ -269,6 +275,13 @@ impl FlowDocument {
     /// The budgets that an offer of this type to a subscription in this currency draws on.
     pub fn budgets_for(&self, offer_type: OfferType, currency: Currency) -> impl Iterator<Item = &Budget> {
         self.policy.budgets.iter().filter(move |budget| budget.covers(offer_type, currency))
+    }
+
+    /// The rules that govern a subscriber in this place; none where the flow has none.
+    #[must_use]
+    pub fn jurisdiction(&self, place: Place) -> Option<Jurisdiction> {
+        let rules = self.policy.jurisdictions.as_ref()?;
+        Some(Jurisdiction::new(rules.governing(&place), place))
     }
 
     /// Canonical JSON: what is kept, compared and published.

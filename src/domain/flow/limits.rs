@@ -32,6 +32,8 @@ pub const MAX_ATTRIBUTES: usize = 500;
 pub const MAX_LOCALES: usize = 50;
 /// Budgets of a policy.
 pub const MAX_BUDGETS: usize = 20;
+/// Places that have rules.
+pub const MAX_PLACES: usize = 300;
 /// Characters of a label, a question or a feature's name.
 pub const MAX_LABEL_CHARS: usize = 200;
 /// Experiments of a flow.

@@ -10,9 +10,11 @@ mod diff;
 mod document;
 mod experiment;
 mod json;
+mod jurisdictions;
 pub mod limits;
 mod node;
 mod parse;
+mod presets;
 mod problem;
 mod schema;
 mod yaml;
@@ -24,6 +26,8 @@ pub use document::{
     Budget, BudgetPeriod, FlowDocument, OfferDefinition, Policy, Reason, Rule, Survey, Texts, When,
 };
 pub use experiment::{Allocation, Experiment, Holdout, Traffic};
+pub use jurisdictions::{Jurisdictions, PolicyChoice, UnknownPlace};
+pub use presets::{Confidence, Ground, Preset, preset, presets};
 pub use problem::Problem;
 pub use schema::json_schema;
 

@@ -10,15 +10,18 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::document::{FlowDocument, OfferDefinition, Policy, Reason, Rule, Survey, When};
 use super::experiment::{Experiment, Holdout};
+use super::jurisdictions::PolicyChoice;
 use super::limits::{
-    MAX_ARMS, MAX_ATTRIBUTES, MAX_EXPERIMENTS, MAX_LABEL_CHARS, MAX_LOCALES, MAX_OFFERS, MAX_PRESENT,
-    MAX_REASONS, MAX_RULES, MAX_SEGMENTS,
+    MAX_ARMS, MAX_ATTRIBUTES, MAX_EXPERIMENTS, MAX_LABEL_CHARS, MAX_LOCALES, MAX_OFFERS, MAX_PLACES,
+    MAX_PRESENT, MAX_REASONS, MAX_RULES, MAX_SEGMENTS,
 };
+use super::presets::presets;
 use crate::domain::condition::Condition;
 use crate::domain::copy::CopyTemplate;
 use crate::domain::experiment::Arm;
 use crate::domain::facts::AttributeType;
 use crate::domain::ids::PriceId;
+use crate::domain::jurisdiction::JurisdictionPolicy;
 use crate::domain::offer::{
     ContactTerms, CreditTerms, CustomTerms, DiscountWire, FreeFeaturesTerms, InstallmentsTerms, Key,
     OfferType, PauseTerms, PlanChangeWhen, Proration, RedirectTerms, TrialExtensionTerms, WaiverTerms,
@@ -38,6 +41,9 @@ pub(super) struct CooldownDays;
 /// Arms by key.
 #[derive(Debug)]
 pub(super) struct Arms;
+/// Rules by place.
+#[derive(Debug)]
+pub(super) struct PoliciesByPlace;
 
 /// Terms of a change of the plan as a flow defines them: by prices alone.
 #[derive(Debug)]
@@ -202,6 +208,42 @@ impl PartialSchema for Arms {
 impl ToSchema for Arms {
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         register::<Arm>(schemas);
+    }
+}
+
+impl PartialSchema for PolicyChoice {
+    fn schema() -> RefOr<Schema> {
+        let keys = presets().iter().map(|preset| preset.policy.key.as_str().to_owned());
+        let key = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(keys.collect::<Vec<_>>()))
+            .description(Some("A preset."));
+        OneOfBuilder::new()
+            .item(key)
+            .item(reference::<JurisdictionPolicy>())
+            .description(Some("The rules of a preset, or your own."))
+            .into()
+    }
+}
+impl ToSchema for PolicyChoice {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "FlowJurisdictionPolicy".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        register::<JurisdictionPolicy>(schemas);
+    }
+}
+
+impl PartialSchema for PoliciesByPlace {
+    fn schema() -> RefOr<Schema> {
+        let doc = "Rules by place: a country (`DE`), a state (`US-CA`), or `EU`.";
+        map(text("^([A-Z]{2}(-[A-Z0-9]{1,3})?)$"), reference::<PolicyChoice>(), 0, MAX_PLACES, doc).into()
+    }
+}
+impl ToSchema for PoliciesByPlace {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        register::<PolicyChoice>(schemas);
     }
 }
 

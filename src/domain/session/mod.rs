@@ -9,8 +9,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::debt::{split, waived};
+use super::evidence::{Evidence, What};
 use super::experiment::{Assignment, Exposure};
 use super::ids::{CustomerId, OfferId, OperationId, SessionId, SubscriptionId};
+use super::jurisdiction::{Jurisdiction, Permission};
 use super::offer::{Choice, OfferState, PlanChangeTerms, PresentedOffer, Terms};
 use super::operation::{CancelWhen, Effect, Operation, OperationState};
 use super::plan_change;
@@ -70,6 +72,12 @@ pub struct Session {
     /// Whether the save has held; nothing is known before its first horizon.
     #[serde(default, skip_serializing_if = "Validated::is_unknown")]
     pub validated: Validated,
+    /// The rules of the subscriber's place; absent where the flow has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jurisdiction: Option<Box<Jurisdiction>>,
+    /// What was shown and done.
+    #[serde(default, skip_serializing_if = "Evidence::is_empty")]
+    pub evidence: Evidence,
 }
 
 impl Session {
@@ -94,17 +102,101 @@ impl Session {
             State::Deciding if self.offers.iter().any(|offer| offer.state == OfferState::Presented) => {
                 Step::Offer
             }
-            State::Deciding if self.answers.reason.is_none() && self.offers.is_empty() => Step::Survey,
+            State::Deciding if self.permission() == Permission::Needed => Step::Permission,
+            State::Deciding
+                if self.answers.reason.is_none() && self.offers.is_empty() && self.shows_survey() =>
+            {
+                Step::Survey
+            }
             State::Deciding => Step::Confirm,
         }
+    }
+
+    /// Whether the subscriber was asked if offers may be shown.
+    #[must_use]
+    pub fn permission(&self) -> Permission {
+        self.jurisdiction.as_ref().map(|rules| rules.permission).unwrap_or_default()
+    }
+
+    /// Whether the survey may be shown.
+    #[must_use]
+    pub fn shows_survey(&self) -> bool {
+        self.jurisdiction.as_ref().is_none_or(|rules| rules.shows_survey())
+    }
+
+    /// Whether the rules of the subscriber's place want the evidence to be kept at `now`.
+    #[must_use]
+    pub fn keeps_evidence(&self, now: Timestamp) -> bool {
+        let ended = match self.state {
+            State::Canceled { effective_at } => effective_at.or(self.closed_at),
+            _ => None,
+        };
+        let retention = self.jurisdiction.as_ref().and_then(|rules| rules.policy.retention);
+        retention.is_some_and(|retention| retention.holds(self.created_at, ended, now))
+    }
+
+    /// Puts the session under the rules of a place and opens its evidence; done once, before the first decision.
+    pub fn govern(&mut self, jurisdiction: Option<Jurisdiction>, now: Timestamp) {
+        if !self.evidence.is_empty() {
+            return;
+        }
+        let rules = jurisdiction.as_ref();
+        let begun = What::Begun {
+            flow: self.flow.key.clone(),
+            flow_version: self.flow.version,
+            locale: self.locale.clone(),
+            policy: rules.map(|rules| rules.policy.clone()),
+            place: rules.map(|rules| rules.place.clone()).unwrap_or_default(),
+            exit_visible: true,
+        };
+        self.evidence.add(begun, now);
+        if self.answers.reason.is_some() {
+            self.evidence.add(What::Answered { reason: self.answers.reason.clone() }, now);
+        }
+        self.jurisdiction = jurisdiction.map(Box::new);
+    }
+
+    /// Takes note of whether a decision found offers that wait for the subscriber's permission.
+    pub fn await_permission(&mut self, waiting: bool, now: Timestamp) {
+        let Some(rules) = &mut self.jurisdiction else { return };
+        match (waiting, rules.permission) {
+            (true, Permission::NotNeeded) => {
+                rules.permission = Permission::Needed;
+                self.evidence.add(What::PermissionAsked, now);
+            }
+            (false, Permission::Needed) => rules.permission = Permission::NotNeeded,
+            _ => {}
+        }
+    }
+
+    /// Records whether the subscriber wants to see offers.
+    ///
+    /// # Errors
+    /// When the session is not open, nobody has to ask, or the subscriber has answered.
+    pub fn permit(&mut self, granted: bool, now: Timestamp) -> Result<(), Refused> {
+        self.deciding()?;
+        let rules = self.jurisdiction.as_mut().ok_or(Refused::PermissionNotNeeded)?;
+        match rules.permission {
+            Permission::Needed => {}
+            Permission::NotNeeded => return Err(Refused::PermissionNotNeeded),
+            Permission::Granted | Permission::Refused => return Err(Refused::PermissionAnswered),
+        }
+        rules.permission = if granted { Permission::Granted } else { Permission::Refused };
+        self.evidence.add(What::PermissionAnswered { granted }, now);
+        self.updated_at = now;
+        Ok(())
     }
 
     /// Records answers of the survey; what is absent stays as it was.
     ///
     /// # Errors
-    /// When the session is not open to answers.
+    /// When the session is not open to answers, or its rules allow no survey.
     pub fn answer(&mut self, given: Answers, now: Timestamp) -> Result<(), Refused> {
         self.deciding()?;
+        if !self.shows_survey() {
+            return Err(Refused::SurveyNotPermitted);
+        }
+        self.evidence.add(What::Answered { reason: given.reason.clone() }, now);
         let answers = &mut self.answers;
         if given.reason.is_some() {
             answers.reason = given.reason;
@@ -123,6 +215,15 @@ impl Session {
     /// When the session is not open to offers.
     pub fn present(&mut self, offers: Vec<PresentedOffer>, now: Timestamp) -> Result<(), Refused> {
         self.deciding()?;
+        let before = |offer: &PresentedOffer| self.offers.iter().any(|old| old.id == offer.id);
+        if !offers.is_empty() {
+            self.evidence.presented(&offers, now);
+        }
+        if let Some(rules) = &mut self.jurisdiction
+            && !offers.iter().all(before)
+        {
+            rules.screens = rules.screens.saturating_add(1);
+        }
         self.offers.retain(|offer| offer.state != OfferState::Presented);
         self.offers.extend(offers);
         self.updated_at = now;
@@ -155,6 +256,7 @@ impl Session {
         offer.state = OfferState::Accepted;
         offer.choice = choice;
         offer.decided_at = Some(now);
+        self.evidence.add(What::Accepted { offer: id, choice }, now);
         self.updated_at = now;
         if effect.is_some() {
             self.state = State::Applying { offer: id, operation };
@@ -176,6 +278,7 @@ impl Session {
         }
         offer.state = OfferState::Declined;
         offer.decided_at = Some(now);
+        self.evidence.add(What::Declined { offer: id }, now);
         self.updated_at = now;
         Ok(())
     }
@@ -198,6 +301,7 @@ impl Session {
         if when == CancelWhen::Now && !self.cancel_now_allowed {
             return Err(Refused::NowNotAllowed);
         }
+        self.evidence.add(What::CancelReceived { when }, now);
         self.state = State::Canceling { when, operation };
         self.needs_attention = false;
         self.updated_at = now;
@@ -216,6 +320,7 @@ impl Session {
     /// When the session is closed or something is on its way to billing.
     pub fn keep(&mut self, now: Timestamp) -> Result<(), Refused> {
         self.deciding()?;
+        self.evidence.add(What::Kept, now);
         self.close(State::Saved { offer: None }, now);
         Ok(())
     }
@@ -224,6 +329,7 @@ impl Session {
     pub fn expire(&mut self, now: Timestamp) -> bool {
         let over = matches!(self.state, State::Deciding) && self.expires_at <= now;
         if over {
+            self.evidence.add(What::Abandoned, now);
             self.close(State::Abandoned, now);
         }
         over
@@ -250,7 +356,9 @@ impl Session {
     fn answered(&mut self, outcome: OperationState, after: Option<&Subscription>, now: Timestamp) -> bool {
         match (&self.state, outcome) {
             (State::Applying { offer, .. }, OperationState::Applied) => {
-                self.close(State::Saved { offer: Some(*offer) }, now);
+                let offer = *offer;
+                self.evidence.add(What::Applied { offer }, now);
+                self.close(State::Saved { offer: Some(offer) }, now);
             }
             (State::Applying { .. }, OperationState::Rejected) => {
                 self.state = State::Deciding;
@@ -259,6 +367,7 @@ impl Session {
             }
             (State::Canceling { .. }, OperationState::Applied) => {
                 let ends = after.and_then(|s| s.ended_at.or(s.cancel_at).or_else(|| s.current_period_end()));
+                self.evidence.add(What::Canceled { effective_at: ends, elsewhere: false }, now);
                 self.close(State::Canceled { effective_at: ends }, now);
             }
             (_, OperationState::NeedsAttention) if !self.needs_attention => {
@@ -278,6 +387,7 @@ impl Session {
     pub fn ended_elsewhere(&mut self, effective_at: Option<Timestamp>, now: Timestamp) -> bool {
         let open = self.status() == Status::InProgress;
         if open {
+            self.evidence.add(What::Canceled { effective_at, elsewhere: true }, now);
             self.close(State::Canceled { effective_at }, now);
         }
         open
@@ -299,6 +409,7 @@ impl Session {
         };
         let Some(offer) = self.offers.iter_mut().find(accepted) else { return false };
         offer.state = OfferState::Rejected;
+        self.evidence.add(What::Rejected { offer: offer.id }, now);
         self.updated_at = now;
         true
     }

@@ -77,6 +77,8 @@ impl Status {
 pub enum Step {
     /// Ask why, if the subscriber wants to say.
     Survey,
+    /// Ask whether offers may be shown.
+    Permission,
     /// Show the offers.
     Offer,
     /// Confirm the cancellation.
@@ -95,6 +97,7 @@ impl Step {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Survey => "survey",
+            Self::Permission => "permission",
             Self::Offer => "offer",
             Self::Confirm => "confirm",
             Self::Applying => "applying",
@@ -157,6 +160,15 @@ pub enum Refused {
     /// A choice is missing, out of range, or there is none to make.
     #[error("{0}")]
     Choice(&'static str),
+    /// The rules of the subscriber's place allow no survey.
+    #[error("no survey may be shown here before the cancellation; cancel, or keep the subscription")]
+    SurveyNotPermitted,
+    /// Nobody has to ask whether offers may be shown.
+    #[error("no permission is needed; read the session for what is possible")]
+    PermissionNotNeeded,
+    /// The subscriber has answered whether offers may be shown.
+    #[error("the subscriber has answered already, and is asked once per session")]
+    PermissionAnswered,
     /// The flow does not let subscriptions end at once.
     #[error("this flow ends subscriptions with the paid period; send `period_end`")]
     NowNotAllowed,

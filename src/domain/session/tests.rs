@@ -54,6 +54,8 @@ fn session() -> Session {
         expires_at: later(24),
         closed_at: None,
         validated: Validated::default(),
+        jurisdiction: None,
+        evidence: Evidence::default(),
     }
 }
 

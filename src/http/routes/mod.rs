@@ -29,6 +29,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         .service(sessions::explanation)
         .service(validation::read)
         .service(session_actions::answer)
+        .service(session_actions::permission)
         .service(session_actions::accept)
         .service(session_actions::decline)
         .service(session_actions::cancel)

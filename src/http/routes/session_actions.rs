@@ -62,6 +62,40 @@ pub(crate) async fn answer(
     Ok(reply(services::answer::answer(&app, &access, id.0, said, token, idempotency.key()).await?))
 }
 
+/// Whether offers may be shown.
+#[derive(Debug, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"granted": true}))]
+pub(crate) struct PermissionBody {
+    /// What the subscriber said.
+    granted: bool,
+}
+
+/// Say whether offers may be shown.
+///
+/// Where the session's `compliance.permission` is `needed`, the law of the subscriber's place wants this asked, once,
+/// before any offer is shown. With a yes the offers come; with a no the cancellation is left to confirm.
+#[utoipa::path(
+    tag = "sessions", operation_id = "answerPermission",
+    request_body = PermissionBody,
+    params(("id" = SessionId, Path, description = "The session")),
+    responses((status = 200, description = "The session", body = SessionView)),
+    security(("customerToken" = [])),
+)]
+#[post("/v1/sessions/{id}/permission")]
+pub(crate) async fn permission(
+    caller: Customer,
+    app: Data<App>,
+    id: Segment<SessionId>,
+    idempotency: Idempotency,
+    body: Body<PermissionBody>,
+) -> Result<HttpResponse, Problem> {
+    let access = Access::Customer(caller.0.customer);
+    let (granted, token) = (body.0.granted, caller.0.attributes);
+    let done = services::permission::permission(&app, &access, id.0, granted, token, idempotency.key());
+    Ok(reply(done.await?))
+}
+
 /// What is chosen.
 #[derive(Debug, Default, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]

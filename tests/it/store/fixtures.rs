@@ -1,5 +1,6 @@
 //! Sessions, operations and commands for the store's tests.
 
+use counteroffer::domain::evidence::Evidence;
 use counteroffer::domain::ids::{OfferId, OperationId, SessionId};
 use counteroffer::domain::offer::{Copy, Key, OfferState, PresentedOffer, Terms};
 use counteroffer::domain::operation::{CancelWhen, Effect, Operation};
@@ -79,6 +80,8 @@ pub(super) fn session(customer: &str, id: &str) -> Session {
         expires_at: later(3600),
         closed_at: None,
         validated: Validated::default(),
+        jurisdiction: None,
+        evidence: Evidence::default(),
     }
 }
 

@@ -6,6 +6,7 @@
 mod conditions;
 mod experiments;
 mod fields;
+mod jurisdictions;
 mod offers;
 mod policy;
 mod references;
@@ -22,6 +23,7 @@ use super::problem::Problems;
 use crate::domain::attribute::{CUSTOMER_PREFIX, find, is_customer_name};
 use crate::domain::facts::AttributeType;
 use fields::Fields;
+pub(super) use jurisdictions::preset;
 
 /// Reads the document; none when it is not even a map.
 pub(super) fn document(root: &At<'_>, problems: &mut Problems) -> Option<FlowDocument> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::Fields;
+use super::jurisdictions::jurisdictions;
 use super::values;
 use crate::domain::flow::document::{Budget, BudgetPeriod, Policy};
 use crate::domain::flow::limits::MAX_BUDGETS;
@@ -36,6 +37,8 @@ pub(super) fn policy(at: &At<'_>, problems: &mut Problems) -> Policy {
     if let Some(flag) = fields.optional("cancel_now").and_then(|at| values::flag(&at, problems)) {
         policy.cancel_now = flag;
     }
+    policy.jurisdictions =
+        fields.optional("jurisdictions").and_then(|at| jurisdictions(&at, problems)).map(Box::new);
     fields.finish(problems);
     policy
 }

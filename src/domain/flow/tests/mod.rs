@@ -2,6 +2,7 @@ use super::*;
 
 use crate::domain::offer::OfferType;
 
+mod jurisdictions;
 mod refusals;
 
 const DESIGN: &str = r#"

@@ -1,0 +1,105 @@
+//! Which place has which rules, as a flow says it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::jurisdiction::{JurisdictionPolicy, Place, PlaceName};
+
+/// The rules by place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = FlowJurisdictions)]
+pub struct Jurisdictions {
+    /// The rules of every place that is not named; the preset `none` unless said otherwise.
+    #[schema(required = false, default = "none")]
+    pub default: PolicyChoice,
+    /// What governs where the place is not known, or a country is known whose states differ and the state is not.
+    #[schema(required = false, default = "default")]
+    pub unknown_place: UnknownPlace,
+    /// The rules by place: a country (`DE`), a country's state (`US-CA`), or `EU` for all its member states that are
+    /// not named themselves.
+    #[schema(required = false, value_type = super::schema::PoliciesByPlace)]
+    pub places: BTreeMap<PlaceName, PolicyChoice>,
+}
+
+/// Rules: those of a preset, or the flow's own. As JSON, the key of the one or the whole of the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyChoice {
+    /// A preset.
+    Preset(&'static JurisdictionPolicy),
+    /// The flow's own.
+    Own(Box<JurisdictionPolicy>),
+}
+
+/// What governs where the place is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = FlowUnknownPlace)]
+pub enum UnknownPlace {
+    /// The default, or the rules of the country.
+    #[default]
+    Default,
+    /// All rules that could apply, together.
+    Strictest,
+}
+
+impl UnknownPlace {
+    /// All of them.
+    pub(super) const ALL: [Self; 2] = [Self::Default, Self::Strictest];
+
+    /// The word on the wire.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Strictest => "strictest",
+        }
+    }
+}
+
+impl PolicyChoice {
+    /// The rules.
+    #[must_use]
+    pub fn policy(&self) -> &JurisdictionPolicy {
+        match self {
+            Self::Preset(preset) => preset,
+            Self::Own(own) => own,
+        }
+    }
+}
+
+impl Serialize for PolicyChoice {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Preset(preset) => preset.key.serialize(serializer),
+            Self::Own(own) => own.serialize(serializer),
+        }
+    }
+}
+
+impl Jurisdictions {
+    /// The rules that govern a subscriber in this place.
+    #[must_use]
+    pub fn governing(&self, place: &Place) -> JurisdictionPolicy {
+        let mut names = place.names();
+        let found = names.find_map(|name| self.places.get(&name)).unwrap_or(&self.default);
+        let strictest = self.unknown_place == UnknownPlace::Strictest;
+        let others: Vec<&PolicyChoice> = match (&place.country, &place.state) {
+            (None, _) if strictest => self.places.values().collect(),
+            (Some(country), None) if strictest => {
+                let states = self.places.iter().filter(|(name, _)| name.is_state_of(country));
+                states.map(|(_, choice)| choice).collect()
+            }
+            _ => Vec::new(),
+        };
+        let mut policy = found.policy().clone();
+        for other in others.into_iter().map(PolicyChoice::policy) {
+            // One rule for all of them keeps its own name.
+            if *other != policy {
+                policy = policy.and(other);
+            }
+        }
+        policy
+    }
+}
