@@ -43,6 +43,8 @@ fn later(operation: &Operation, effect: Effect, due_at: Timestamp, now: Timestam
         due_at,
         created_at: now,
         updated_at: now,
+        undoes: None,
+        undone_by: None,
         ..operation.clone()
     }
 }

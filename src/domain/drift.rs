@@ -248,7 +248,7 @@ fn differs(operation: &Operation, belief: &Belief, observed: &Observed, now: Tim
         }
         Belief::NoDiscount { coupon } if has(coupon) => drift(
             DriftKind::DiscountUnexpected,
-            "no discount: the offer was refused".to_owned(),
+            "no discount: the offer was refused or undone".to_owned(),
             format!("a discount of coupon {coupon}"),
         ),
         Belief::Paused { behavior, resumes_at } => paused(operation, *behavior, *resumes_at, subscription),

@@ -35,5 +35,6 @@ pub mod session;
 pub mod shape;
 pub mod span;
 pub mod subscription;
+pub mod undo;
 pub mod usage;
 pub mod validation;

@@ -144,6 +144,25 @@ pub enum Effect {
         /// How much, greater than zero.
         money: Money,
     },
+    /// A pause ended before its time.
+    EndPause {
+        /// What became of invoices meanwhile.
+        behavior: PauseBehavior,
+        /// When it would have ended.
+        resumes_at: Timestamp,
+    },
+    /// The discount of one coupon taken off, the others kept.
+    RemoveDiscount {
+        /// The coupon.
+        coupon: String,
+    },
+    /// A credit taken back from the customer's balance.
+    Debit {
+        /// How much, greater than zero.
+        money: Money,
+    },
+    /// A scheduled end taken back.
+    KeepSubscription,
     /// The subscription canceled.
     Cancel {
         /// When.
@@ -169,6 +188,10 @@ impl Effect {
             Self::Split { .. } => "split",
             Self::Waive { .. } => "waive",
             Self::Credit { .. } => "credit",
+            Self::EndPause { .. } => "end_pause",
+            Self::RemoveDiscount { .. } => "remove_discount",
+            Self::Debit { .. } => "debit",
+            Self::KeepSubscription => "keep_subscription",
             Self::Cancel { .. } => "cancel",
         }
     }

@@ -249,9 +249,10 @@ async fn settle(
     Err(ServiceError::Busy { retry_after: 1 })
 }
 
-/// What goes back to the budgets: all that a rejected operation holds, and of a waiver what it did not come to.
+/// What goes back to the budgets: all that a rejected operation holds, or that of the one that an applied one undoes, and of a waiver what it did not come to.
 fn give_back(operation: &mut Operation) -> Vec<BudgetHold> {
-    if operation.state == OperationState::Rejected {
+    let undone = operation.undoes.is_some() && operation.state == OperationState::Applied;
+    if operation.state == OperationState::Rejected || undone {
         return operation.holds.clone();
     }
     let Some((_, forgiven)) = corrected_cost(operation) else { return Vec::new() };
@@ -266,9 +267,12 @@ fn give_back(operation: &mut Operation) -> Vec<BudgetHold> {
     back
 }
 
-/// What an applied waiver came to, which is less than promised where an invoice was paid meanwhile.
+/// What an offer came to that was undone, which is nothing; or an applied waiver, which is less than promised where an invoice was paid meanwhile.
 fn corrected_cost(operation: &Operation) -> Option<(OfferId, i64)> {
     let waived = matches!(operation.effect, Effect::Waive { .. });
     let applied = operation.state == OperationState::Applied;
+    if applied && operation.undoes.is_some() {
+        return operation.offer.map(|offer| (offer, 0));
+    }
     operation.offer.filter(|_| waived && applied).map(|offer| (offer, operation.taken_off()))
 }

@@ -35,6 +35,7 @@ pub mod saves;
 mod snapshots;
 pub mod summary;
 mod transition;
+pub mod undo;
 pub mod view;
 pub mod webhook;
 pub mod worker;

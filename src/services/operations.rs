@@ -56,6 +56,7 @@ pub async fn retry(app: &App, id: OperationId) -> Result<Operation, ServiceError
     one(app, id).await
 }
 
-async fn one(app: &App, id: OperationId) -> Result<Operation, ServiceError> {
+/// An operation.
+pub(super) async fn one(app: &App, id: OperationId) -> Result<Operation, ServiceError> {
     app.store.operation(id).await?.ok_or(ServiceError::NotFound("billing operation"))
 }

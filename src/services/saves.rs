@@ -139,12 +139,13 @@ async fn given(app: &App, session: SessionId) -> Result<Given, ServiceError> {
         ..OperationFilter::default()
     };
     let applied = app.store.operations(filter, None, OPERATIONS).await?;
+    let standing = |operation: &&Operation| operation.undone_by.is_none();
     let given = |operation: &Operation| match operation.effect {
         Effect::Discount { .. } => Some(Given::Discount { coupon: operation.coupon() }),
         Effect::Pause { .. } => Some(Given::Pause),
         _ => None,
     };
-    Ok(applied.iter().find_map(given).unwrap_or(Given::Other))
+    Ok(applied.iter().filter(standing).find_map(given).unwrap_or(Given::Other))
 }
 
 /// What became of a save at one horizon.

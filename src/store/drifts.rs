@@ -281,6 +281,8 @@ fn repair(connection: &mut Link, id: DriftId, now: Timestamp) -> Result<Option<O
         created_at: now,
         updated_at: now,
         problem: None,
+        undoes: None,
+        undone_by: None,
         ..before.read()?
     };
     let target = dsl::drifts.find(&text).filter(dsl::state.eq(DriftState::Open.as_str()));

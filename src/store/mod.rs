@@ -46,6 +46,7 @@ mod summary;
 mod summary_of_saves;
 mod text;
 mod time;
+mod undo;
 mod url;
 mod webhook_events;
 mod writer;

@@ -36,3 +36,4 @@ mod sessions;
 mod shapes;
 mod store;
 mod support;
+mod undo;

@@ -41,6 +41,10 @@ pub(super) fn terms(effect: &Effect) -> Option<Terms> {
         | Effect::Waive { .. }
         | Effect::DetachFeatures { .. }
         | Effect::ChangePlan { .. }
+        | Effect::Debit { .. }
+        | Effect::EndPause { .. }
+        | Effect::RemoveDiscount { .. }
+        | Effect::KeepSubscription
         | Effect::Cancel { .. } => None,
     }
 }

@@ -12,16 +12,21 @@ use stripe_types::RangeQueryTs;
 use super::{Attempt, Halt, currency};
 use crate::billing::error::StripeError;
 use crate::billing::wire::{MARK, Marked, Seen};
-use crate::domain::money::Money;
+use crate::domain::money::{Currency, Money};
 use crate::domain::operation::StepRecord;
 
 pub(super) const CREDIT: &str = "credit";
+pub(super) const DEBIT: &str = "debit";
 
 /// The transaction that this operation made. It can be neither changed nor taken away, so what was made once is found
 /// for good.
-pub(super) async fn found(attempt: Attempt<'_>, seen: &Seen) -> Result<Option<String>, StripeError> {
+pub(super) async fn found(
+    attempt: Attempt<'_>,
+    seen: &Seen,
+    step: &str,
+) -> Result<Option<String>, StripeError> {
     let customer = seen.subscription.customer.as_str();
-    if let Some(id) = attempt.result_of(CREDIT) {
+    if let Some(id) = attempt.result_of(step) {
         let request = RetrieveCustomerBalanceTransaction::new(customer, id).build();
         match attempt.gateway.transport.exchange(request, None).await {
             Ok(_) => return Ok(Some(id.to_owned())),
@@ -49,18 +54,43 @@ pub(super) async fn act(
     money: Money,
     generation: u32,
 ) -> Result<StepRecord, Halt> {
+    let made = Transaction { step: CREDIT, amount: money.amount.saturating_neg(), description: "Credit" };
+    put(attempt, seen, made, money.currency, generation).await
+}
+
+/// The same amount the other way; Stripe takes no transaction away.
+pub(super) async fn take_back(
+    attempt: Attempt<'_>,
+    seen: &Seen,
+    money: Money,
+    generation: u32,
+) -> Result<StepRecord, Halt> {
+    let made = Transaction { step: DEBIT, amount: money.amount, description: "Credit taken back" };
+    put(attempt, seen, made, money.currency, generation).await
+}
+
+struct Transaction {
+    step: &'static str,
+    amount: i64,
+    description: &'static str,
+}
+
+async fn put(
+    attempt: Attempt<'_>,
+    seen: &Seen,
+    made: Transaction,
+    of: Currency,
+    generation: u32,
+) -> Result<StepRecord, Halt> {
+    let Transaction { step, amount, description } = made;
     let mark = HashMap::from([(MARK.to_owned(), attempt.operation.id.to_string())]);
     let customer = seen.subscription.customer.as_str();
-    let request = CreateCustomerCustomerBalanceTransaction::new(
-        customer,
-        money.amount.saturating_neg(),
-        currency(money.currency)?,
-    )
-    .description("Credit")
-    .metadata(mark)
-    .build();
-    let key = attempt.key(CREDIT, generation);
+    let request = CreateCustomerCustomerBalanceTransaction::new(customer, amount, currency(of)?)
+        .description(description)
+        .metadata(mark)
+        .build();
+    let key = attempt.key(step, generation);
     let answer = attempt.gateway.transport.exchange(request, Some(key)).await?;
     let made: Marked = answer.parse()?;
-    Ok(attempt.record(CREDIT, Some(made.id), answer.request_id))
+    Ok(attempt.record(step, Some(made.id), answer.request_id))
 }

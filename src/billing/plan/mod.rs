@@ -13,6 +13,7 @@ mod credit;
 mod discount;
 mod features;
 mod forgive;
+mod keep;
 mod plan_change;
 mod split;
 mod waive;
@@ -140,6 +141,10 @@ impl Attempt<'_> {
     /// The next step of an effect that shows on the subscription or its customer when the last one is done.
     async fn change(self, seen: Seen, generation: u32) -> Result<Progress, Halt> {
         let last = last_step(&self.operation.effect);
+        let ended = seen.subscription.status.is_ended();
+        if ended && self.undoes_what_ended() {
+            return Ok(Progress::Applied { subscription: Box::new(seen.subscription), last: None });
+        }
         if let Some(result) = self.found(&seen).await? {
             let new = !self.has_done(last);
             let record = new.then(|| self.record(last, result, seen.request_id.clone()));
@@ -196,7 +201,14 @@ impl Attempt<'_> {
             Effect::ChangePlan { .. } => {
                 self.plan_wanted().filter(|wanted| plan_change::is_done(self, seen, *wanted)).map(|_| None)
             }
-            Effect::Credit { .. } => credit::found(self, seen).await?.map(Some),
+            Effect::Credit { .. } => credit::found(self, seen, credit::CREDIT).await?.map(Some),
+            Effect::Debit { .. } => credit::found(self, seen, credit::DEBIT).await?.map(Some),
+            Effect::EndPause { behavior, resumes_at } => {
+                // A pause that differs is somebody else's.
+                (!change::is_paused(seen, *behavior, *resumes_at)).then_some(None)
+            }
+            Effect::RemoveDiscount { coupon } => keep::is_removed(seen, coupon).then_some(None),
+            Effect::KeepSubscription => keep::goes_on(seen).then_some(None),
             // Found by plans of their own.
             Effect::Split { .. } | Effect::Waive { .. } => None,
             Effect::Cancel { when, .. } => cancel::is_done(self, seen, *when).then_some(None),
@@ -211,6 +223,12 @@ impl Attempt<'_> {
         };
         let when = if *effective_at <= self.now { PlanChangeWhen::Now } else { *when };
         Some(plan_change::Wanted { item, price, when, proration: *proration })
+    }
+
+    /// Whether it undoes what has ended with the subscription: all but what lies with the customer, and the end itself.
+    fn undoes_what_ended(self) -> bool {
+        let stays = matches!(self.operation.effect, Effect::Debit { .. } | Effect::KeepSubscription);
+        self.operation.undoes.is_some() && !stays
     }
 
     /// Whether a step is left behind the one that brings the effect.
@@ -230,6 +248,10 @@ impl Attempt<'_> {
             | Effect::Split { .. }
             | Effect::Waive { .. }
             | Effect::Credit { .. }
+            | Effect::Debit { .. }
+            | Effect::EndPause { .. }
+            | Effect::RemoveDiscount { .. }
+            | Effect::KeepSubscription
             | Effect::Cancel { .. } => false,
         };
         if over || seen.subscription.status.is_ended() {
@@ -265,6 +287,10 @@ impl Attempt<'_> {
             | Effect::Split { .. }
             | Effect::Waive { .. }
             | Effect::Credit { .. }
+            | Effect::Debit { .. }
+            | Effect::EndPause { .. }
+            | Effect::RemoveDiscount { .. }
+            | Effect::KeepSubscription
             | Effect::Cancel { .. } => None,
         };
         if end.is_some_and(|end| end <= self.now) {
@@ -272,6 +298,8 @@ impl Attempt<'_> {
             return Err(Halt::Ineligible(problem("time_over", why)));
         }
         match change::terms(effect) {
+            // What was given is taken back whatever else the subscription has come to.
+            Some(_) if self.operation.undoes.is_some() => Ok(()),
             Some(terms) => Ok(eligibility::check(&terms, subscription, self.now)?),
             None => Ok(()),
         }
@@ -291,6 +319,10 @@ impl Attempt<'_> {
                 None => Err(Halt::Attention(problem("no_such_step", "this effect is no change of the plan"))),
             },
             Effect::Credit { money } => credit::act(self, seen, *money, generation).await,
+            Effect::Debit { money } => credit::take_back(self, seen, *money, generation).await,
+            Effect::EndPause { .. } => keep::end_pause(self, generation).await,
+            Effect::RemoveDiscount { coupon } => keep::remove(self, seen, coupon, generation).await,
+            Effect::KeepSubscription => keep::keep(self, seen, generation).await,
             Effect::Split { .. } | Effect::Waive { .. } => {
                 let why = "this effect has a plan of its own";
                 Err(Halt::Attention(problem("no_such_step", why)))
@@ -319,6 +351,7 @@ impl Attempt<'_> {
         // What was promised to be taken away cannot be dropped: where Stripe refuses, somebody has to do it.
         // Neither can what has been done in part.
         let owed = matches!(self.operation.effect, Effect::Cancel { .. } | Effect::DetachFeatures { .. })
+            || self.operation.undoes.is_some()
             || self.operation.taken_off() > 0;
         match halt {
             Halt::Attention(problem) => Progress::NeedsAttention(problem),
@@ -388,6 +421,10 @@ fn last_step(effect: &Effect) -> &'static str {
         Effect::Split { .. } => split::DEFER,
         Effect::Waive { .. } => forgive::FORGIVE,
         Effect::Credit { .. } => credit::CREDIT,
+        Effect::Debit { .. } => credit::DEBIT,
+        Effect::EndPause { .. } => keep::END_PAUSE,
+        Effect::RemoveDiscount { .. } => keep::REMOVE,
+        Effect::KeepSubscription => keep::KEEP,
         Effect::Cancel { .. } => cancel::CANCEL,
     }
 }

@@ -29,6 +29,9 @@ pub(super) fn applied_at(operation: &Operation) -> Timestamp {
 
 /// What an operation makes us believe now, in the light of all on its subscription.
 pub(super) fn belief(operation: &Operation, all: &[Operation], now: Timestamp) -> Option<Belief> {
+    if operation.undone_by.is_some() {
+        return None;
+    }
     match operation.state {
         OperationState::Applied if !is_replaced(operation, all) => of_applied(operation, all, now),
         OperationState::Rejected => match operation.effect {
@@ -74,6 +77,9 @@ fn of_applied(operation: &Operation, all: &[Operation], now: Timestamp) -> Optio
                 (told && since < LOOK_BACK).then(plan)
             }
         }
+        Effect::RemoveDiscount { coupon } if now.duration_since(applied_at(operation)) < LOOK_BACK => {
+            Some(Belief::NoDiscount { coupon: coupon.clone() })
+        }
         Effect::Cancel { when, .. } => Some(Belief::Canceled(*when)),
         _ => None,
     }
@@ -108,7 +114,7 @@ fn thing(effect: &Effect) -> Option<&'static str> {
         Effect::Pause { .. } => Some("pause"),
         Effect::ExtendTrial { .. } => Some("trial"),
         Effect::ChangePlan { .. } => Some("plan"),
-        Effect::Cancel { .. } => Some("end"),
+        Effect::Cancel { .. } | Effect::KeepSubscription => Some("end"),
         _ => None,
     }
 }

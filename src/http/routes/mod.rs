@@ -50,6 +50,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         .service(events::list)
         .service(operations::list)
         .service(operations::retry)
+        .service(operations::undo)
         .service(drift::list)
         .service(drift::dismiss)
         .service(analytics::summary)

@@ -1,4 +1,4 @@
-//! Billing operations: what is pending, stuck and done, and the retry by hand.
+//! Billing operations: what is pending, stuck and done, the retry by hand, and undoing.
 
 use actix_web::web::Data;
 use actix_web::{HttpResponse, get, post};
@@ -12,13 +12,13 @@ use super::session_actions::EmptyBody;
 use crate::domain::ids::{OfferId, OperationId, SessionId, SubscriptionId};
 use crate::domain::operation::{Operation, OperationProblem, OperationState, StepRecord};
 use crate::http::auth::permission::{Analyst, Operator};
-use crate::http::body::OptionalBody;
+use crate::http::body::{Body, OptionalBody};
 use crate::http::idempotency::{Idempotency, answer};
 use crate::http::path::Segment;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::services::read::Page;
-use crate::services::{App, idempotency, operations};
+use crate::services::{App, idempotency, operations, undo as undoing};
 use crate::store::OperationFilter;
 
 /// A billing operation.
@@ -46,6 +46,14 @@ pub(crate) struct OperationView {
     attempts: u32,
     /// The last thing that went wrong.
     problem: Option<OperationProblem>,
+    /// The operation that it undoes, if it undoes one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    undoes: Option<OperationId>,
+    /// The operation that undoes it, once somebody has asked for that; its state says how far it has come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    undone_by: Option<OperationId>,
     /// Not before this.
     due_at: Timestamp,
     /// When it was accepted.
@@ -67,6 +75,8 @@ impl From<Operation> for OperationView {
             steps: operation.steps,
             attempts: operation.attempts,
             problem: operation.problem,
+            undoes: operation.undoes,
+            undone_by: operation.undone_by,
             due_at: operation.due_at,
             created_at: operation.created_at,
             updated_at: operation.updated_at,
@@ -132,5 +142,41 @@ pub(crate) async fn retry(
     _body: OptionalBody<EmptyBody>,
 ) -> Result<HttpResponse, Problem> {
     let work = async { operations::retry(&app, id.0).await.map(OperationView::from) };
+    Ok(answer(idempotency::once(&app, idempotency.key(), 200, work).await?))
+}
+
+/// Why an operation is undone.
+#[derive(Debug, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "given by mistake"}))]
+pub(crate) struct UndoBody {
+    /// Why, for the audit trail; no personal data.
+    #[validate(length(min = 1, max = 500))]
+    #[schema(min_length = 1, max_length = 500)]
+    reason: String,
+}
+
+/// Undo what an applied operation has brought about.
+///
+/// The answer is the operation that undoes it, tried at once. An operation is undone once: whoever asks again gets the
+/// same. What Stripe does not take back is answered 409 with a reason code: `irreversible`, `too_late`,
+/// `operation_not_applied` or `operation_is_undo`.
+#[utoipa::path(
+    tag = "operations", operation_id = "undoBillingOperation",
+    request_body = UndoBody,
+    params(("id" = OperationId, Path, description = "The operation to undo")),
+    responses((status = 200, description = "The operation that undoes it", body = OperationView)),
+    security(("apiKey" = ["operator", "admin"])),
+)]
+#[post("/v1/billing-operations/{id}/undo")]
+pub(crate) async fn undo(
+    caller: Operator,
+    app: Data<App>,
+    id: Segment<OperationId>,
+    idempotency: Idempotency,
+    body: Body<UndoBody>,
+) -> Result<HttpResponse, Problem> {
+    let actor = caller.0.id.to_string();
+    let work = async { undoing::undo(&app, id.0, &body.0.reason, &actor).await.map(OperationView::from) };
     Ok(answer(idempotency::once(&app, idempotency.key(), 200, work).await?))
 }
