@@ -34,6 +34,7 @@ pub(crate) mod sample;
 pub mod session;
 pub mod shape;
 pub mod span;
+pub mod statistics;
 pub mod subscription;
 pub mod undo;
 pub mod usage;

@@ -19,6 +19,7 @@ mod deliver;
 pub mod drift;
 pub mod error;
 pub mod events;
+pub mod experiments;
 pub mod flows;
 pub mod idempotency;
 pub mod keys;

@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 use super::app::App;
 use super::deliver;
 use super::error::ServiceError;
+use super::experiments;
 use super::reconcile;
 use super::replay::replay;
 use super::saves;
@@ -33,6 +34,8 @@ const SAVES_EVERY: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// How long to wait before the key's permissions are checked again, where Stripe did not answer.
 const PERMISSIONS_AGAIN: Duration = Duration::from_secs(60);
+/// How often to look whether bandits have shares for the day.
+const LEARN_EVERY: Duration = Duration::from_secs(60);
 /// How often to look for events that no webhook has brought: at start, and then.
 const REPLAY_EVERY: Duration = Duration::from_secs(5 * 60);
 /// How often to see whether a Stripe that was away may be asked again.
@@ -153,6 +156,7 @@ pub async fn work(app: App, poll: Duration, stop: watch::Receiver<bool>) {
             while saves::take_up(&app).await? > 0 && !*stop.borrow() {}
             Ok(())
         }),
+        every(LEARN_EVERY, stop.clone(), "experiments", async || experiments::learn(&app).await.map(|_| ())),
         every(RECONCILE_EVERY, stop.clone(), "reconciliation", async || {
             reconcile::daily(&app, || !*stop.borrow()).await.map(|_| ())
         }),

@@ -7,6 +7,7 @@ mod analytics;
 mod customers;
 mod drift;
 mod events;
+mod experiments;
 mod flows;
 mod operations;
 mod paging;
@@ -54,6 +55,8 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         .service(drift::list)
         .service(drift::dismiss)
         .service(analytics::summary)
+        .service(experiments::list)
+        .service(experiments::read)
         .service(webhooks::stripe)
         .service(health::healthz)
         .service(health::readyz)

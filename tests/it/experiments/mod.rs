@@ -1,5 +1,7 @@
 //! Experiments over HTTP: who is in which arm, what they see, and how sessions are found by it.
 
+mod results;
+
 use counteroffer::services::keys::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
