@@ -44,6 +44,9 @@ pub mod kind {
     /// A difference between billing and what we believe.
     #[derive(Debug)]
     pub enum Drift {}
+    /// A draft tried on recorded sessions.
+    #[derive(Debug)]
+    pub enum Backtest {}
     /// An API key.
     #[derive(Debug)]
     pub enum ApiKey {}
@@ -97,6 +100,10 @@ pub mod kind {
     impl Kind for Drift {
         const PREFIX: &'static str = "drf_";
         const NAME: &'static str = "drift";
+    }
+    impl Kind for Backtest {
+        const PREFIX: &'static str = "bkt_";
+        const NAME: &'static str = "backtest";
     }
     impl Kind for ApiKey {
         const PREFIX: &'static str = "key_";
@@ -154,6 +161,8 @@ pub type OperationId = Id<kind::Operation>;
 pub type EventId = Id<kind::Event>;
 /// The id of a difference between billing and what we believe, `drf_…`.
 pub type DriftId = Id<kind::Drift>;
+/// The id of a backtest, `bkt_…`.
+pub type BacktestId = Id<kind::Backtest>;
 /// The id of an API key, `key_…`; not the key itself.
 pub type ApiKeyId = Id<kind::ApiKey>;
 /// Stripe's subscription id, `sub_…`.

@@ -6,6 +6,7 @@
 
 pub mod aftermath;
 pub mod attribute;
+pub mod backtest;
 pub mod condition;
 pub mod copy;
 pub mod cost;

@@ -115,7 +115,7 @@ impl Kept {
 
 impl Kept {
     /// The same where billing has never shown the subscription.
-    fn unseen<'a>(&'a self, session: &'a Session) -> Unseen<'a> {
+    pub(super) fn unseen<'a>(&'a self, session: &'a Session) -> Unseen<'a> {
         Unseen {
             facts: &self.facts,
             history: &self.history,

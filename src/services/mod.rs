@@ -8,6 +8,7 @@ pub mod activity;
 pub mod answer;
 mod app;
 pub mod attributes;
+pub mod backtest;
 pub mod begin;
 pub mod caller;
 pub mod cancel;

@@ -120,7 +120,8 @@ pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewV
     Ok(PreviewView { offers: trace.decision.offers.clone(), trace })
 }
 
-async fn flow(app: &App, key: &Key, version: Option<i32>) -> Result<Published, ServiceError> {
+/// The draft or a published version, compiled.
+pub(super) async fn flow(app: &App, key: &Key, version: Option<i32>) -> Result<Published, ServiceError> {
     let (source, format, version) = match version {
         Some(version) => {
             let found = app.store.flow_version(key, version).await?;

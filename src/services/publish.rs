@@ -8,7 +8,7 @@ use super::app::App;
 use super::error::{Cause, FieldError, ServiceError};
 use super::flows::Flows;
 use super::prices;
-use crate::domain::flow::{self, Change as FlowChange, FlowDocument, Format, InvalidFormat, diff};
+use crate::domain::flow::{self, Change as FlowChange, FlowDocument, Format, InvalidFormat, diff, in_words};
 use crate::domain::offer::Key;
 use crate::store::{Draft, FlowVersion, NewVersion, Store};
 
@@ -52,6 +52,22 @@ pub struct VersionView {
     pub published_by: String,
     /// What it changed against the version before.
     pub changes: Vec<FlowChange>,
+    /// The same in words.
+    pub changes_in_words: Vec<String>,
+}
+
+/// What differs between two documents of a flow.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = FlowDiff)]
+pub struct DiffView {
+    /// The version that is compared.
+    pub from: i32,
+    /// The version that it is compared with; null for the draft.
+    pub to: Option<i32>,
+    /// What changed from the one to the other.
+    pub changes: Vec<FlowChange>,
+    /// The same in words.
+    pub changes_in_words: Vec<String>,
 }
 
 /// Reads a document and says everything that is wrong with it.
@@ -191,9 +207,9 @@ async fn one(store: &Store, key: &Key, version: i32) -> Result<VersionView, Serv
 
 fn view(version: &FlowVersion, older: Option<&FlowVersion>) -> Result<VersionView, ServiceError> {
     let document = read(version)?;
-    let changes = match older {
-        Some(older) => diff(&read(older)?, &document),
-        None => Vec::new(),
+    let (changes, changes_in_words) = match older.map(read).transpose()? {
+        Some(older) => (diff(&older, &document), in_words(&older, &document)),
+        None => (Vec::new(), Vec::new()),
     };
     Ok(VersionView {
         version: version.version,
@@ -201,7 +217,36 @@ fn view(version: &FlowVersion, older: Option<&FlowVersion>) -> Result<VersionVie
         published_at: version.published_at,
         published_by: version.actor.clone(),
         changes,
+        changes_in_words,
     })
+}
+
+/// What differs between two versions: from the active one where `from` is left out, to the draft where `to` is.
+///
+/// # Errors
+/// When there is no such version or draft, or the draft has problems.
+pub async fn compare(
+    app: &App,
+    key: &Key,
+    from: Option<i32>,
+    to: Option<i32>,
+) -> Result<DiffView, ServiceError> {
+    let active = app.store.active_flows().await?.into_iter().find(|(known, _)| known == key);
+    let from = from.or(active.map(|(_, version)| version)).ok_or(ServiceError::NotFound("flow"))?;
+    let version = async |version| {
+        let found = app.store.flow_version(key, version).await?;
+        read(&found.ok_or(ServiceError::NotFound("flow version"))?)
+    };
+    let new = match to {
+        Some(to) => version(to).await?,
+        None => {
+            let draft = app.store.draft(key).await?.ok_or(ServiceError::NotFound("draft"))?;
+            validate(key, &draft.document, format(&draft.format)?)?
+        }
+    };
+    let old = version(from).await?;
+    let (changes, changes_in_words) = (diff(&old, &new), in_words(&old, &new));
+    Ok(DiffView { from, to, changes, changes_in_words })
 }
 
 fn read(version: &FlowVersion) -> Result<FlowDocument, ServiceError> {

@@ -10,6 +10,7 @@ use tokio::time::MissedTickBehavior;
 use tracing::{error, info, warn};
 
 use super::app::App;
+use super::backtest;
 use super::deliver;
 use super::error::ServiceError;
 use super::experiments;
@@ -28,6 +29,8 @@ const KEPT: SignedDuration = SignedDuration::from_hours(24 * 4);
 const FLOW_POLL: Duration = Duration::from_secs(1);
 /// How often to look whether all subscriptions are to be compared with Stripe.
 const RECONCILE_EVERY: Duration = Duration::from_secs(60);
+/// How often to look for backtests that are asked for.
+const BACKTESTS_EVERY: Duration = Duration::from_secs(2);
 /// How often to look for saves that have reached a horizon.
 const SAVES_EVERY: Duration = Duration::from_secs(60);
 /// How long to look away from the table while there is a free place.
@@ -159,6 +162,9 @@ pub async fn work(app: App, poll: Duration, stop: watch::Receiver<bool>) {
         every(LEARN_EVERY, stop.clone(), "experiments", async || experiments::learn(&app).await.map(|_| ())),
         every(RECONCILE_EVERY, stop.clone(), "reconciliation", async || {
             reconcile::daily(&app, || !*stop.borrow()).await.map(|_| ())
+        }),
+        every(BACKTESTS_EVERY, stop.clone(), "backtests", async || {
+            backtest::take_up(&app, || !*stop.borrow()).await.map(|_| ())
         }),
         every(PROBE_EVERY, stop.clone(), "stripe", async || {
             probe(&app).await;

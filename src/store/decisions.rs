@@ -1,12 +1,14 @@
 //! Decisions: what a session was offered, and why, as JSON.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Text};
 use jiff::Timestamp;
 
 use super::Store;
 use super::connection::{Link, each};
-use super::error::StoreError;
+use super::error::{Failure, StoreError, malformed};
 use super::schema::session_decisions::{self, dsl};
 use super::statement::{many_rows, one_row};
 use super::text::whole;
@@ -42,6 +44,11 @@ impl DecisionRow {
             body: whole("the decision", decision.body)?,
         })
     }
+
+    fn read(self) -> Result<DecisionRecord, Failure> {
+        let at = instant("session_decisions.at", self.at)?;
+        Ok(DecisionRecord { ordinal: self.ordinal, at, body: self.body })
+    }
 }
 
 one_row!(InsertDecision(DecisionRow) =
@@ -63,6 +70,25 @@ pub(super) fn insert(connection: &mut Link, rows: &[&DecisionRow]) -> QueryResul
     Ok(())
 }
 
+/// The last decision of each of these sessions; erased ones have none.
+pub(super) fn last_of(
+    connection: &mut Link,
+    sessions: impl Iterator<Item = SessionId>,
+) -> Result<HashMap<SessionId, DecisionRecord>, Failure> {
+    let ids: Vec<String> = sessions.map(|id| id.to_string()).collect();
+    let rows: Vec<DecisionRow> = dsl::session_decisions
+        .filter(dsl::session_id.eq_any(ids))
+        .order((dsl::session_id, dsl::ordinal))
+        .select(DecisionRow::as_select())
+        .load(connection)?;
+    let mut last = HashMap::new();
+    for row in rows {
+        let id = row.session_id.parse().map_err(|_| malformed("session_decisions.session_id"))?;
+        last.insert(id, row.read()?);
+    }
+    Ok(last)
+}
+
 impl Store {
     /// The decisions of a session, in order.
     ///
@@ -75,11 +101,7 @@ impl Store {
                 .order(dsl::ordinal)
                 .select(DecisionRow::as_select())
                 .load(connection)?;
-            let read = |row: DecisionRow| {
-                let at = instant("session_decisions.at", row.at)?;
-                Ok(DecisionRecord { ordinal: row.ordinal, at, body: row.body })
-            };
-            rows.into_iter().map(read).collect()
+            rows.into_iter().map(DecisionRow::read).collect()
         })
         .await
     }

@@ -231,6 +231,34 @@ diesel::table! {
 }
 
 diesel::table! {
+    backtests (id) {
+        id -> Text,
+        flow_key -> Text,
+        version -> Nullable<Integer>,
+        document -> Text,
+        created_from -> BigInt,
+        created_to -> BigInt,
+        total -> BigInt,
+        cursor -> Nullable<Text>,
+        tally -> Text,
+        actor -> Text,
+        created_at -> BigInt,
+        finished_at -> Nullable<BigInt>,
+        lease_owner -> Nullable<Text>,
+        lease_until -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    backtest_sessions (backtest_id, session_id) {
+        backtest_id -> Text,
+        session_id -> Text,
+        changed -> Bool,
+        body -> Text,
+    }
+}
+
+diesel::table! {
     reconciliations (name) {
         name -> Text,
         cursor -> Nullable<Text>,

@@ -9,6 +9,7 @@
 )]
 mod activity;
 mod attributes;
+mod backtests;
 mod billing;
 mod billing_changes;
 mod command_line;

@@ -45,6 +45,7 @@ fn operations(document: &Value) -> Vec<Operation> {
             let id = match path {
                 path if path.contains("billing-operations") => "bop_",
                 path if path.contains("/drift/") => "drf_",
+                path if path.contains("/backtests/") => "bkt_",
                 _ => "ses_",
             };
             let id = if path.contains("/customers/") { "user-17".to_owned() } else { own_id(id) };

@@ -17,6 +17,7 @@ mod parse;
 mod presets;
 mod problem;
 mod schema;
+mod words;
 mod yaml;
 
 pub use compiled::CompiledFlow;
@@ -30,6 +31,7 @@ pub use jurisdictions::{Jurisdictions, PolicyChoice, UnknownPlace};
 pub use presets::{Confidence, Ground, Preset, preset, presets};
 pub use problem::Problem;
 pub use schema::json_schema;
+pub use words::in_words;
 
 use problem::Problems;
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, get, post, put};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
 use super::paging::List;
@@ -17,8 +17,9 @@ use crate::http::edge::buffer::BodyBytes;
 use crate::http::idempotency::{Idempotency, answer};
 use crate::http::path::Segment;
 use crate::http::problem::Problem;
+use crate::http::query::Query;
 use crate::services::preview::{PreviewBody, PreviewView};
-use crate::services::publish::{FlowView, VersionView};
+use crate::services::publish::{DiffView, FlowView, VersionView};
 use crate::services::{self, App, idempotency};
 
 /// A flow document as text, in the format that its media type names.
@@ -162,6 +163,41 @@ pub(crate) async fn versions(
 ) -> Result<HttpResponse, Problem> {
     let data = services::publish::versions(&app, &key.0).await?;
     Ok(HttpResponse::Ok().json(List { data, next_cursor: None }))
+}
+
+/// What to compare.
+#[derive(Debug, Deserialize, IntoParams, Validate)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DiffQuery {
+    /// The version to compare; the active one where left out.
+    #[validate(range(min = 1))]
+    #[param(minimum = 1)]
+    from: Option<i32>,
+    /// The version to compare it with; the draft where left out.
+    #[validate(range(min = 1))]
+    #[param(minimum = 1)]
+    to: Option<i32>,
+}
+
+/// Compare two versions, or a version with the draft.
+///
+/// Each change as a JSON pointer with the old and the new value, and all of them in words.
+#[utoipa::path(
+    tag = "flows", operation_id = "compareFlow",
+    params(("key" = Key, Path, description = "The flow's key"), DiffQuery),
+    responses((status = 200, description = "What differs", body = DiffView)),
+    security(("apiKey" = ["analyst", "operator", "admin"])),
+)]
+#[get("/v1/flows/{key}/diff")]
+pub(crate) async fn compare(
+    _caller: Analyst,
+    app: Data<App>,
+    key: Segment<Key>,
+    query: Query<DiffQuery>,
+) -> Result<HttpResponse, Problem> {
+    let DiffQuery { from, to } = query.0;
+    Ok(HttpResponse::Ok().json(services::publish::compare(&app, &key.0, from, to).await?))
 }
 
 /// Which version to return to.

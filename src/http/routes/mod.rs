@@ -4,6 +4,7 @@
 
 mod activity;
 mod analytics;
+mod backtests;
 mod customers;
 mod drift;
 mod events;
@@ -41,7 +42,12 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         .service(flows::publish)
         .service(flows::versions)
         .service(flows::rollback)
+        .service(flows::compare)
         .service(flows::preview)
+        .service(backtests::ask)
+        .service(backtests::list)
+        .service(backtests::read)
+        .service(backtests::sessions)
         .service(customers::put)
         .service(customers::get)
         .service(customers::delete)

@@ -1,0 +1,2 @@
+DROP TABLE backtest_sessions;
+DROP TABLE backtests;
