@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::event::{EventData, FeaturesEnd, FeaturesEnded, NewEvent};
+use super::event::{EventData, FeaturesEnd, FeaturesEnded, NewEvent, PauseEnded, PauseStarted};
 use super::ids::{OperationId, PriceId, ProductId};
-use super::offer::{PresentedOffer, Terms};
+use super::offer::{PauseAccess, PresentedOffer, Terms};
 use super::operation::{Effect, Operation, OperationState, StepRecord};
+use super::pause::{self, Resumer, Resumption};
 use super::session::Session;
 use super::subscription::Subscription;
 
@@ -27,6 +28,16 @@ pub fn entailed(
             let product = item.map(|item| item.product.clone());
             let effect = Effect::DetachFeatures { price: price.clone(), product, since: Some(now) };
             Some(later(operation, effect, *until, now))
+        }
+        (Effect::Pause { access, resumes_at, .. }, OperationState::Applied) => {
+            let resumption = Resumption {
+                pause: operation.id,
+                by: Resumer::Time,
+                mechanism: after.and_then(pause::in_force).unwrap_or_default(),
+                access: *access,
+                until: Some(*resumes_at),
+            };
+            Some(later(operation, Effect::Resume { resumption }, *resumes_at, now))
         }
         _ => None,
     }
@@ -70,6 +81,29 @@ pub fn told(
             // The same features may be found ended twice, where they were taken away early.
             let of = operation.offer.map_or_else(|| operation.id.to_string(), |offer| offer.to_string());
             (format!("features.ended/{of}"), EventData::FeaturesEnded(data))
+        }
+        (Effect::Pause { access: PauseAccess::Withdrawn, resumes_at, .. }, OperationState::Applied) => {
+            let data = PauseStarted {
+                access: PauseAccess::Withdrawn,
+                mechanism: after.and_then(pause::in_force).unwrap_or_default(),
+                resumes_at: *resumes_at,
+                offer: operation.offer,
+                offer_key: offer(operation, session).map(|offer| offer.key.clone()),
+                operation: operation.id,
+            };
+            (format!("pause.started/{}", operation.id), EventData::PauseStarted(data))
+        }
+        (Effect::Resume { resumption }, OperationState::Applied) => {
+            let Some(how) = operation.pause_end() else { return Vec::new() };
+            let data = PauseEnded {
+                access: resumption.access,
+                how,
+                ended_at: now,
+                pause: resumption.pause,
+                operation: operation.id,
+            };
+            // Found ended by one operation, brought about by another: it is one end.
+            (format!("pause.ended/{}", resumption.pause), EventData::PauseEnded(data))
         }
         _ => return Vec::new(),
     };

@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 use super::ids::{OperationId, PriceId, SessionId, SubscriptionId, SubscriptionItemId};
 use super::offer::PauseBehavior;
 use super::operation::{CancelWhen, Effect, Operation, OperationState};
-use super::subscription::Subscription;
+use super::pause;
+use super::subscription::{Subscription, SubscriptionStatus};
 use beliefs::{Belief, applied_at, belief};
 
 /// How far an end may lie back, or come early, before it counts: billing and we keep different clocks.
@@ -253,15 +254,17 @@ fn differs(operation: &Operation, belief: &Belief, observed: &Observed, now: Tim
         ),
         Belief::Paused { behavior, resumes_at } => paused(operation, *behavior, *resumes_at, subscription),
         Belief::Resumed { resumes_at } => {
-            let pause = subscription.pause_collection?;
-            let same = pause.resumes_at.map(Timestamp::as_second) == Some(resumes_at.as_second());
-            if !same || now.duration_since(*resumes_at) < SLACK {
+            let ours = pause::ours(subscription) == Some(operation.id);
+            let until = subscription.pause_collection.and_then(|pause| pause.resumes_at);
+            let same = until.map(Timestamp::as_second) == Some(resumes_at.as_second());
+            let itself = ours && subscription.status == SubscriptionStatus::Paused;
+            if !(same || itself) || now.duration_since(*resumes_at) < SLACK {
                 return None;
             }
             drift(
                 DriftKind::PauseOverdue,
-                format!("collection resumed at {resumes_at}"),
-                "collection is paused".to_owned(),
+                format!("billing resumed at {resumes_at}"),
+                "it is paused".to_owned(),
             )
         }
         Belief::TrialUntil(end)
@@ -317,6 +320,9 @@ fn paused(
     subscription: &Subscription,
 ) -> Option<Drift> {
     let expected = format!("collection paused ({}) until {resumes_at}", behavior.as_str());
+    if subscription.status == SubscriptionStatus::Paused {
+        return None;
+    }
     let Some(pause) = subscription.pause_collection else {
         return Some(drift(operation, DriftKind::PauseMissing, expected, "collection is not paused"));
     };

@@ -8,7 +8,8 @@ use super::drift::DriftKind;
 use super::ids::{
     CustomerId, DriftId, EventId, OfferId, OperationId, PriceId, ProductId, SessionId, SubscriptionId,
 };
-use super::offer::Key;
+use super::offer::{Key, PauseAccess};
+use super::pause::{Mechanism, PauseEnd};
 use super::validation::Evidence;
 
 /// The type of an event.
@@ -17,6 +18,12 @@ pub enum EventType {
     /// Free features have ended, and could now be sold.
     #[serde(rename = "features.ended")]
     FeaturesEnded,
+    /// A pause has begun for which access is to be withdrawn.
+    #[serde(rename = "pause.started")]
+    PauseStarted,
+    /// A pause that we made is over.
+    #[serde(rename = "pause.ended")]
+    PauseEnded,
     /// A save has reached 30, 60 or 90 days, or its subscription has ended before.
     #[serde(rename = "save.checked")]
     SaveChecked,
@@ -31,6 +38,8 @@ impl EventType {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::FeaturesEnded => "features.ended",
+            Self::PauseStarted => "pause.started",
+            Self::PauseEnded => "pause.ended",
             Self::SaveChecked => "save.checked",
             Self::DriftFound => "drift.found",
         }
@@ -44,6 +53,12 @@ pub enum EventData {
     /// Free features have ended, and could now be sold.
     #[serde(rename = "features.ended")]
     FeaturesEnded(FeaturesEnded),
+    /// A pause has begun for which access is to be withdrawn.
+    #[serde(rename = "pause.started")]
+    PauseStarted(PauseStarted),
+    /// A pause that we made is over.
+    #[serde(rename = "pause.ended")]
+    PauseEnded(PauseEnded),
     /// A save has reached 30, 60 or 90 days, or its subscription has ended before.
     #[serde(rename = "save.checked")]
     SaveChecked(SaveChecked),
@@ -58,6 +73,8 @@ impl EventData {
     pub fn event_type(&self) -> EventType {
         match self {
             Self::FeaturesEnded(_) => EventType::FeaturesEnded,
+            Self::PauseStarted(_) => EventType::PauseStarted,
+            Self::PauseEnded(_) => EventType::PauseEnded,
             Self::SaveChecked(_) => EventType::SaveChecked,
             Self::DriftFound(_) => EventType::DriftFound,
         }
@@ -105,6 +122,45 @@ pub struct FeaturesEnded {
     /// How.
     pub how: FeaturesEnd,
     /// The billing operation that took them away, or found them gone.
+    pub operation: OperationId,
+}
+
+/// A pause for which access is to be withdrawn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PauseStartedData)]
+pub struct PauseStarted {
+    /// `withdrawn`; a pause that keeps access is not told.
+    pub access: PauseAccess,
+    /// How Stripe pauses: with `subscription` its status is `paused` too, with `collection` it stays `active` and only
+    /// the app can withdraw access.
+    pub mechanism: Mechanism,
+    /// When it is to end.
+    pub resumes_at: Timestamp,
+    /// The offer that gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub offer: Option<OfferId>,
+    /// The offer's key in the flow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub offer_key: Option<Key>,
+    /// The billing operation that paused.
+    pub operation: OperationId,
+}
+
+/// A pause that we made and that is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PauseEndedData)]
+pub struct PauseEnded {
+    /// Where `withdrawn`, access is to be given back, unless the subscription ended.
+    pub access: PauseAccess,
+    /// How it ended.
+    pub how: PauseEnd,
+    /// When we saw that it had ended.
+    pub ended_at: Timestamp,
+    /// The billing operation that had paused.
+    pub pause: OperationId,
+    /// The billing operation that ended it, or found it ended.
     pub operation: OperationId,
 }
 

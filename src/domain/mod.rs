@@ -27,6 +27,7 @@ pub mod jurisdiction;
 pub mod money;
 pub mod offer;
 pub mod operation;
+pub mod pause;
 pub mod plan_change;
 pub mod preview;
 pub mod price;

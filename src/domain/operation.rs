@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 use super::debt::{Share, Split};
 use super::ids::{OfferId, OperationId, PriceId, ProductId, SessionId, SubscriptionId, SubscriptionItemId};
 use super::money::Money;
-use super::offer::{DiscountTerms, PauseBehavior, PlanChangeWhen, Proration};
+use super::offer::{DiscountTerms, PauseAccess, PauseBehavior, PlanChangeWhen, Proration};
+use super::pause::{PauseEnd, Resumption};
 
 /// When a cancellation takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -84,12 +85,20 @@ pub enum Effect {
         /// How much and how long.
         terms: DiscountTerms,
     },
-    /// Collection paused.
+    /// Billing paused, by the mechanism that the access and the subscription ask for.
     Pause {
         /// What becomes of invoices meanwhile.
         behavior: PauseBehavior,
+        /// Whether access is withdrawn.
+        #[serde(default, skip_serializing_if = "PauseAccess::is_kept")]
+        access: PauseAccess,
         /// When it resumes.
         resumes_at: Timestamp,
+    },
+    /// A pause of ours brought to its end, or found at its end; one is scheduled with every pause.
+    Resume {
+        /// Which pause, and why.
+        resumption: Resumption,
     },
     /// The trial's end moved, without proration.
     ExtendTrial {
@@ -144,13 +153,6 @@ pub enum Effect {
         /// How much, greater than zero.
         money: Money,
     },
-    /// A pause ended before its time.
-    EndPause {
-        /// What became of invoices meanwhile.
-        behavior: PauseBehavior,
-        /// When it would have ended.
-        resumes_at: Timestamp,
-    },
     /// The discount of one coupon taken off, the others kept.
     RemoveDiscount {
         /// The coupon.
@@ -181,6 +183,7 @@ impl Effect {
         match self {
             Self::Discount { .. } => "discount",
             Self::Pause { .. } => "pause",
+            Self::Resume { .. } => "resume",
             Self::ExtendTrial { .. } => "extend_trial",
             Self::AttachFeatures { .. } => "attach_features",
             Self::DetachFeatures { .. } => "detach_features",
@@ -188,7 +191,6 @@ impl Effect {
             Self::Split { .. } => "split",
             Self::Waive { .. } => "waive",
             Self::Credit { .. } => "credit",
-            Self::EndPause { .. } => "end_pause",
             Self::RemoveDiscount { .. } => "remove_discount",
             Self::Debit { .. } => "debit",
             Self::KeepSubscription => "keep_subscription",
@@ -232,6 +234,13 @@ impl OperationState {
         matches!(self, Self::Applied | Self::Rejected | Self::NeedsAttention)
     }
 }
+
+/// The step that marks a subscription which Stripe is about to be asked to pause itself.
+pub const PAUSE_MARKED: &str = "mark";
+/// The step that asks Stripe to end a pause; its result is the [`PauseEnd`].
+pub const RESUME: &str = "resume";
+/// The step that finds a pause ended; its result is the [`PauseEnd`], or none where another operation tells it.
+pub const PAUSE_OVER: &str = "pause_over";
 
 /// One step of an operation that Stripe has answered, so that a crash resumes behind it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -316,13 +325,22 @@ impl Operation {
     /// The offer that it carries out; none where it only follows up on one, such as by taking features away again.
     #[must_use]
     pub fn carries_out(&self) -> Option<OfferId> {
-        self.offer.filter(|_| !matches!(self.effect, Effect::DetachFeatures { .. }))
+        let follows = matches!(self.effect, Effect::DetachFeatures { .. } | Effect::Resume { .. });
+        self.offer.filter(|_| !follows)
     }
 
     /// What its steps so far have taken off invoices, in minor units. Behind the first of them there is no way back.
     #[must_use]
     pub fn taken_off(&self) -> i64 {
         self.steps.iter().filter_map(|step| step.amount).fold(0, i64::saturating_add)
+    }
+
+    /// How the pause ended that it brought to its end, or found ended; none for other operations, before that is known,
+    /// and where another operation of ours has ended the pause and tells it.
+    #[must_use]
+    pub fn pause_end(&self) -> Option<PauseEnd> {
+        let last = self.steps.iter().rfind(|step| step.name == RESUME || step.name == PAUSE_OVER)?;
+        PauseEnd::of_word(last.result.as_deref()?)
     }
 
     /// The id of the coupon that it makes, if it is a discount; known before it is made, so that a lost answer loses

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::offer::{PlanChangeWhen, PresentedOffer, Terms};
-use super::operation::{CancelWhen, Effect, Operation, OperationState};
+use super::operation::{CancelWhen, Effect, Operation, OperationState, PAUSE_MARKED};
+use super::pause::{Mechanism, Resumer, Resumption};
 use super::span::{Interval, Span};
 
 /// Why an operation cannot be undone.
@@ -56,8 +57,16 @@ pub fn effect(
         Effect::Pause { resumes_at, .. } if *resumes_at <= now => {
             return Err(CannotUndo::TooLate("the pause has ended at its time"));
         }
-        Effect::Pause { behavior, resumes_at } => {
-            Effect::EndPause { behavior: *behavior, resumes_at: *resumes_at }
+        Effect::Pause { access, resumes_at, .. } => {
+            let itself = operation.steps.iter().any(|step| step.name == PAUSE_MARKED);
+            let resumption = Resumption {
+                pause: operation.id,
+                by: Resumer::Operations,
+                mechanism: if itself { Mechanism::Subscription } else { Mechanism::Collection },
+                access: *access,
+                until: Some(*resumes_at),
+            };
+            Effect::Resume { resumption }
         }
         Effect::ExtendTrial { trial_end } => {
             let former = former_end(*trial_end, offer);
@@ -100,7 +109,7 @@ pub fn effect(
             ));
         }
         Effect::DetachFeatures { .. }
-        | Effect::EndPause { .. }
+        | Effect::Resume { .. }
         | Effect::RemoveDiscount { .. }
         | Effect::Debit { .. }
         | Effect::KeepSubscription => {

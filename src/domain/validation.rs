@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::cost::months;
 use super::money::Money;
+use super::pause;
 use super::subscription::{CouponDuration, Discount, Subscription, SubscriptionStatus, Usage};
 
 /// How late a check may come and still speak for its horizon.
@@ -217,10 +218,6 @@ fn missing(given: &Given) -> Finding {
     Finding { validated: Some(false), evidence }
 }
 
-fn is_paused(subscription: &Subscription) -> bool {
-    subscription.pause_collection.is_some() || subscription.status == SubscriptionStatus::Paused
-}
-
 /// Whether Stripe calls it active, collects for it, and charges something a month.
 fn is_paying(subscription: &Subscription, now: Timestamp) -> bool {
     let by_usage =
@@ -270,7 +267,7 @@ fn pause_then(given: &Given, subscription: &Subscription) -> Option<PauseThen> {
     matches!(given, Given::Pause).then(|| {
         if subscription.status.is_ended() {
             PauseThen::Ended
-        } else if is_paused(subscription) {
+        } else if pause::in_force(subscription).is_some() {
             PauseThen::Paused
         } else {
             PauseThen::Returned

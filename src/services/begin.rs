@@ -10,7 +10,7 @@ use super::decide::{Known, budget_names, decide, experiments_of, left};
 use super::error::ServiceError;
 use super::idempotency::{IdempotencyKey, Reply, matching, saved_reply};
 use super::transition::{Access, load, render};
-use super::{prices, snapshots};
+use super::{pauses, prices, snapshots};
 use crate::domain::eligibility;
 use crate::domain::evidence::Evidence;
 use crate::domain::facts::Value;
@@ -81,6 +81,10 @@ pub async fn begin(
     let token = by.attributes.clone();
     let too_old = snapshot.as_ref().is_some_and(|(_, at)| snapshots::too_old(app, *at, app.clock.now()));
     let prices = prices::refreshed(app, &named, prices).await?;
+    let pause = match &snapshot {
+        Some((subscription, _)) => pauses::met(app, subscription).await?,
+        None => None,
+    };
     let (recorded, bandits) = (exposures, app.flows.bandits(&app.settings.flow));
     let known = Known {
         profile,
@@ -102,6 +106,7 @@ pub async fn begin(
         session.livemode = known.snapshot.as_ref().map_or(livemode, |(known, _)| known.livemode);
         session.cancel_now_allowed = flow.document().policy.cancel_now;
         session.answers = answers;
+        session.pause = pause;
         let decided = decide(&flow, &mut session, &known, left(&flow, &spent, now), 0, now)?;
         let body = render(app, &session).await?;
         let saved = key.map(|key| key.save(201, body.clone(), now));
@@ -197,6 +202,7 @@ fn new_session(
         locale: wanted.locale.clone(),
         context: wanted.context.clone(),
         cancel_now_allowed: false,
+        pause: None,
         state: State::Deciding,
         answers: Answers::default(),
         offers: Vec::new(),

@@ -11,7 +11,7 @@ use super::error::{Cause, ServiceError};
 use super::flows::Published;
 use crate::domain::copy::{self, Variables};
 use crate::domain::cost::cost;
-use crate::domain::decide::{self, Decision, Input, Unseen, decide_unseen};
+use crate::domain::decide::{self, Decision, Input, LeftOut, Unseen, decide_unseen};
 use crate::domain::experiment::{Bandits, Exposure, Unit};
 use crate::domain::facts::{Facts, Value};
 use crate::domain::flow::Budget;
@@ -89,6 +89,9 @@ pub(super) struct Kept {
     /// What in the rules of the subscriber's place kept offers from being shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) bar: Option<Bar>,
+    /// Whether the subscriber was asked to come back from a pause instead of being offered anything.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) asks_to_resume: bool,
     pub(super) decision: Option<Decision>,
 }
 
@@ -225,12 +228,15 @@ pub(super) fn decide(
         bandits: Bandits::clone(&known.bandits),
         prices: known.prices.clone(),
         bar: session.jurisdiction.as_ref().and_then(|rules| rules.bar()),
+        asks_to_resume: false,
         decision: None,
     };
     let decision = match kept.input(session) {
         Some(input) => decide::decide(&flow.compiled, &input),
         None => decide_unseen(&flow.compiled, &kept.unseen(session)),
     };
+    let decision = if session.asks_to_resume() { after_resume(decision) } else { decision };
+    kept.asks_to_resume = session.asks_to_resume();
     kept.decision = Some(decision.clone());
     let offers: Vec<PresentedOffer> =
         decision.offers.iter().filter_map(|key| frozen(flow, session, known, key, now)).collect();
@@ -238,7 +244,8 @@ pub(super) fn decide(
         .iter()
         .filter_map(|offer| Some((offer.id, cost(&offer.terms, snapshot?, None, now))))
         .collect();
-    let waiting = decision.left_out.iter().any(|left_out| left_out.code == PERMISSION_NEEDED);
+    let waiting = !session.asks_to_resume()
+        && decision.left_out.iter().any(|left_out| left_out.code == PERMISSION_NEEDED);
     session.await_permission(waiting, now);
     if session.present(offers, now).is_err() {
         return Err(ServiceError::Internal(Cause::new("offers were decided for a session that takes none")));
@@ -247,6 +254,17 @@ pub(super) fn decide(
     let body = serde_json::to_string(&kept).map_err(|error| ServiceError::Internal(Cause::new(error)))?;
     let record = DecisionRecord { ordinal, at: now, body };
     Ok(Decided { record, segments: decision.segments, exposures: decision.experiments, costs })
+}
+
+/// The decision where the subscriber is asked first whether to come back from a pause: nothing is offered beside it.
+fn after_resume(mut decision: Decision) -> Decision {
+    let detail = "the subscriber is asked first whether to resume; a reason for leaving brings the offers";
+    let waits = |offer| LeftOut { offer, code: "resume_first".into(), detail: detail.to_owned() };
+    let offers = std::mem::take(&mut decision.offers);
+    decision.left_out.extend(offers.into_iter().map(waits));
+    // Nobody has met an arm before it is shown.
+    decision.experiments.clear();
+    decision
 }
 
 /// The mode that can be reached, where the subscription is not in it.

@@ -149,6 +149,7 @@ async fn steps(
                 operation.problem = Some(problem);
                 return settle(app, operation, OperationState::NeedsAttention, None, known).await;
             }
+            Progress::Later(until) => return asleep(app, operation, until).await.map(|()| None),
             Progress::Unknown { problem, retry_after } => {
                 return later(app, operation, problem, retry_after).await.map(|()| None);
             }
@@ -167,6 +168,19 @@ async fn renew(app: &App, operation: &mut Operation) -> Result<bool, ServiceErro
     };
     let change = Change { operation: Some(update), patient: true, ..Change::new(now) };
     Ok(app.store.change(change).await? == Changed::Done)
+}
+
+/// Puts an operation back whose time has not come. That it was looked at counts as no attempt, and it holds up nobody.
+async fn asleep(app: &App, mut operation: Operation, until: Timestamp) -> Result<(), ServiceError> {
+    let now = app.clock.now();
+    operation.state = OperationState::Pending;
+    operation.attempts = operation.attempts.saturating_sub(1);
+    operation.problem = None;
+    operation.due_at = until;
+    operation.updated_at = now;
+    let update = OperationUpdate { operation, owner: app.owner.clone(), lease: None };
+    app.store.change(Change { operation: Some(update), patient: true, ..Change::new(now) }).await?;
+    Ok(())
 }
 
 /// Puts an operation whose outcome is unknown back for a later try with the same keys.

@@ -141,7 +141,8 @@ pub struct ExplainedDecision {
     pub at: Timestamp,
     /// When billing showed the subscription that it was made from.
     pub snapshot_at: Option<Timestamp>,
-    /// The trace; null where billing could not be asked and nothing was known of the subscription.
+    /// The trace; null where billing could not be asked and nothing was known of the subscription, and where the
+    /// subscriber was asked to come back from a pause before anything was offered.
     pub trace: Option<Trace>,
     /// What was decided then, with the reason why each other offer was left out.
     pub decision: Option<Decision>,
@@ -161,7 +162,10 @@ pub async fn explanation(app: &App, id: SessionId) -> Result<Explanation, Servic
         decisions.push(ExplainedDecision {
             at: kept.at,
             snapshot_at: kept.snapshot_at.or(session.snapshot_at),
-            trace: kept.input(&session).map(|input| explain(&flow.compiled, &input)),
+            trace: kept
+                .input(&session)
+                .filter(|_| !kept.asks_to_resume)
+                .map(|input| explain(&flow.compiled, &input)),
             decision: kept.decision,
         });
     }

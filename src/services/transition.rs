@@ -133,6 +133,8 @@ pub(super) fn refused(session: &Session, why: &Refused) -> ServiceError {
     let code = match why {
         Refused::Closed(_) => "session_closed",
         Refused::Applying => "offer_applying",
+        Refused::Resuming => "resume_accepted",
+        Refused::NotPaused => "not_paused",
         Refused::Canceling => "cancel_accepted",
         Refused::NoSuchOffer => return ServiceError::NotFound("offer"),
         Refused::OfferDecided(_) => "offer_decided",

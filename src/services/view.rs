@@ -11,7 +11,7 @@ use crate::domain::flow::FlowDocument;
 use crate::domain::ids::{OfferId, OperationId, SessionId, SubscriptionId};
 use crate::domain::jurisdiction::{OffersRule, Permission, SurveyRule};
 use crate::domain::money::Currency;
-use crate::domain::offer::{Choice, Copy, Key, OfferState, PresentedOffer, Terms};
+use crate::domain::offer::{Choice, Copy, Key, OfferState, PauseAccess, PresentedOffer, Terms};
 use crate::domain::operation::CancelWhen;
 use crate::domain::preview::Preview;
 use crate::domain::session::{Session, State, Status, Step};
@@ -35,6 +35,9 @@ pub struct SessionView {
     pub actions: Vec<Action>,
     /// The subscription.
     pub subscription: SubscriptionView,
+    /// The pause of ours that the subscriber may end; present as long as the session is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<PauseView>,
     /// The survey; never a condition of cancelling.
     pub survey: SurveyView,
     /// Every offer presented, in order.
@@ -66,6 +69,8 @@ pub struct SessionView {
 #[serde(rename_all = "snake_case")]
 #[schema(as = SessionAction)]
 pub enum Action {
+    /// `POST …/resume`.
+    Resume,
     /// `POST …/answers`.
     Answer,
     /// `POST …/permission`.
@@ -98,6 +103,21 @@ pub struct SubscriptionView {
     /// The end of the period that is paid for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_period_end: Option<Timestamp>,
+}
+
+/// A pause that an accepted offer has made.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = SessionPause)]
+pub struct PauseView {
+    /// Whether access was withdrawn with it.
+    pub access: PauseAccess,
+    /// When it ends by itself, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub resumes_at: Option<Timestamp>,
+    /// Where to post to end it now.
+    #[schema(example = "/v1/sessions/ses_01JAF5XT9Z4M2K7Q8W3E6R5T1Y/resume")]
+    pub resume_url: String,
 }
 
 /// A plan in few words.
@@ -247,6 +267,11 @@ pub fn session_view(session: &Session, flow: &FlowDocument) -> SessionView {
         step: session.step(),
         actions: actions(session),
         subscription: subscription(session),
+        pause: session.pause.filter(|_| session.status() == Status::InProgress).map(|met| PauseView {
+            access: met.access,
+            resumes_at: met.resumes_at,
+            resume_url: format!("/v1/sessions/{}/resume", session.id),
+        }),
         survey: survey(session, flow),
         offers: session.offers.iter().map(offer).collect(),
         exit: (session.status() == Status::InProgress).then(|| exit(session)),
@@ -266,14 +291,15 @@ pub fn session_view(session: &Session, flow: &FlowDocument) -> SessionView {
 /// What the state of the session allows.
 pub(super) fn actions(session: &Session) -> Vec<Action> {
     let survey = session.shows_survey().then_some(Action::Answer);
+    let resume = session.pause.filter(|_| session.state == State::Deciding).map(|_| Action::Resume);
     let possible: &[Action] = match (&session.state, session.step()) {
         (State::Deciding, Step::Offer) => &[Action::Accept, Action::Decline, Action::Keep, Action::Cancel],
         (State::Deciding, Step::Permission) => &[Action::Permission, Action::Keep, Action::Cancel],
         (State::Deciding, _) => &[Action::Keep, Action::Cancel],
-        (State::Applying { .. }, _) => return vec![Action::Cancel],
+        (State::Applying { .. } | State::Resuming { .. }, _) => return vec![Action::Cancel],
         _ => return Vec::new(),
     };
-    survey.into_iter().chain(possible.iter().copied()).collect()
+    resume.into_iter().chain(survey).chain(possible.iter().copied()).collect()
 }
 
 fn compliance(session: &Session) -> ComplianceView {
@@ -377,6 +403,11 @@ fn billing(session: &Session) -> BillingView {
             (BillingState::NeedsAttention, Some("We have received your cancellation and will confirm it."))
         }
         State::Applying { .. } => (BillingState::Applying, Some("Your choice is being applied.")),
+        State::Resuming { .. } if session.needs_attention => {
+            (BillingState::NeedsAttention, Some("We have received your wish to resume and will confirm it."))
+        }
+        State::Resuming { .. } => (BillingState::Applying, Some("Your subscription is being resumed.")),
+        State::Resumed => (BillingState::Applied, None),
         State::Canceling { .. } => (BillingState::Applying, Some("We have received your cancellation.")),
         State::Saved { offer: Some(id) } if changes_billing(session, *id) => (BillingState::Applied, None),
         State::Canceled { .. } => (BillingState::Applied, None),

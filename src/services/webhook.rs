@@ -8,6 +8,7 @@ use tracing::info;
 
 use super::app::App;
 use super::error::{Cause, ServiceError};
+use super::pauses;
 use super::saves;
 use crate::billing::webhook::Event;
 use crate::domain::ids::SubscriptionId;
@@ -30,6 +31,7 @@ pub async fn take_in(app: &App, event: &Event) -> Result<(), ServiceError> {
     let subscription = subscription.map_err(|error| ServiceError::BillingUnavailable(Cause::new(error)))?;
     if let Some(found) = &subscription {
         saves::noticed(app, found, seen_at).await?;
+        pauses::noticed(app, found, seen_at).await?;
     }
     for _ in 0..MAX_RACES {
         let now = app.clock.now();

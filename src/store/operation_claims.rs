@@ -12,7 +12,7 @@ use super::operations::{Lease, OperationRow};
 use super::schema::operations::{self, dsl};
 use super::text::whole;
 use super::time::micros;
-use crate::domain::ids::OperationId;
+use crate::domain::ids::{OperationId, SubscriptionId};
 use crate::domain::operation::{Operation, OperationState};
 
 diesel::alias!(operations as earlier: Earlier);
@@ -127,6 +127,42 @@ impl Store {
         let owner = whole("the lease's owner", owner.to_owned())?;
         let lease = Lease { owner, until: lease_until };
         self.write(move |connection| claim(connection, &id.to_string(), &lease, now)).await
+    }
+
+    /// The operations on a subscription that are not settled, in their order; at most [`MAX_PAGE`].
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn unsettled_on(&self, subscription: &SubscriptionId) -> Result<Vec<Operation>, StoreError> {
+        let subscription = subscription.to_string();
+        self.read(move |connection| {
+            let query = dsl::operations
+                .filter(dsl::subscription.eq(&subscription))
+                .filter(dsl::settled.eq(false))
+                .order((dsl::ordinal, dsl::id))
+                .limit(MAX_PAGE.into())
+                .select(OperationRow::as_select());
+            query.load(connection)?.into_iter().map(OperationRow::read).collect()
+        })
+        .await
+    }
+
+    /// Makes an operation due now that waits for a later time, and that nobody is working on. Says whether it did.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn hasten_operation(&self, id: OperationId, now: Timestamp) -> Result<bool, StoreError> {
+        let now = micros(now);
+        self.write(move |connection| {
+            let waiting = dsl::operations
+                .filter(dsl::id.eq(id.to_string()))
+                .filter(dsl::settled.eq(false))
+                .filter(dsl::due_at.gt(now))
+                .filter(dsl::lease_until.is_null().or(dsl::lease_until.le(now).assume_not_null()));
+            let update = diesel::update(waiting).set((dsl::due_at.eq(now), dsl::updated_at.eq(now)));
+            Ok(each!(connection, |c| update.execute(c))? == 1)
+        })
+        .await
     }
 
     /// Makes an operation that needs attention pending and due again; none where there is no such operation or it

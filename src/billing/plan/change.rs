@@ -1,23 +1,19 @@
-//! Effects that are one update of the subscription: a pause of collection, a later end of the trial.
+//! Effects that are one update of the subscription, such as a later end of the trial.
 
 use std::sync::PoisonError;
 
 use jiff::Timestamp;
 use stripe_billing::subscription::{
-    UpdateSubscription, UpdateSubscriptionPauseCollection, UpdateSubscriptionPauseCollectionBehavior,
-    UpdateSubscriptionProrationBehavior, UpdateSubscriptionTrialEnd,
+    UpdateSubscription, UpdateSubscriptionProrationBehavior, UpdateSubscriptionTrialEnd,
 };
-use stripe_client_core::StripeRequest;
+use stripe_client_core::{RequestBuilder, StripeRequest};
 
 use super::{Attempt, Halt};
 use crate::billing::wire::{self, Seen};
-use crate::domain::offer::{
-    CreditTerms, FreeFeaturesTerms, PauseBehavior, PauseTerms, Terms, TrialExtensionTerms,
-};
+use crate::domain::offer::{CreditTerms, FreeFeaturesTerms, PauseTerms, Terms, TrialExtensionTerms};
 use crate::domain::operation::{Effect, StepRecord};
 use crate::domain::span::{Interval, Span};
 
-pub(super) const PAUSE: &str = "pause";
 pub(super) const TRIAL_END: &str = "trial_end";
 
 /// The offer's terms as far as eligibility asks for them; the instants were fixed when the offer was accepted. None
@@ -25,8 +21,8 @@ pub(super) const TRIAL_END: &str = "trial_end";
 pub(super) fn terms(effect: &Effect) -> Option<Terms> {
     match effect {
         Effect::Discount { terms } => Some(Terms::Discount(*terms)),
-        Effect::Pause { behavior, .. } => {
-            Some(Terms::Pause(PauseTerms { choices: Vec::new(), behavior: *behavior }))
+        Effect::Pause { behavior, access, .. } => {
+            Some(Terms::Pause(PauseTerms { choices: Vec::new(), behavior: *behavior, access: *access }))
         }
         Effect::ExtendTrial { .. } => Some(Terms::TrialExtension(TrialExtensionTerms { days: 0 })),
         Effect::AttachFeatures { price, .. } => Some(Terms::FreeFeatures(FreeFeaturesTerms {
@@ -42,39 +38,16 @@ pub(super) fn terms(effect: &Effect) -> Option<Terms> {
         | Effect::DetachFeatures { .. }
         | Effect::ChangePlan { .. }
         | Effect::Debit { .. }
-        | Effect::EndPause { .. }
         | Effect::RemoveDiscount { .. }
         | Effect::KeepSubscription
+        | Effect::Resume { .. }
         | Effect::Cancel { .. } => None,
     }
-}
-
-/// Whether collection is paused as promised. Stripe keeps whole seconds.
-pub(super) fn is_paused(seen: &Seen, behavior: PauseBehavior, resumes_at: Timestamp) -> bool {
-    seen.subscription.pause_collection.is_some_and(|pause| {
-        let resumes = pause.resumes_at.map(Timestamp::as_second);
-        pause.behavior == behavior && resumes == Some(resumes_at.as_second())
-    })
 }
 
 /// Whether the trial ends when promised.
 pub(super) fn ends_trial(seen: &Seen, trial_end: Timestamp) -> bool {
     seen.subscription.trial_end.map(Timestamp::as_second) == Some(trial_end.as_second())
-}
-
-pub(super) async fn pause(
-    attempt: Attempt<'_>,
-    behavior: PauseBehavior,
-    resumes_at: Timestamp,
-    generation: u32,
-) -> Result<StepRecord, Halt> {
-    let mut pause = UpdateSubscriptionPauseCollection::new(match behavior {
-        PauseBehavior::Void => UpdateSubscriptionPauseCollectionBehavior::Void,
-        PauseBehavior::KeepAsDraft => UpdateSubscriptionPauseCollectionBehavior::KeepAsDraft,
-        PauseBehavior::MarkUncollectible => UpdateSubscriptionPauseCollectionBehavior::MarkUncollectible,
-    });
-    pause.resumes_at = Some(resumes_at.as_second());
-    update(attempt, PAUSE, generation, |request| request.pause_collection(pause)).await
 }
 
 pub(super) async fn extend_trial(
@@ -96,14 +69,23 @@ pub(super) async fn update(
     generation: u32,
     change: impl FnOnce(UpdateSubscription) -> UpdateSubscription,
 ) -> Result<StepRecord, Halt> {
-    let subscription = &attempt.operation.subscription;
-    let request =
-        change(UpdateSubscription::new(subscription.as_str()).expand(wire::EXPAND.map(str::to_owned)));
+    let id = attempt.operation.subscription.as_str();
+    let request = change(UpdateSubscription::new(id).expand(wire::EXPAND.map(str::to_owned)));
+    send(attempt, request.build(), step, generation).await
+}
+
+/// Sends a request that Stripe answers with the subscription, [`wire::EXPAND`] expanded, as the step of this name.
+pub(super) async fn send(
+    attempt: Attempt<'_>,
+    request: RequestBuilder,
+    step: &str,
+    generation: u32,
+) -> Result<StepRecord, Halt> {
     let key = attempt.key(step, generation);
-    let answer = attempt.gateway.transport.exchange(request.build(), Some(key)).await?;
+    let answer = attempt.gateway.transport.exchange(request, Some(key)).await?;
     // What a key remembers shows the subscription as it was then.
     if !answer.replayed
-        && let Ok(seen) = attempt.gateway.complete(subscription, &answer).await
+        && let Ok(seen) = attempt.gateway.complete(&attempt.operation.subscription, &answer).await
     {
         *attempt.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
     }

@@ -1,9 +1,6 @@
-//! A scheduled end taken back, a discount taken off, a pause ended: what undoes a cancellation, a discount and a pause.
-
-use std::collections::BTreeMap;
+//! A scheduled end taken back, a discount taken off: what undoes a cancellation and a discount.
 
 use stripe_billing::subscription::DiscountsDataParam;
-use stripe_client_core::{RequestBuilder, StripeMethod};
 
 use super::change::update;
 use super::{Attempt, Halt};
@@ -47,16 +44,4 @@ pub(super) async fn remove(
         })
         .collect();
     update(attempt, REMOVE, generation, |request| request.discounts(others)).await
-}
-
-pub(super) const END_PAUSE: &str = "end_pause";
-
-/// Lets collection go on. The crate's own builder cannot say that there is to be no pause.
-pub(super) async fn end_pause(attempt: Attempt<'_>, generation: u32) -> Result<StepRecord, Halt> {
-    let path = format!("/subscriptions/{}", attempt.operation.subscription);
-    let request =
-        RequestBuilder::new(StripeMethod::Post, path).form(&BTreeMap::from([("pause_collection", "")]));
-    let answer =
-        attempt.gateway.transport.exchange(request, Some(attempt.key(END_PAUSE, generation))).await?;
-    Ok(attempt.record(END_PAUSE, None, answer.request_id))
 }

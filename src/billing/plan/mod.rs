@@ -14,7 +14,9 @@ mod discount;
 mod features;
 mod forgive;
 mod keep;
+mod pause;
 mod plan_change;
+mod resume;
 mod split;
 mod waive;
 
@@ -29,7 +31,7 @@ use super::wire::Seen;
 use crate::domain::eligibility::{self, Ineligible};
 use crate::domain::money::Currency;
 use crate::domain::offer::PlanChangeWhen;
-use crate::domain::operation::{Effect, Operation, OperationProblem, StepRecord};
+use crate::domain::operation::{Effect, Operation, OperationProblem, RESUME, StepRecord};
 use crate::domain::subscription::Subscription;
 
 /// How many idempotency keys a step may use up. A key is spent when Stripe has bound it to a 5xx or to other
@@ -53,6 +55,8 @@ pub enum Progress {
     },
     /// The effect cannot be had; the subscription was not changed. Final.
     Rejected(OperationProblem),
+    /// Its time has not come: nothing was done, and nothing is to be done before this.
+    Later(Timestamp),
     /// It may or may not have happened. Advance again later.
     Unknown {
         /// What went wrong.
@@ -134,6 +138,7 @@ impl Attempt<'_> {
         match &self.operation.effect {
             Effect::Split { split } => split::step(self, seen, split, generation).await,
             Effect::Waive { invoices } => waive::step(self, seen, invoices, generation).await,
+            Effect::Resume { resumption } => resume::step(self, seen, resumption, generation).await,
             _ => self.change(seen, generation).await,
         }
     }
@@ -165,8 +170,7 @@ impl Attempt<'_> {
             return Ok(Progress::Step(record));
         }
         // Not seen, or not to be seen just now: the step is recorded, and the next call looks again.
-        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let seen = match answered {
+        let seen = match self.take_answer() {
             Some(seen) => Ok(seen),
             None => self.look().await,
         };
@@ -176,6 +180,11 @@ impl Attempt<'_> {
             }
             _ => Ok(Progress::Step(record)),
         }
+    }
+
+    /// The subscription as Stripe has just answered an update with, if it has.
+    fn take_answer(self) -> Option<Seen> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     async fn look(self) -> Result<Seen, Halt> {
@@ -192,8 +201,9 @@ impl Attempt<'_> {
     async fn found(self, seen: &Seen) -> Result<Option<Option<String>>, StripeError> {
         Ok(match &self.operation.effect {
             Effect::Discount { .. } => discount::found(self.operation, seen).map(Some),
-            Effect::Pause { behavior, resumes_at } => {
-                change::is_paused(seen, *behavior, *resumes_at).then_some(None)
+            Effect::Pause { behavior, access, resumes_at } => {
+                let wanted = pause::Wanted { behavior: *behavior, access: *access, resumes_at: *resumes_at };
+                pause::found(self.operation, seen, wanted).then_some(None)
             }
             Effect::ExtendTrial { trial_end } => change::ends_trial(seen, *trial_end).then_some(None),
             Effect::AttachFeatures { .. } => features::attached(self.operation, seen).map(Some),
@@ -203,14 +213,10 @@ impl Attempt<'_> {
             }
             Effect::Credit { .. } => credit::found(self, seen, credit::CREDIT).await?.map(Some),
             Effect::Debit { .. } => credit::found(self, seen, credit::DEBIT).await?.map(Some),
-            Effect::EndPause { behavior, resumes_at } => {
-                // A pause that differs is somebody else's.
-                (!change::is_paused(seen, *behavior, *resumes_at)).then_some(None)
-            }
             Effect::RemoveDiscount { coupon } => keep::is_removed(seen, coupon).then_some(None),
             Effect::KeepSubscription => keep::goes_on(seen).then_some(None),
             // Found by plans of their own.
-            Effect::Split { .. } | Effect::Waive { .. } => None,
+            Effect::Split { .. } | Effect::Waive { .. } | Effect::Resume { .. } => None,
             Effect::Cancel { when, .. } => cancel::is_done(self, seen, *when).then_some(None),
         })
     }
@@ -249,9 +255,9 @@ impl Attempt<'_> {
             | Effect::Waive { .. }
             | Effect::Credit { .. }
             | Effect::Debit { .. }
-            | Effect::EndPause { .. }
             | Effect::RemoveDiscount { .. }
             | Effect::KeepSubscription
+            | Effect::Resume { .. }
             | Effect::Cancel { .. } => false,
         };
         if over || seen.subscription.status.is_ended() {
@@ -288,9 +294,9 @@ impl Attempt<'_> {
             | Effect::Waive { .. }
             | Effect::Credit { .. }
             | Effect::Debit { .. }
-            | Effect::EndPause { .. }
             | Effect::RemoveDiscount { .. }
             | Effect::KeepSubscription
+            | Effect::Resume { .. }
             | Effect::Cancel { .. } => None,
         };
         if end.is_some_and(|end| end <= self.now) {
@@ -308,8 +314,9 @@ impl Attempt<'_> {
     async fn act(self, seen: &Seen, generation: u32) -> Result<StepRecord, Halt> {
         match &self.operation.effect {
             Effect::Discount { terms } => discount::act(self, seen, *terms, generation).await,
-            Effect::Pause { behavior, resumes_at } => {
-                change::pause(self, *behavior, *resumes_at, generation).await
+            Effect::Pause { behavior, access, resumes_at } => {
+                let wanted = pause::Wanted { behavior: *behavior, access: *access, resumes_at: *resumes_at };
+                pause::act(self, seen, wanted, generation).await
             }
             Effect::ExtendTrial { trial_end } => change::extend_trial(self, *trial_end, generation).await,
             Effect::AttachFeatures { price, .. } => features::attach(self, seen, price, generation).await,
@@ -320,10 +327,9 @@ impl Attempt<'_> {
             },
             Effect::Credit { money } => credit::act(self, seen, *money, generation).await,
             Effect::Debit { money } => credit::take_back(self, seen, *money, generation).await,
-            Effect::EndPause { .. } => keep::end_pause(self, generation).await,
             Effect::RemoveDiscount { coupon } => keep::remove(self, seen, coupon, generation).await,
             Effect::KeepSubscription => keep::keep(self, seen, generation).await,
-            Effect::Split { .. } | Effect::Waive { .. } => {
+            Effect::Split { .. } | Effect::Waive { .. } | Effect::Resume { .. } => {
                 let why = "this effect has a plan of its own";
                 Err(Halt::Attention(problem("no_such_step", why)))
             }
@@ -343,6 +349,7 @@ impl Attempt<'_> {
             }
             Effect::Split { .. } => split::discard(self).await,
             Effect::ChangePlan { .. } => plan_change::discard(self).await,
+            Effect::Pause { .. } => pause::unmark(self).await,
             _ => {}
         }
     }
@@ -350,8 +357,10 @@ impl Attempt<'_> {
     fn settle(self, halt: Halt) -> Progress {
         // What was promised to be taken away cannot be dropped: where Stripe refuses, somebody has to do it.
         // Neither can what has been done in part.
-        let owed = matches!(self.operation.effect, Effect::Cancel { .. } | Effect::DetachFeatures { .. })
-            || self.operation.undoes.is_some()
+        let owed = matches!(
+            self.operation.effect,
+            Effect::Cancel { .. } | Effect::DetachFeatures { .. } | Effect::Resume { .. }
+        ) || self.operation.undoes.is_some()
             || self.operation.taken_off() > 0;
         match halt {
             Halt::Attention(problem) => Progress::NeedsAttention(problem),
@@ -413,7 +422,8 @@ fn currency(currency: Currency) -> Result<stripe_types::Currency, StripeError> {
 fn last_step(effect: &Effect) -> &'static str {
     match effect {
         Effect::Discount { .. } => discount::DISCOUNT,
-        Effect::Pause { .. } => change::PAUSE,
+        Effect::Pause { .. } => pause::PAUSE,
+        Effect::Resume { .. } => RESUME,
         Effect::ExtendTrial { .. } => change::TRIAL_END,
         Effect::AttachFeatures { .. } => features::ATTACH,
         Effect::DetachFeatures { .. } => features::DETACH,
@@ -422,7 +432,6 @@ fn last_step(effect: &Effect) -> &'static str {
         Effect::Waive { .. } => forgive::FORGIVE,
         Effect::Credit { .. } => credit::CREDIT,
         Effect::Debit { .. } => credit::DEBIT,
-        Effect::EndPause { .. } => keep::END_PAUSE,
         Effect::RemoveDiscount { .. } => keep::REMOVE,
         Effect::KeepSubscription => keep::KEEP,
         Effect::Cancel { .. } => cancel::CANCEL,

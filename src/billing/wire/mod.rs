@@ -46,6 +46,9 @@ pub(super) const EXPAND_ITEMS: [&str; 1] = ["data.price.product"];
 pub(super) const MARK: &str = "counteroffer_operation";
 /// The key of the metadata on a subscription that an operation of ours has paused; its value is the operation's id.
 pub(super) const PAUSE_MARK: &str = "counteroffer_pause";
+/// The key of the metadata on a subscription whose pause an operation of ours has ended, or is about to end; its value
+/// is a [`crate::domain::pause::ResumeMark`].
+pub(super) const RESUME_MARK: &str = "counteroffer_resume";
 
 /// An instant as Stripe writes it, in seconds.
 #[derive(Clone, Copy, Debug)]

@@ -4,10 +4,12 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::{
-    AutomaticTax, Discount, Expandable, Invoice, Item, MARK, PAUSE_MARK, Price, Schedule, Subscription, Unix,
+    AutomaticTax, Discount, Expandable, Invoice, Item, MARK, PAUSE_MARK, Price, RESUME_MARK, Schedule,
+    Subscription, Unix,
 };
 use crate::domain::ids::{PriceId, SubscriptionItemId};
 use crate::domain::money::{Money, Percent};
+use crate::domain::pause::ResumeMark;
 use crate::domain::price;
 use crate::domain::subscription as domain;
 
@@ -18,6 +20,8 @@ pub(in crate::billing) struct Seen {
     pub(in crate::billing) subscription: domain::Subscription,
     /// The items that we made: price, item, and the id of the operation that made it.
     pub(in crate::billing) ours: Vec<OurItem>,
+    /// Which of our operations has ended, or is about to end, which of our pauses.
+    pub(in crate::billing) resumed_by: Option<ResumeMark>,
     /// What the subscription is paid with, where that is not the customer's usual way.
     pub(in crate::billing) payment_method: Option<String>,
     /// How long invoices that are sent leave for paying.
@@ -52,6 +56,7 @@ impl Subscription {
         };
         let paused = self.pause_collection.is_some() || self.status == domain::SubscriptionStatus::Paused;
         let operation = self.metadata.get(PAUSE_MARK).and_then(|mark| mark.parse().ok());
+        let resumed_by = self.metadata.get(RESUME_MARK).and_then(|mark| mark.parse().ok());
         let paused_by =
             paused.then(|| operation.map_or(domain::PausedBy::Others, domain::PausedBy::Operation));
         let discounts = self.discounts.into_iter().map(|discount| match discount {
@@ -103,7 +108,14 @@ impl Subscription {
             Expandable::Id(id) => id,
             Expandable::Object(named) => named.id,
         });
-        Ok(Seen { subscription, ours, payment_method, days_until_due: self.days_until_due, request_id })
+        Ok(Seen {
+            subscription,
+            ours,
+            resumed_by,
+            payment_method,
+            days_until_due: self.days_until_due,
+            request_id,
+        })
     }
 }
 

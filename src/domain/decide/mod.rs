@@ -85,7 +85,7 @@ pub struct Decision {
 pub struct LeftOut {
     /// The offer.
     pub offer: Key,
-    /// A stable code: `already_answered`, `stale_snapshot`, `subscription_unknown`, `cooldown`, `budget_exhausted`, `below_margin_floor`, `over_max_offers`,
+    /// A stable code: `already_answered`, `stale_snapshot`, `subscription_unknown`, `resume_first`, `cooldown`, `budget_exhausted`, `below_margin_floor`, `over_max_offers`,
     /// `holdout`, `replaced`, `not_permitted_here`, `permission_needed`, `permission_refused`, `over_max_offer_screens`,
     /// `not_in_rule` (in traces), or a reason of ineligibility.
     #[schema(value_type = String)]

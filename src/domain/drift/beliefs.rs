@@ -6,6 +6,7 @@ use super::{LOOK_BACK, SLACK};
 use crate::domain::ids::{PriceId, SubscriptionItemId};
 use crate::domain::offer::{DiscountDuration, DiscountTerms, PauseBehavior};
 use crate::domain::operation::{CancelWhen, Effect, Operation, OperationState};
+use crate::domain::pause::PauseEnd;
 use crate::domain::preview::discount_end;
 
 /// What is to be seen in billing.
@@ -49,7 +50,7 @@ fn of_applied(operation: &Operation, all: &[Operation], now: Timestamp) -> Optio
         Effect::Discount { terms } => {
             lasts(*terms, applied_at(operation), now).then(|| Belief::Discount { coupon: operation.coupon() })
         }
-        Effect::Pause { behavior, resumes_at } => Some(if *resumes_at > now {
+        Effect::Pause { behavior, resumes_at, .. } => Some(if *resumes_at > now {
             Belief::Paused { behavior: *behavior, resumes_at: *resumes_at }
         } else if now.duration_since(*resumes_at) < LOOK_BACK {
             Belief::Resumed { resumes_at: *resumes_at }
@@ -100,12 +101,22 @@ fn lasts(terms: DiscountTerms, at: Timestamp, now: Timestamp) -> bool {
 /// Whether a later operation on the same thing was applied.
 fn is_replaced(operation: &Operation, all: &[Operation]) -> bool {
     let Some(thing) = thing(&operation.effect) else { return false };
+    if all.iter().any(|other| has_ended(operation, other)) {
+        return true;
+    }
     // Of two that were applied in one instant the later written counts.
     let order = |one: &Operation| (applied_at(one), all.iter().position(|other| other.id == one.id));
     all.iter().any(|other| {
         let later = order(other) > order(operation);
         other.state == OperationState::Applied && self::thing(&other.effect) == Some(thing) && later
     })
+}
+
+/// Whether `other` has ended the pause of `operation`, or seen it end as promised. An end that somebody else has made is
+/// a difference.
+fn has_ended(operation: &Operation, other: &Operation) -> bool {
+    let ends = matches!(&other.effect, Effect::Resume { resumption } if resumption.pause == operation.id);
+    ends && other.pause_end().is_some_and(|how| how != PauseEnd::Elsewhere)
 }
 
 /// What there is only one of on a subscription.

@@ -6,6 +6,7 @@
 mod discount;
 mod key;
 mod money;
+mod pause;
 mod plan;
 
 use jiff::Timestamp;
@@ -24,6 +25,7 @@ pub use money::{
     Cap, CreditTerms, InstallmentsTerms, MAX_AMOUNT, MAX_PART_DAYS, MAX_PARTS, MAX_WAIVED_INVOICES,
     MIN_PARTS, WaiverTerms,
 };
+pub use pause::{MAX_PAUSE_DAYS, PauseAccess, PauseBehavior, PauseTerms};
 pub use plan::{PlanChangeTerms, PlanChangeWhen, PlanChoice, Proration};
 
 /// The type of an offer.
@@ -32,7 +34,7 @@ pub use plan::{PlanChangeTerms, PlanChangeWhen, PlanChoice, Proration};
 pub enum OfferType {
     /// A coupon on the subscription.
     Discount,
-    /// Collection paused for a while.
+    /// Billing paused for a while, with access kept or withdrawn.
     Pause,
     /// The trial, or the next charge, moved later.
     TrialExtension,
@@ -89,47 +91,8 @@ impl OfferType {
     }
 }
 
-/// The longest pause, in days; three years, as in Stripe's customer portal.
-pub const MAX_PAUSE_DAYS: u16 = 1095;
 /// The furthest a trial may be moved, in days: Stripe allows two years.
 pub const MAX_TRIAL_DAYS: u16 = 730;
-
-/// What becomes of invoices while collection is paused; Stripe's `pause_collection.behavior`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PauseBehavior {
-    /// Made and voided: the time is free.
-    #[default]
-    Void,
-    /// Kept as drafts, to be collected later.
-    KeepAsDraft,
-    /// Made and marked uncollectible.
-    MarkUncollectible,
-}
-
-impl PauseBehavior {
-    /// The word on the wire, Stripe's and ours.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Void => "void",
-            Self::KeepAsDraft => "keep_as_draft",
-            Self::MarkUncollectible => "mark_uncollectible",
-        }
-    }
-}
-
-/// Terms of a pause: the subscriber chooses one of the lengths.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PauseTerms {
-    /// One to ten lengths, each at most three years.
-    #[schema(min_items = 1, max_items = 10)]
-    pub choices: Vec<Span>,
-    /// What becomes of invoices meanwhile.
-    #[serde(default)]
-    pub behavior: PauseBehavior,
-}
 
 /// Terms of a trial extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -184,7 +147,7 @@ pub enum Terms {
     /// A coupon on the subscription.
     #[schema(value_type = DiscountWire)]
     Discount(DiscountTerms),
-    /// Collection paused for a while.
+    /// Billing paused for a while, with access kept or withdrawn.
     Pause(PauseTerms),
     /// The trial, or the next charge, moved later.
     TrialExtension(TrialExtensionTerms),

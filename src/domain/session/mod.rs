@@ -15,6 +15,7 @@ use super::ids::{CustomerId, OfferId, OperationId, SessionId, SubscriptionId};
 use super::jurisdiction::{Jurisdiction, Permission};
 use super::offer::{Choice, OfferState, PlanChangeTerms, PresentedOffer, Terms};
 use super::operation::{CancelWhen, Effect, Operation, OperationState};
+use super::pause::{OpenPause, Resumer};
 use super::plan_change;
 use super::preview::extended_trial_end;
 use super::subscription::Subscription;
@@ -48,6 +49,9 @@ pub struct Session {
     pub context: Option<serde_json::Map<String, serde_json::Value>>,
     /// Whether it may be canceled at once, besides at the end of the period.
     pub cancel_now_allowed: bool,
+    /// The pause of ours that it met when it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<OpenPause>,
     /// Where it stands.
     pub state: State,
     /// What the survey brought.
@@ -85,8 +89,10 @@ impl Session {
     #[must_use]
     pub fn status(&self) -> Status {
         match self.state {
-            State::Deciding | State::Applying { .. } | State::Canceling { .. } => Status::InProgress,
-            State::Saved { .. } => Status::Saved,
+            State::Deciding | State::Applying { .. } | State::Resuming { .. } | State::Canceling { .. } => {
+                Status::InProgress
+            }
+            State::Resumed | State::Saved { .. } => Status::Saved,
             State::Canceled { .. } => Status::Canceled,
             State::Abandoned => Status::Abandoned,
         }
@@ -96,9 +102,10 @@ impl Session {
     #[must_use]
     pub fn step(&self) -> Step {
         match self.state {
-            State::Applying { .. } => Step::Applying,
+            State::Applying { .. } | State::Resuming { .. } => Step::Applying,
             State::Canceling { .. } => Step::Canceling,
-            State::Saved { .. } | State::Canceled { .. } | State::Abandoned => Step::Done,
+            State::Resumed | State::Saved { .. } | State::Canceled { .. } | State::Abandoned => Step::Done,
+            State::Deciding if self.asks_to_resume() => Step::Resume,
             State::Deciding if self.offers.iter().any(|offer| offer.state == OfferState::Presented) => {
                 Step::Offer
             }
@@ -187,7 +194,14 @@ impl Session {
         Ok(())
     }
 
-    /// Records answers of the survey; what is absent stays as it was.
+    /// Whether the subscriber is asked to come back from a pause, before anything about leaving.
+    #[must_use]
+    pub fn asks_to_resume(&self) -> bool {
+        self.pause.is_some_and(|pause| pause.asking)
+    }
+
+    /// Records answers of the survey; what is absent stays as it was. Who says why they leave is asked no more whether
+    /// they come back from a pause, but still may.
     ///
     /// # Errors
     /// When the session is not open to answers, or its rules allow no survey.
@@ -202,6 +216,9 @@ impl Session {
             answers.reason = given.reason;
             answers.feedback = given.feedback;
             answers.follow_up = None;
+            if let Some(pause) = &mut self.pause {
+                pause.asking = false;
+            }
         }
         answers.follow_up = given.follow_up.or(answers.follow_up.take());
         answers.comment = given.comment.or(answers.comment.take());
@@ -266,6 +283,18 @@ impl Session {
         Ok(effect)
     }
 
+    /// Ends the pause that the session has met; it waits for `operation` then.
+    ///
+    /// # Errors
+    /// When the state does not allow it, or no pause of ours was met.
+    pub fn resume(&mut self, operation: OperationId, now: Timestamp) -> Result<Effect, Refused> {
+        self.deciding()?;
+        let pause = self.pause.ok_or(Refused::NotPaused)?;
+        self.state = State::Resuming { operation };
+        self.updated_at = now;
+        Ok(Effect::Resume { resumption: pause.resumption(Resumer::Subscriber) })
+    }
+
     /// Declines an offer.
     ///
     /// # Errors
@@ -295,7 +324,7 @@ impl Session {
     ) -> Result<Effect, Refused> {
         match self.state {
             State::Canceling { .. } => return Err(Refused::Canceling),
-            State::Deciding | State::Applying { .. } => {}
+            State::Deciding | State::Applying { .. } | State::Resuming { .. } => {}
             _ => return Err(Refused::Closed(self.status())),
         }
         if when == CancelWhen::Now && !self.cancel_now_allowed {
@@ -360,7 +389,8 @@ impl Session {
                 self.evidence.add(What::Applied { offer }, now);
                 self.close(State::Saved { offer: Some(offer) }, now);
             }
-            (State::Applying { .. }, OperationState::Rejected) => {
+            (State::Resuming { .. }, OperationState::Applied) => self.close(State::Resumed, now),
+            (State::Applying { .. } | State::Resuming { .. }, OperationState::Rejected) => {
                 self.state = State::Deciding;
                 self.needs_attention = false;
                 self.updated_at = now;
@@ -397,7 +427,9 @@ impl Session {
     #[must_use]
     pub fn awaited_operation(&self) -> Option<OperationId> {
         match self.state {
-            State::Applying { operation, .. } | State::Canceling { operation, .. } => Some(operation),
+            State::Applying { operation, .. }
+            | State::Resuming { operation }
+            | State::Canceling { operation, .. } => Some(operation),
             _ => None,
         }
     }
@@ -418,6 +450,7 @@ impl Session {
         match self.state {
             State::Deciding => Ok(()),
             State::Applying { .. } => Err(Refused::Applying),
+            State::Resuming { .. } => Err(Refused::Resuming),
             State::Canceling { .. } => Err(Refused::Canceling),
             _ => Err(Refused::Closed(self.status())),
         }
@@ -466,7 +499,8 @@ fn effect(
         Terms::Discount(terms) => Some(Effect::Discount { terms: *terms }),
         Terms::Pause(pause) => {
             let length = chosen(&pause.choices, choice)?;
-            Some(Effect::Pause { behavior: pause.behavior, resumes_at: length.after(now) })
+            let (behavior, access) = (pause.behavior, pause.access);
+            Some(Effect::Pause { behavior, access, resumes_at: length.after(now) })
         }
         Terms::TrialExtension(extension) => {
             let subscription = subscription.ok_or(Refused::BillingUnknown)?;

@@ -28,6 +28,13 @@ pub enum State {
         /// Its operation.
         operation: OperationId,
     },
+    /// The subscriber has come back from a pause and billing has not answered for good.
+    Resuming {
+        /// The operation that ends the pause.
+        operation: OperationId,
+    },
+    /// The subscriber has come back from a pause.
+    Resumed,
     /// The subscriber stays.
     Saved {
         /// The accepted offer, or none where the subscriber stayed without one.
@@ -75,6 +82,8 @@ impl Status {
 #[serde(rename_all = "snake_case")]
 #[schema(as = SessionStep)]
 pub enum Step {
+    /// Ask a subscriber whom we have paused whether to come back.
+    Resume,
     /// Ask why, if the subscriber wants to say.
     Survey,
     /// Ask whether offers may be shown.
@@ -83,7 +92,7 @@ pub enum Step {
     Offer,
     /// Confirm the cancellation.
     Confirm,
-    /// An offer is being applied.
+    /// An offer, or the end of a pause, is being applied.
     Applying,
     /// The cancellation is on its way to billing.
     Canceling,
@@ -96,6 +105,7 @@ impl Step {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Resume => "resume",
             Self::Survey => "survey",
             Self::Permission => "permission",
             Self::Offer => "offer",
@@ -142,6 +152,12 @@ pub enum Refused {
     /// An offer is being applied.
     #[error("an accepted offer is being applied; read the session again, or cancel")]
     Applying,
+    /// A pause is being ended.
+    #[error("the subscription is being resumed; read the session again, or cancel")]
+    Resuming,
+    /// There is no pause of ours to end.
+    #[error("no offer has paused this subscription; read the session for what is possible")]
+    NotPaused,
     /// A cancellation is on its way.
     #[error("the cancellation is already on its way to billing; read the session again")]
     Canceling,

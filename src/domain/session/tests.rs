@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::ids::SessionId;
-use crate::domain::offer::{ContactTerms, Copy, PauseBehavior, PauseTerms, PresentedOffer};
+use crate::domain::offer::{ContactTerms, Copy, PauseAccess, PauseBehavior, PauseTerms, PresentedOffer};
+use crate::domain::pause::Mechanism;
 use crate::domain::preview::Preview;
 use crate::domain::span::{Interval, Span};
 
@@ -31,7 +32,11 @@ fn offer(key: &str, terms: Terms) -> PresentedOffer {
 
 fn session() -> Session {
     let length = |count| Span { interval: Interval::Month, count };
-    let pause = PauseTerms { choices: vec![length(1), length(3)], behavior: PauseBehavior::Void };
+    let pause = PauseTerms {
+        choices: vec![length(1), length(3)],
+        behavior: PauseBehavior::Void,
+        access: PauseAccess::Kept,
+    };
     let contact = ContactTerms { url: "https://example.com/".parse().unwrap() };
     Session {
         id: SessionId::generate(now()),
@@ -44,6 +49,13 @@ fn session() -> Session {
         locale: "en".to_owned(),
         context: None,
         cancel_now_allowed: false,
+        pause: Some(OpenPause {
+            operation: OperationId::derived(now(), "pause"),
+            mechanism: Mechanism::Collection,
+            access: PauseAccess::Kept,
+            resumes_at: Some(later(720)),
+            asking: true,
+        }),
         state: State::Deciding,
         answers: Answers::default(),
         offers: vec![offer("pause", Terms::Pause(pause)), offer("talk", Terms::Contact(contact))],
@@ -69,6 +81,7 @@ enum Event {
     Keep,
     Settle(OperationState),
     Refuse(usize),
+    Resume,
     EndElsewhere,
     Expire,
 }
@@ -88,6 +101,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         Just(Event::Keep),
         outcome.prop_map(Event::Settle),
         (0..2_usize).prop_map(Event::Refuse),
+        Just(Event::Resume),
         Just(Event::EndElsewhere),
         Just(Event::Expire),
     ];
@@ -95,7 +109,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 }
 
 fn carried_out(session: &Session, id: OperationId, offer: Option<OfferId>) -> Operation {
-    let effect = Effect::Pause { behavior: PauseBehavior::Void, resumes_at: later(720) };
+    let effect =
+        Effect::Pause { behavior: PauseBehavior::Void, access: PauseAccess::Kept, resumes_at: later(720) };
     Operation::new(id, session, offer, effect, now(), now())
 }
 
@@ -131,6 +146,7 @@ fn happen(session: &mut Session, event: Event) -> bool {
             !behind || !session.settle(&left, OperationState::Rejected, None, now())
         }
         Event::EndElsewhere => !session.ended_elsewhere(None, now()),
+        Event::Resume => session.resume(operation, now()).is_err(),
         Event::Expire => !session.expire(later(25)),
     }
 }
@@ -197,6 +213,31 @@ fn an_offer_refused_behind_a_cancellation_was_not_given() {
 }
 
 #[test]
+fn who_was_paused_is_asked_to_come_back_until_they_say_why_they_leave() {
+    let mut session = session();
+    session.offers.clear();
+    assert_eq!(session.step(), Step::Resume);
+    let comment = Answers { comment: Some("hm".to_owned()), ..Answers::default() };
+    session.answer(comment, now()).unwrap();
+    assert_eq!(session.step(), Step::Resume);
+    let reason = Answers { reason: Some("other".parse().unwrap()), ..Answers::default() };
+    session.answer(reason, now()).unwrap();
+    assert_eq!(session.step(), Step::Confirm);
+    let operation = OperationId::generate(now());
+    assert!(session.resume(operation, now()).is_ok());
+    assert_eq!(session.awaited_operation(), Some(operation));
+    assert_eq!(session.keep(now()), Err(Refused::Resuming));
+    let mut canceled = session.clone();
+    assert!(
+        canceled.cancel(CancelWhen::Now, operation, now()).is_err_and(|why| why == Refused::NowNotAllowed)
+    );
+    assert!(canceled.cancel(CancelWhen::PeriodEnd, OperationId::generate(now()), now()).is_ok());
+    let resumed = carried_out(&session, operation, None);
+    assert!(session.settle(&resumed, OperationState::Applied, None, now()));
+    assert_eq!((session.status(), session.step()), (Status::Saved, Step::Done));
+}
+
+#[test]
 fn an_expired_offer_cannot_be_accepted_but_the_way_out_stays() {
     let mut session = session();
     let talk = session.offers[1].id;
@@ -211,5 +252,8 @@ fn the_pause_fixes_its_end_when_it_is_accepted() {
     let pause = session.offers[0].id;
     let effect = session.accept(pause, Some(1), OperationId::generate(now()), now()).unwrap();
     let resumes_at = "2027-06-01T12:00:00Z".parse().unwrap();
-    assert_eq!(effect, Some(Effect::Pause { behavior: PauseBehavior::Void, resumes_at }));
+    assert_eq!(
+        effect,
+        Some(Effect::Pause { behavior: PauseBehavior::Void, access: PauseAccess::Kept, resumes_at })
+    );
 }

@@ -89,6 +89,7 @@ fn own(shape: Shape) -> Value {
         "id": "in_1", "amount_remaining": 4900, "created": at(0), "auto_advance": true,
     }]);
     let pause = json!({"behavior": "void", "resumes_at": at(40)});
+    let ours = json!({"operation": "bop_01JAF5XT9Z4M2K7Q8W3E6R5T1Y"});
     match shape {
         Shape::Classic => json!({"billing_mode": "classic"}),
         Shape::Trialing => json!({"status": "trialing", "trial_end": at(30)}),
@@ -96,9 +97,8 @@ fn own(shape: Shape) -> Value {
         Shape::Unpaid => json!({"status": "unpaid", "open_invoices": open}),
         Shape::Incomplete => json!({"status": "incomplete", "open_invoices": open}),
         Shape::Paused => json!({"status": "paused", "paused_by": "others"}),
-        Shape::CollectionPausedByUs => json!({
-            "pause_collection": pause, "paused_by": {"operation": "bop_01JAF5XT9Z4M2K7Q8W3E6R5T1Y"},
-        }),
+        Shape::PausedByUs => json!({"status": "paused", "paused_by": ours}),
+        Shape::CollectionPausedByUs => json!({"pause_collection": pause, "paused_by": ours}),
         Shape::CollectionPausedByOthers => json!({"pause_collection": pause, "paused_by": "others"}),
         Shape::ScheduleAttached => json!({"scheduled": true, "schedule": "sub_sched_1"}),
         Shape::PendingUpdate => json!({"pending_update": true, "open_invoices": open}),
@@ -132,7 +132,7 @@ fn plan_change(when: &str) -> Value {
 ///
 /// # Errors
 /// When it cannot be read, which the tests exclude.
-pub fn plan_change_later() -> Result<Terms, serde_json::Error> {
+pub(super) fn plan_change_later() -> Result<Terms, serde_json::Error> {
     serde_json::from_value(json!({"type": "plan_change", "terms": plan_change("period_end")}))
 }
 
@@ -141,7 +141,7 @@ pub fn plan_change_later() -> Result<Terms, serde_json::Error> {
 ///
 /// # Errors
 /// When it cannot be read, which the tests exclude.
-pub fn terms(kind: OfferType) -> Result<Terms, serde_json::Error> {
+pub(super) fn terms(kind: OfferType) -> Result<Terms, serde_json::Error> {
     let terms = match kind {
         OfferType::Discount => json!({
             "amount_off": 500, "currency": CURRENCY, "duration": "repeating", "duration_in_months": 3,

@@ -13,12 +13,10 @@ mod words;
 use jiff::Timestamp;
 
 use super::eligibility::{self, Ineligible};
-use super::offer::{OfferType, Terms};
+use super::offer::{OfferType, PauseAccess, Terms};
+use super::pause;
 use super::plan_change::informed;
-use super::subscription::{
-    BillingMode, CollectionMethod, PausedBy, Subscription, SubscriptionStatus as Status, Usage,
-};
-pub use example::{plan_change_later, terms as example_terms};
+use super::subscription::{BillingMode, CollectionMethod, Subscription, SubscriptionStatus as Status, Usage};
 pub use page::markdown;
 
 /// A shape: one thing about a subscription that decides what can be done with it. A subscription has several.
@@ -39,6 +37,7 @@ pub enum Shape {
     Unpaid,
     Incomplete,
     Paused,
+    PausedByUs,
     CollectionPausedByUs,
     CollectionPausedByOthers,
     ScheduleAttached,
@@ -60,10 +59,12 @@ pub enum Shape {
 /// What a subscription may be asked to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
-    /// An offer of this type.
+    /// An offer of this type; a pause keeps access.
     Offer(OfferType),
     /// An offer of another plan from the end of the period on; the column of its type shows the change at once.
     PlanChangeLater,
+    /// A pause that withdraws access.
+    WithdrawingPause,
     /// A cancellation.
     Cancel,
 }
@@ -81,7 +82,7 @@ pub enum Cell {
 
 impl Shape {
     /// Every shape, in the order of the table.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::OneItem,
         Self::SeveralItems,
         Self::MixedIntervals,
@@ -96,6 +97,7 @@ impl Shape {
         Self::Unpaid,
         Self::Incomplete,
         Self::Paused,
+        Self::PausedByUs,
         Self::CollectionPausedByUs,
         Self::CollectionPausedByOthers,
         Self::ScheduleAttached,
@@ -150,18 +152,19 @@ impl Shape {
     }
 
     fn of_status(self, subscription: &Subscription) -> Option<bool> {
-        let paused_by = |wanted: fn(PausedBy) -> bool| {
-            subscription.pause_collection.is_some() && subscription.paused_by.is_some_and(wanted)
-        };
+        let ours = pause::ours(subscription).is_some();
+        let itself = subscription.status == Status::Paused;
+        let collection = subscription.pause_collection.is_some();
         Some(match self {
             Self::Trialing => subscription.status == Status::Trialing,
             Self::PastDue => subscription.status == Status::PastDue,
             Self::Unpaid => subscription.status == Status::Unpaid,
             Self::Incomplete => subscription.status == Status::Incomplete,
-            Self::Paused => subscription.status == Status::Paused,
+            Self::Paused => itself && !ours,
+            Self::PausedByUs => itself && ours,
             Self::Ended => subscription.status.is_ended(),
-            Self::CollectionPausedByUs => paused_by(|by| matches!(by, PausedBy::Operation(_))),
-            Self::CollectionPausedByOthers => paused_by(|by| by == PausedBy::Others),
+            Self::CollectionPausedByUs => collection && ours,
+            Self::CollectionPausedByOthers => collection && !ours,
             _ => return None,
         })
     }
@@ -184,6 +187,7 @@ impl Change {
     #[must_use]
     pub fn all() -> Vec<Self> {
         let columns = |kind| match kind {
+            OfferType::Pause => vec![Self::Offer(kind), Self::WithdrawingPause],
             OfferType::PlanChange => vec![Self::Offer(kind), Self::PlanChangeLater],
             _ => vec![Self::Offer(kind)],
         };
@@ -196,8 +200,35 @@ impl Change {
         match self {
             Self::Offer(kind) => kind.as_str(),
             Self::PlanChangeLater => "plan_change at period_end",
+            Self::WithdrawingPause => "pause_withdrawn",
             Self::Cancel => "cancel",
         }
+    }
+
+    /// The type of the offer; none for a cancellation.
+    #[must_use]
+    pub fn offer_type(self) -> Option<OfferType> {
+        match self {
+            Self::Offer(kind) => Some(kind),
+            Self::WithdrawingPause => Some(OfferType::Pause),
+            Self::PlanChangeLater => Some(OfferType::PlanChange),
+            Self::Cancel => None,
+        }
+    }
+
+    /// An example of the offer's terms; none for a cancellation.
+    ///
+    /// # Errors
+    /// When it cannot be read, which the tests exclude.
+    pub fn example(self) -> Result<Option<Terms>, serde_json::Error> {
+        if self == Self::PlanChangeLater {
+            return example::plan_change_later().map(Some);
+        }
+        let mut terms = self.offer_type().map(example::terms).transpose()?;
+        if let (Self::WithdrawingPause, Some(Terms::Pause(pause))) = (self, &mut terms) {
+            pause.access = PauseAccess::Withdrawn;
+        }
+        Ok(terms)
     }
 }
 
@@ -222,12 +253,7 @@ pub fn outcome(terms: Option<&Terms>, subscription: &Subscription, livemode: boo
 /// When an example cannot be read, which the tests exclude.
 pub fn cell(shape: Shape, change: Change) -> Result<Cell, serde_json::Error> {
     let subscription = example::subscription(shape)?;
-    let terms = match change {
-        Change::Offer(kind) => Some(example::terms(kind)?),
-        Change::PlanChangeLater => Some(example::plan_change_later()?),
-        Change::Cancel => None,
-    };
-    let terms = terms.map(|terms| informed(&terms, &example::prices()).into_owned());
+    let terms = change.example()?.map(|terms| informed(&terms, &example::prices()).into_owned());
     Ok(outcome(terms.as_ref(), &subscription, example::LIVEMODE, example::now()))
 }
 

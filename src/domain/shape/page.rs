@@ -47,6 +47,7 @@ pub fn markdown() -> Result<String, serde_json::Error> {
         line(&mut page, &cells);
     }
     codes(&mut page, &reasons);
+    withdrawals(&mut page);
     cancellations(&mut page);
     Ok(page)
 }
@@ -66,6 +67,24 @@ fn codes(page: &mut String, reasons: &BTreeMap<&str, Ineligible>) {
     for (code, reason) in reasons {
         line(page, &[format!("`{code}`"), reason.to_string(), reason.instead().to_owned()]);
     }
+}
+
+fn withdrawals(page: &mut String) {
+    page.push_str(
+        "\n## How a pause goes about it\n\n\
+         A pause that keeps access (`pause`) sets `pause_collection`: the status stays as it is, Stripe resumes by itself.\n\
+         One that withdraws access (`pause_withdrawn`) makes the subscription's status `paused`, credits what is paid for and\n\
+         not used, and is resumed by us, with an invoice for a new period; but:\n\n",
+    );
+    for shape in Shape::ALL {
+        if let Some(how) = shape.withdrawal() {
+            let _infallible = writeln!(page, "- `{}`: {how}", shape.as_str());
+        }
+    }
+    page.push_str(
+        "\nWhere we have paused (`paused_by_us`, `collection_paused_by_us`), a session first asks whether to resume; a reason\n\
+         for leaving brings the offers.\n",
+    );
 }
 
 fn cancellations(page: &mut String) {

@@ -21,6 +21,7 @@ impl Shape {
             Self::Unpaid => "unpaid",
             Self::Incomplete => "incomplete",
             Self::Paused => "paused",
+            Self::PausedByUs => "paused_by_us",
             Self::CollectionPausedByUs => "collection_paused_by_us",
             Self::CollectionPausedByOthers => "collection_paused_by_others",
             Self::ScheduleAttached => "schedule_attached",
@@ -57,7 +58,8 @@ impl Shape {
             Self::PastDue => "a payment has failed and is retried, or an invoice is overdue",
             Self::Unpaid => "the retries are over",
             Self::Incomplete => "the first payment has not succeeded",
-            Self::Paused => "Stripe's status `paused`",
+            Self::Paused => "Stripe's status `paused`, by a trial that ran out or by somebody else",
+            Self::PausedByUs => "Stripe's status `paused`, by an accepted offer",
             Self::CollectionPausedByUs => "collection paused by an accepted offer",
             Self::CollectionPausedByOthers => "collection paused elsewhere",
             Self::ScheduleAttached => "a subscription schedule drives it",
@@ -88,7 +90,7 @@ impl Shape {
             Self::Incomplete => {
                 "It ends at once whatever `when` says: nothing has been paid for. Stripe voids the first invoice."
             }
-            Self::Paused => {
+            Self::Paused | Self::PausedByUs => {
                 "It ends at once whatever `when` says: the period of a paused subscription has no end."
             }
             Self::CollectionPausedByUs | Self::CollectionPausedByOthers => {
@@ -101,6 +103,22 @@ impl Shape {
             Self::CancelAtLater => "The end is moved to the end of the period.",
             Self::OtherMode => {
                 "A session begins where the token names the subscription; the cancellation is recorded and needs attention at once."
+            }
+            _ => return None,
+        })
+    }
+
+    /// How a pause that withdraws access goes about it, where Stripe does not pause the subscription itself.
+    pub(super) fn withdrawal(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Classic => {
+                "Stripe's pause call needs the flexible billing mode: collection is paused, the status stays `active`, and the app withdraws access when it is told `pause.started`."
+            }
+            Self::Trialing => {
+                "Stripe does not pause a trial: collection is paused, and the app withdraws access when it is told `pause.started`. The trial goes on."
+            }
+            Self::SendInvoice => {
+                "Stripe pauses only what is charged automatically: collection is paused, and the app withdraws access when it is told `pause.started`."
             }
             _ => return None,
         })

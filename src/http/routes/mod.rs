@@ -34,6 +34,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         .service(session_actions::permission)
         .service(session_actions::accept)
         .service(session_actions::decline)
+        .service(session_actions::resume)
         .service(session_actions::cancel)
         .service(session_actions::keep)
         .service(flows::get)

@@ -201,6 +201,32 @@ pub(crate) async fn cancel(
     Ok(reply(services::cancel::cancel(&app, &access, id.0, when, idempotency.key()).await?))
 }
 
+/// Resume a subscription that an offer has paused.
+///
+/// For sessions that have met a pause of ours: their `step` is `resume`, or `resume` is among their `actions`. Works
+/// before the pause is over. 200 when billing has it, 202 while it is on its way: ask again at `billing.poll_url`. Where
+/// the resumption has an invoice, the subscription stays paused until that is paid; the way out stays open.
+#[utoipa::path(
+    tag = "sessions", operation_id = "resumeSubscription",
+    request_body = Option<EmptyBody>,
+    params(("id" = SessionId, Path, description = "The session")),
+    responses(
+        (status = 200, description = "Resumed", body = SessionView),
+        (status = 202, description = "On its way to billing", body = SessionView)),
+    security(("customerToken" = [])),
+)]
+#[post("/v1/sessions/{id}/resume")]
+pub(crate) async fn resume(
+    caller: Customer,
+    app: Data<App>,
+    id: Segment<SessionId>,
+    idempotency: Idempotency,
+    _body: OptionalBody<EmptyBody>,
+) -> Result<HttpResponse, Problem> {
+    let access = Access::Customer(caller.0.customer);
+    Ok(reply(services::resume::resume(&app, &access, id.0, idempotency.key()).await?))
+}
+
 /// Keep the subscription without an offer.
 #[utoipa::path(
     tag = "sessions", operation_id = "keepSubscription",

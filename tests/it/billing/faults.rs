@@ -2,7 +2,7 @@
 
 use counteroffer::billing::Progress;
 use counteroffer::domain::ids::PriceId;
-use counteroffer::domain::offer::PauseBehavior;
+use counteroffer::domain::offer::{PauseAccess, PauseBehavior};
 use counteroffer::domain::operation::{CancelWhen, Effect, Operation};
 use counteroffer::sandbox::FaultKind;
 use futures_util::future::join_all;
@@ -32,7 +32,14 @@ fn effects(bench: &Bench, price: &PriceId) -> Vec<(Effect, &'static [(&'static s
     let cancel = |when| Effect::Cancel { when, feedback: None, comment: None };
     vec![
         (Effect::Discount { terms }, &[("POST", "/v1/coupons"), ("POST", "/v1/subscriptions/*")]),
-        (Effect::Pause { behavior: PauseBehavior::KeepAsDraft, resumes_at: bench.in_days(30) }, UPDATE),
+        (
+            Effect::Pause {
+                behavior: PauseBehavior::KeepAsDraft,
+                access: PauseAccess::Kept,
+                resumes_at: bench.in_days(30),
+            },
+            UPDATE,
+        ),
         (Effect::ExtendTrial { trial_end: bench.in_days(50) }, UPDATE),
         (
             Effect::AttachFeatures { price: price.clone(), until: bench.in_days(30) },
@@ -110,7 +117,11 @@ async fn a_lost_answer_is_unknown_until_somebody_looks() {
     for _ in 0..3 {
         bench.script("POST", "/v1/subscriptions/*", FaultKind::BadGateway { acted: true });
     }
-    let effect = Effect::Pause { behavior: PauseBehavior::Void, resumes_at: bench.in_days(30) };
+    let effect = Effect::Pause {
+        behavior: PauseBehavior::Void,
+        access: PauseAccess::Kept,
+        resumes_at: bench.in_days(30),
+    };
     let mut operation = bench.operation(effect);
     let Progress::Unknown { problem, .. } = bench.run(&mut operation).await else { panic!("known") };
     assert_eq!(problem.code, "http_502");
@@ -140,7 +151,11 @@ async fn a_final_refusal_rejects_an_offer_and_calls_for_somebody_about_a_cancell
 #[tokio::test]
 async fn stripe_away_is_unknown_and_a_wrong_key_needs_somebody() {
     let bench = Bench::new().await;
-    let effect = Effect::Pause { behavior: PauseBehavior::Void, resumes_at: bench.in_days(30) };
+    let effect = Effect::Pause {
+        behavior: PauseBehavior::Void,
+        access: PauseAccess::Kept,
+        resumes_at: bench.in_days(30),
+    };
     let mut operation = bench.operation(effect);
     bench.sandbox.stop().await;
     assert!(matches!(bench.run(&mut operation).await, Progress::Unknown { .. }));

@@ -4,6 +4,7 @@ mod faults;
 mod installments;
 mod money;
 mod neighbour;
+mod pauses;
 mod plans;
 mod transport;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use counteroffer::billing::{BreakerState, Gateway, Progress, StripeErrorKind, StripeOptions};
 use counteroffer::clock::Clock;
 use counteroffer::domain::ids::SubscriptionId;
-use counteroffer::domain::offer::PauseBehavior;
+use counteroffer::domain::offer::{PauseAccess, PauseBehavior};
 use counteroffer::domain::operation::Effect;
 use counteroffer::sandbox::{Fault, FaultKind};
 use futures_util::future::join_all;
@@ -142,7 +142,11 @@ async fn one_subscription_is_written_to_at_the_rate_it_is_allowed() {
     options.total_deadline = Duration::from_millis(500);
     let gateway = Gateway::new(&options).unwrap();
     for days in 1.. {
-        let effect = Effect::Pause { behavior: PauseBehavior::Void, resumes_at: bench.in_days(days) };
+        let effect = Effect::Pause {
+            behavior: PauseBehavior::Void,
+            access: PauseAccess::Kept,
+            resumes_at: bench.in_days(days),
+        };
         match gateway.advance(&bench.operation(effect), bench.now()).await {
             Progress::Unknown { problem, .. } if problem.code == "client_limit" => break,
             // Six within one second meet the limit.

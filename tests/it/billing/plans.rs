@@ -1,7 +1,7 @@
 //! Each effect, carried out once, seen in the sandbox; and the subscriptions that cannot take it.
 
 use counteroffer::billing::Progress;
-use counteroffer::domain::offer::PauseBehavior;
+use counteroffer::domain::offer::{PauseAccess, PauseBehavior};
 use counteroffer::domain::operation::{CancelWhen, Effect, StripeFeedback};
 use counteroffer::domain::subscription::SubscriptionStatus;
 use serde_json::json;
@@ -14,7 +14,7 @@ fn half_off() -> Effect {
 }
 
 fn pause(bench: &Bench) -> Effect {
-    Effect::Pause { behavior: PauseBehavior::Void, resumes_at: bench.in_days(30) }
+    Effect::Pause { behavior: PauseBehavior::Void, access: PauseAccess::Kept, resumes_at: bench.in_days(30) }
 }
 
 fn cancel(when: CancelWhen) -> Effect {
@@ -226,7 +226,8 @@ async fn eligibility_is_checked_again() {
     assert_eq!(bench.stored(), before);
     bench.update(&[("cancel_at_period_end", "true")]);
     assert_eq!(bench.rejected(&mut bench.operation(pause(&bench))).await.code, "cancel_scheduled");
-    let late = Effect::Pause { behavior: PauseBehavior::Void, resumes_at: bench.now() };
+    let late =
+        Effect::Pause { behavior: PauseBehavior::Void, access: PauseAccess::Kept, resumes_at: bench.now() };
     assert_eq!(bench.rejected(&mut bench.operation(late)).await.code, "time_over");
     assert!(bench.acts().is_empty());
 }

@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use counteroffer::domain::offer::OfferType;
-use counteroffer::domain::shape::{Cell, Change, Shape, cell, example_terms, plan_change_later};
+use counteroffer::domain::shape::{Cell, Change, Shape, cell};
 use counteroffer::services::keys::Role;
 use serde_json::{Map, Value, json};
 
@@ -19,25 +18,20 @@ fn shapes() -> Vec<Shape> {
     all
 }
 
-/// The key of a plan change with the end of the period.
-const LATER: &str = "plan_change_later";
-
-/// What is offered, and under which key, in a column of the table.
-fn offered(change: Change) -> Option<(OfferType, &'static str)> {
+/// The key of what a column of the table offers, also of the reason that brings it.
+fn key(change: Change) -> &'static str {
     match change {
-        Change::Offer(kind) => Some((kind, kind.as_str())),
-        Change::PlanChangeLater => Some((OfferType::PlanChange, LATER)),
-        Change::Cancel => None,
+        Change::PlanChangeLater => "plan_change_later",
+        _ => change.as_str(),
     }
 }
 
-/// A flow that presents one type of offer for each reason, which bears its name.
+/// A flow that presents one offer for each reason, which bears its name.
 fn flow(free: &str, lite: &str) -> String {
     let mut offers = Map::new();
     let (mut reasons, mut rules) = (Vec::new(), Vec::new());
-    let later = (LATER, plan_change_later().unwrap());
-    let each = OfferType::ALL.into_iter().map(|kind| (kind.as_str(), example_terms(kind).unwrap()));
-    for (key, terms) in each.chain([later]) {
+    for change in Change::all() {
+        let (Some(terms), key) = (change.example().unwrap(), key(change)) else { continue };
         offers.insert(key.to_owned(), json!(terms));
         reasons.push(json!({"key": key, "label": {"en": key}, "stripe_feedback": "other"}));
         rules.push(json!({"when": {"reasons": [key]}, "present": [key]}));
@@ -89,16 +83,16 @@ impl Trial<'_> {
     async fn run(&self, change: Change, expected: Cell) -> Proof {
         self.is_of_its_shape().await?;
         let before = Picture::of(self.test, self.who);
-        let offered = offered(change);
-        let begun = self.test.begin(self.who, offered.map(|(_, key)| key)).await;
-        match (offered, expected) {
-            (Some((kind, key)), Cell::Supported) => self.offer_works(&begun, kind, key, &before).await?,
-            (Some((_, key)), Cell::Ineligible(reason)) => {
-                self.is_left_out(&begun, key, reason.code()).await?;
+        let reason = change.offer_type().map(|_| key(change));
+        let begun = self.begun(reason).await?;
+        match (change, expected) {
+            (Change::Cancel, Cell::Supported) => self.cancel_works(&begun, &before).await?,
+            (Change::Cancel, Cell::Ineligible(reason)) => is_conflict(&begun, reason.code())?,
+            (offer, Cell::Supported) => self.offer_works(&begun, offer, &before).await?,
+            (offer, Cell::Ineligible(reason)) => {
+                self.is_left_out(&begun, offer, reason.code()).await?;
                 proof::untouched(&before, &Picture::of(self.test, self.who))?;
             }
-            (None, Cell::Supported) => self.cancel_works(&begun, &before).await?,
-            (None, Cell::Ineligible(reason)) => is_conflict(&begun, reason.code())?,
             (_, Cell::Manual(reason)) => {
                 self.cancel_is_manual(&begun, reason.code()).await?;
                 proof::untouched(&before, &Picture::of(self.test, self.who))?;
@@ -107,23 +101,41 @@ impl Trial<'_> {
         Ok(())
     }
 
+    /// The session as it begins, or, where the subscriber is asked first whether to resume, once a reason is given.
+    async fn begun(&self, reason: Option<&str>) -> Result<Answer, String> {
+        let begun = self.test.begin(self.who, reason).await;
+        let asked = begun.body["step"] == "resume";
+        let ours = matches!(self.shape, Shape::PausedByUs | Shape::CollectionPausedByUs);
+        demand(asked == ours, || begun.text.clone())?;
+        let Some(reason) = reason.filter(|_| asked) else { return Ok(begun) };
+        let status = begun.status;
+        let answered = self.test.act(self.who, &begun, "answers", json!({"reason": reason})).await;
+        Ok(Answer { status, ..answered })
+    }
+
     async fn is_of_its_shape(&self) -> Proof {
         let id = self.who.subscription.parse().unwrap();
         let seen = self.test.app.gateway.subscription(&id).await.unwrap().unwrap();
         demand(self.shape.holds(&seen, false), || format!("the seed is of another shape: {seen:?}"))
     }
 
-    async fn offer_works(&self, begun: &Answer, kind: OfferType, key: &str, before: &Picture) -> Proof {
-        demand(begun.status == 201 && begun.presented() == [key], || begun.text.clone())?;
-        let path = format!("offers/{}/accept", begun.offer(key));
+    async fn offer_works(&self, begun: &Answer, offer: Change, before: &Picture) -> Proof {
+        demand(begun.status == 201 && begun.presented() == [key(offer)], || begun.text.clone())?;
+        let kind = offer.offer_type().unwrap();
+        let path = format!("offers/{}/accept", begun.offer(key(offer)));
         let saved = self.test.act(self.who, begun, &path, proof::choice(kind)).await;
         let saved = self.settled(begun, saved).await;
         demand(saved.status == 200 && saved.body["status"] == "saved", || saved.text.clone())?;
         let after = Picture::of(self.test, self.who);
-        if key == LATER {
+        if offer == Change::PlanChangeLater {
             return proof::plan_change_comes(self.test, before, &after);
         }
         proof::took_effect(kind, before, &after)?;
+        if offer == Change::WithdrawingPause {
+            let app = matches!(self.shape, Shape::Classic | Shape::Trialing | Shape::SendInvoice);
+            let itself = after.subscription["status"] == "paused";
+            demand(itself != app, || format!("paused the other way: {}", after.subscription))?;
+        }
         proof::nothing_else_changed(kind, before, &after)
     }
 
@@ -139,15 +151,16 @@ impl Trial<'_> {
         answer
     }
 
-    async fn is_left_out(&self, begun: &Answer, key: &str, code: &str) -> Proof {
+    async fn is_left_out(&self, begun: &Answer, offer: Change, code: &str) -> Proof {
         if begun.status == 409 {
             return is_conflict(begun, code);
         }
         demand(begun.status == 201 && begun.presented().is_empty(), || begun.text.clone())?;
         let path = format!("/v1/sessions/{}/explanation", begun.text_at("/id"));
         let explained = self.test.get(&path, &self.test.key(Role::Analyst).await).await;
-        let left_out = &explained.body["decisions"][0]["trace"]["decision"]["left_out"][0];
-        demand(left_out["offer"] == key && left_out["code"] == code, || left_out.to_string())
+        let last = explained.body["decisions"].as_array().unwrap().last().unwrap();
+        let left_out = &last["trace"]["decision"]["left_out"][0];
+        demand(left_out["offer"] == key(offer) && left_out["code"] == code, || left_out.to_string())
     }
 
     async fn cancel_works(&self, begun: &Answer, before: &Picture) -> Proof {

@@ -86,7 +86,11 @@ pub(super) fn took_effect(kind: OfferType, before: &Picture, after: &Picture) ->
             let new: Vec<_> = after.coupons.difference(&before.coupons).collect();
             new.len() == 1 && new[0].starts_with("co_bop_")
         }
-        OfferType::Pause => !after.subscription["pause_collection"].is_null(),
+        OfferType::Pause => {
+            let marked = after.subscription["metadata"]["counteroffer_pause"].is_string();
+            let itself = after.subscription["status"] == "paused";
+            marked && (itself == after.subscription["pause_collection"].is_null())
+        }
         OfferType::TrialExtension => trial_end(after) > trial_end(before),
         OfferType::FreeFeatures => after.items().len() == before.items().len() + 1,
         OfferType::PlanChange => after.repriced(before) == 1,

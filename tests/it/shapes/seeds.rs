@@ -29,6 +29,9 @@ pub(super) fn seeded(test: &TestApp, shape: Shape, count: usize) -> Vec<Subscrib
     all
 }
 
+/// The mark of an operation of ours.
+const OURS: (&str, &str) = ("metadata[counteroffer_pause]", "bop_01JAF5XT9Z4M2K7Q8W3E6R5T1Y");
+
 struct Seeds<'a> {
     test: &'a TestApp,
 }
@@ -110,10 +113,11 @@ impl Seeds<'_> {
         match shape {
             Shape::PastDue | Shape::Unpaid => self.update(who, &[("default_payment_method", DECLINING)]),
             Shape::Paused => self.post(who, "/pause", &[]),
-            Shape::CollectionPausedByUs => {
-                let ours = ("metadata[counteroffer_pause]", "bop_01JAF5XT9Z4M2K7Q8W3E6R5T1Y");
-                self.update(who, &[("pause_collection[behavior]", "void"), ours]);
+            Shape::PausedByUs => {
+                self.update(who, &[OURS]);
+                self.post(who, "/pause", &[]);
             }
+            Shape::CollectionPausedByUs => self.update(who, &[("pause_collection[behavior]", "void"), OURS]),
             Shape::CollectionPausedByOthers => self.update(who, &[("pause_collection[behavior]", "void")]),
             Shape::ScheduleAttached => {
                 let from = [("from_subscription", who.subscription.as_str())];

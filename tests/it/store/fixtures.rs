@@ -71,6 +71,7 @@ pub(super) fn session(customer: &str, id: &str) -> Session {
         locale: "en".to_owned(),
         context: None,
         cancel_now_allowed: false,
+        pause: None,
         state: State::Deciding,
         answers: Answers::default(),
         offers: vec![offer("gift"), offer("call_back")],

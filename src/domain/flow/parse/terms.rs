@@ -12,8 +12,8 @@ use crate::domain::money::Money;
 use crate::domain::offer::{
     Cap, ContactTerms, CreditTerms, CustomTerms, DiscountDuration, DiscountTerms, DiscountValue,
     DurationWord, FreeFeaturesTerms, InstallmentsTerms, MAX_AMOUNT, MAX_DISCOUNT_MONTHS, MAX_PART_DAYS,
-    MAX_PARTS, MAX_PAUSE_DAYS, MAX_TRIAL_DAYS, MAX_WAIVED_INVOICES, MIN_PARTS, OfferType, PauseBehavior,
-    PauseTerms, PlanChangeTerms, PlanChangeWhen, PlanChoice, Proration, RedirectTerms, Terms,
+    MAX_PARTS, MAX_PAUSE_DAYS, MAX_TRIAL_DAYS, MAX_WAIVED_INVOICES, MIN_PARTS, OfferType, PauseAccess,
+    PauseBehavior, PauseTerms, PlanChangeTerms, PlanChangeWhen, PlanChoice, Proration, RedirectTerms, Terms,
     TrialExtensionTerms, WaiverTerms,
 };
 
@@ -156,6 +156,10 @@ fn pause(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<PauseTerms>
     let behavior = behavior.map_or(Some(PauseBehavior::default()), |at| {
         values::word(&at, &behaviors, PauseBehavior::as_str, problems)
     });
+    let words = [PauseAccess::Kept, PauseAccess::Withdrawn];
+    let access = fields
+        .optional("access")
+        .map_or(Some(PauseAccess::default()), |at| values::word(&at, &words, PauseAccess::as_str, problems));
     let at = fields.required("choices", problems)?;
     let items = values::list(&at, 1, MAX_CHOICES, problems)?;
     let mut choices = Vec::with_capacity(items.len());
@@ -170,7 +174,7 @@ fn pause(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<PauseTerms>
         choices.push(choice);
     }
     // A broken choice leaves fewer than there are, which would make other variables known.
-    (choices.len() == items.len()).then_some(PauseTerms { choices, behavior: behavior? })
+    (choices.len() == items.len()).then_some(PauseTerms { choices, behavior: behavior?, access: access? })
 }
 
 fn free_features(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<FreeFeaturesTerms> {
