@@ -182,6 +182,7 @@ async fn limits_of_queries_and_headers_are_those_stated() {
     let mut tried = 0;
     for operation in operations(&document) {
         let parameters = operation.description["parameters"].as_array().cloned().unwrap_or_default();
+        let names_one = parameters.iter().any(|parameter| parameter["in"] == "path");
         for parameter in parameters {
             let name = parameter["name"].as_str().unwrap();
             let place = parameter["in"].as_str().unwrap();
@@ -207,7 +208,9 @@ async fn limits_of_queries_and_headers_are_those_stated() {
                 let query = form_urlencoded::Serializer::new(String::new()).append_pair(name, &text).finish();
                 let answer = test.get(&format!("{}?{query}", operation.path), &credentials).await;
                 check(&answer, &probe, &operation.name());
-                assert!(!probe.within || answer.status == 200, "{}: {}", operation.name(), answer.text);
+                // Where the path names one thing, a good query may mean that there is none of that name.
+                let answered = answer.status == 200 || (names_one && answer.status == 404);
+                assert!(!probe.within || answered, "{}: {}", operation.name(), answer.text);
             }
         }
     }
