@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use counteroffer::domain::condition::Names;
 use counteroffer::domain::decide::{Input, decide};
 use counteroffer::domain::facts::{Facts, Source, Value};
 use counteroffer::domain::flow::{CompiledFlow, FlowDocument, Format, parse};
@@ -155,12 +156,15 @@ fn main() {
             };
             black_box(decide(&compiled, black_box(&input)));
         });
-        let index = Index::build(document.segments.values());
+        let index = Index::build(&document.segments, document.tiers.as_ref());
         let indexed = median(&subscribers, |facts| {
-            black_box(index.matching(document.segments.values(), black_box(facts), now));
+            black_box(index.matching(black_box(facts), now));
         });
         let trees = median(&subscribers, |facts| {
-            let hold = document.segments.values().filter(|segment| segment.holds(black_box(facts), now));
+            let hold = document
+                .segments
+                .values()
+                .filter(|segment| segment.condition.holds(black_box(facts), now, &Names::NONE));
             black_box(hold.count());
         });
         let compiling = compiling.as_secs_f64() * 1e3;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use counteroffer::boot;
 use counteroffer::config::Config;
-use counteroffer::domain::flow::{self, FlowDocument, Format};
+use counteroffer::domain::flow::{self, Format, Problem, Reviewed};
 use counteroffer::services::flows::Flows;
 use counteroffer::services::publish;
 
@@ -19,6 +19,9 @@ pub(crate) enum Command {
     Validate {
         /// YAML, or JSON when the name ends in `.json`.
         file: PathBuf,
+        /// Take warnings for errors.
+        #[arg(long)]
+        strict: bool,
     },
     /// Check a document and publish it as a new version.
     Publish {
@@ -31,11 +34,19 @@ pub(crate) async fn run(
     config: impl FnOnce() -> Result<Config, Failure>,
     command: Command,
 ) -> Result<ExitCode, Failure> {
-    let (Command::Validate { file } | Command::Publish { file }) = &command;
+    let (Command::Validate { file, .. } | Command::Publish { file }) = &command;
     let source = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let format = if file.extension().is_some_and(|end| end == "json") { Format::Json } else { Format::Yaml };
-    let Some(document) = checked(file, &source, format)? else { return Ok(ExitCode::FAILURE) };
+    let Reviewed { document, warnings } = match flow::review(&source, format) {
+        Ok(reviewed) => reviewed,
+        Err(problems) => {
+            problems.iter().try_for_each(|problem| report(file, "", problem))?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    warnings.iter().try_for_each(|warning| report(file, "warning: ", warning))?;
     match command {
+        Command::Validate { strict: true, .. } if !warnings.is_empty() => return Ok(ExitCode::FAILURE),
         Command::Validate { .. } => {
             say(&format!("{}: flow `{}` is valid", file.display(), document.key))?;
         }
@@ -52,17 +63,12 @@ pub(crate) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-fn checked(file: &Path, source: &str, format: Format) -> Result<Option<FlowDocument>, Failure> {
-    let problems = match flow::parse(source, format) {
-        Ok(document) => return Ok(Some(document)),
-        Err(problems) => problems,
+/// Prints a problem or a warning with its place.
+fn report(file: &Path, kind: &str, problem: &Problem) -> Result<(), Failure> {
+    let place = match (problem.line, problem.column) {
+        (Some(line), Some(column)) => format!(":{line}:{column}"),
+        _ => String::new(),
     };
-    for problem in problems {
-        let place = match (problem.line, problem.column) {
-            (Some(line), Some(column)) => format!(":{line}:{column}"),
-            _ => String::new(),
-        };
-        say(&format!("{}{place}: {} {}", file.display(), problem.pointer, problem.detail))?;
-    }
-    Ok(None)
+    say(&format!("{}{place}: {kind}{} {}", file.display(), problem.pointer, problem.detail))?;
+    Ok(())
 }

@@ -2,9 +2,9 @@
 //!
 //! Each segment becomes one or more conjunctions (clauses) of comparisons, each clause a bit. Per attribute and kind of
 //! comparison, the sorted constants of all clauses give each value a rank, and each rank has a mask of the clauses
-//! that still can hold; a subscriber is then a few look-ups and ANDs. What does not fit a table is compared one by one,
-//! and segments with too many alternatives are left to their tree. The tree stays the meaning: a property test holds
-//! this file to it.
+//! that still can hold; a subscriber is then a few look-ups and ANDs. Segments and tiers that a condition names are put
+//! in their place. What does not fit a table is compared one by one, and segments with too many alternatives are left to
+//! their tree. The tree stays the meaning: a property test holds this file to it.
 
 mod table;
 
@@ -12,9 +12,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::condition::{Comparison, Condition, Test};
+use super::condition::{Comparison, Condition, Names, Segment, Test, TierTest, Tiers, in_order};
 use super::facts::{Facts, Value};
-use table::Table;
+use super::offer::Key;
+use table::{Means, Table};
 
 /// Alternatives into which one segment may be expanded.
 const MAX_CLAUSES: usize = 16;
@@ -98,50 +99,64 @@ impl Tested {
 struct Group {
     tests: Vec<Tested>,
     table: Table,
-    /// The clauses left when there is no fact that these comparisons can be made with.
-    absent: Bits,
+    /// The clauses left when there is no fact that these comparisons can be made with; none where memory ran short.
+    absent: Option<Bits>,
 }
 
 /// All segments of a flow, ready to be evaluated together.
 #[derive(Debug)]
 pub struct Index {
-    segments: usize,
+    /// Their names, sorted: the places in [`Bits`].
+    keys: Vec<Key>,
     clauses: usize,
     /// For each clause its segment.
     owners: Vec<usize>,
-    /// Segments left to their tree.
-    trees: Vec<usize>,
+    /// Segments left to their tree, each behind those that it names.
+    trees: Vec<(usize, Condition)>,
+    tiers: Option<Tiers>,
     attributes: Vec<(String, Vec<Group>)>,
 }
 
+/// What the conditions name, while they are expanded.
+struct Named<'a> {
+    segments: &'a BTreeMap<Key, Segment>,
+    tiers: Option<&'a Tiers>,
+    /// For each tier the comparison that it is reached.
+    reached: &'a [Comparison],
+}
+
 impl Index {
-    /// Builds the index of these conditions, in their order.
+    /// Builds the index of a flow's segments. Segments that name each other in a circle, which parsing refuses, hold for
+    /// nobody.
     #[must_use]
-    pub fn build<'a>(conditions: impl Iterator<Item = &'a Condition>) -> Self {
+    pub fn build(segments: &BTreeMap<Key, Segment>, tiers: Option<&Tiers>) -> Self {
+        let keys: Vec<Key> = segments.keys().cloned().collect();
+        let reached = tiers.map(Tiers::reached).unwrap_or_default();
+        let named = Named { segments, tiers, reached: &reached };
         let (mut owners, mut trees, mut clauses) = (Vec::new(), Vec::new(), Vec::new());
-        let mut segments = 0;
-        for (segment, condition) in conditions.enumerate() {
-            segments = segment + 1;
-            match expand(condition, false) {
+        for key in in_order(segments).unwrap_or_default() {
+            let (Some(segment), Ok(place)) = (segments.get(key), keys.binary_search(key)) else { continue };
+            match expand(&segment.condition, false, &named) {
                 Some(expanded) => {
-                    owners.extend(expanded.iter().map(|_| segment));
+                    owners.extend(expanded.iter().map(|_| place));
                     clauses.extend(expanded);
                 }
-                None => trees.push(segment),
+                None => trees.push((place, segment.condition.clone())),
             }
         }
         let attributes = group(&clauses);
-        Self { segments, clauses: clauses.len(), owners, trees, attributes }
+        Self { keys, clauses: clauses.len(), owners, trees, tiers: tiers.cloned(), attributes }
     }
 
-    /// Which of the conditions hold; they must be those that the index was built from.
+    /// The segments' names, sorted.
     #[must_use]
-    pub fn matching<'a>(
-        &self,
-        conditions: impl Iterator<Item = &'a Condition>,
-        facts: &Facts,
-        now: Timestamp,
-    ) -> Bits {
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// Which of the segments hold, by their places in [`Index::keys`].
+    #[must_use]
+    pub fn matching(&self, facts: &Facts, now: Timestamp) -> Bits {
         let mut clauses = Bits::filled(self.clauses, u64::MAX);
         for (attribute, groups) in &self.attributes {
             let value = facts.get(attribute).map(|fact| &fact.value);
@@ -149,18 +164,17 @@ impl Index {
                 group.narrow(value, now, &mut clauses);
             }
         }
-        let mut matching = Bits::filled(self.segments, 0);
+        let mut matching = Bits::filled(self.keys.len(), 0);
         for (clause, owner) in self.owners.iter().enumerate() {
             if clauses.has(clause) {
                 matching.set(*owner);
             }
         }
-        if !self.trees.is_empty() {
-            let mut trees = self.trees.iter().copied().peekable();
-            for (segment, condition) in conditions.enumerate() {
-                if trees.next_if_eq(&segment).is_some() && condition.holds(facts, now) {
-                    matching.set(segment);
-                }
+        for (place, condition) in &self.trees {
+            let segment = |key: &Key| self.keys.binary_search(key).is_ok_and(|named| matching.has(named));
+            let names = Names { segment: &segment, tiers: self.tiers.as_ref() };
+            if condition.holds(facts, now, &names) {
+                matching.set(*place);
             }
         }
         matching
@@ -168,23 +182,27 @@ impl Index {
 }
 
 impl Group {
-    fn new(tests: Vec<Tested>, clauses: usize) -> Self {
-        let mut absent = Bits::filled(clauses, u64::MAX);
-        for tested in &tests {
-            tested.narrow(tested.test == Test::Exists(false), &mut absent);
-        }
-        Self { table: Table::build(&tests, clauses), tests, absent }
+    fn new(tests: Vec<Tested>, clauses: usize, means: &mut Means) -> Self {
+        let absent = means.take(1, tests.len(), &tests, clauses).then(|| {
+            let mut absent = Bits::filled(clauses, u64::MAX);
+            for tested in &tests {
+                tested.narrow(tested.test == Test::Exists(false), &mut absent);
+            }
+            absent
+        });
+        Self { table: Table::build(&tests, clauses, means), tests, absent }
     }
 
     fn narrow(&self, value: Option<&Value>, now: Timestamp, clauses: &mut Bits) {
-        let Some(value) = value else {
-            return clauses.and(&self.absent);
+        let mask = match value {
+            Some(value) => self.table.look_up(value, now),
+            None => self.absent.as_ref(),
         };
-        if let Some(mask) = self.table.look_up(value, now) {
+        if let Some(mask) = mask {
             return clauses.and(mask);
         }
         for tested in &self.tests {
-            tested.narrow(tested.test.holds(Some(value), now) == Some(true), clauses);
+            tested.narrow(tested.test.holds(value, now) == Some(true), clauses);
         }
     }
 }
@@ -212,21 +230,22 @@ fn group(clauses: &[Vec<Literal<'_>>]) -> Vec<(String, Vec<Group>)> {
             }
         }
     }
-    let groups = |kinds: BTreeMap<u8, Vec<Tested>>| {
-        kinds.into_values().map(|tests| Group::new(tests, clauses.len())).collect()
+    let mut means = Means::default();
+    let mut groups = |kinds: BTreeMap<u8, Vec<Tested>>| {
+        kinds.into_values().map(|tests| Group::new(tests, clauses.len(), &mut means)).collect()
     };
     tests.into_iter().map(|(attribute, kinds)| (attribute.to_owned(), groups(kinds))).collect()
 }
 
 /// The condition, or its opposite, as alternatives of conjunctions; none when there would be too many.
-fn expand(condition: &Condition, negated: bool) -> Option<Vec<Vec<Literal<'_>>>> {
+fn expand<'a>(condition: &'a Condition, negated: bool, named: &Named<'a>) -> Option<Vec<Vec<Literal<'a>>>> {
     match (condition, negated) {
         (Condition::Compare(comparison), negated) => Some(vec![vec![Literal { comparison, negated }]]),
-        (Condition::Not(part), negated) => expand(part, !negated),
+        (Condition::Not(part), negated) => expand(part, !negated, named),
         (Condition::Any(parts), false) | (Condition::All(parts), true) => {
             let mut alternatives = Vec::new();
             for part in parts {
-                alternatives.extend(expand(part, negated)?);
+                alternatives.extend(expand(part, negated, named)?);
                 small(&alternatives)?;
             }
             Some(alternatives)
@@ -234,7 +253,7 @@ fn expand(condition: &Condition, negated: bool) -> Option<Vec<Vec<Literal<'_>>>>
         (Condition::All(parts), false) | (Condition::Any(parts), true) => {
             let mut alternatives: Vec<Vec<Literal<'_>>> = vec![Vec::new()];
             for part in parts {
-                let part = expand(part, negated)?;
+                let part = expand(part, negated, named)?;
                 if alternatives.len().saturating_mul(part.len()) > MAX_CLAUSES {
                     return None;
                 }
@@ -246,6 +265,26 @@ fn expand(condition: &Condition, negated: bool) -> Option<Vec<Vec<Literal<'_>>>>
             }
             Some(alternatives)
         }
+        (Condition::Segment(key), negated) => expand(&named.segments.get(key)?.condition, negated, named),
+        (Condition::Tier(test), negated) => Some(named.tier(test, negated)),
+    }
+}
+
+impl<'a> Named<'a> {
+    /// Being in a tier is to have reached it and not the one behind; not being in it, the opposite of either.
+    fn tier(&self, test: &TierTest, negated: bool) -> Vec<Vec<Literal<'a>>> {
+        let span = self.tiers.and_then(|tiers| tiers.span(test));
+        let literal =
+            |at: usize, negated| self.reached.get(at).map(|comparison| Literal { comparison, negated });
+        let literals: Vec<Literal<'a>> = match span {
+            Some((from, below)) => {
+                let below = below.and_then(|below| literal(below, !negated));
+                literal(from, negated).into_iter().chain(below).collect()
+            }
+            // There is no such tier, which parsing refuses: nobody is in it.
+            None => return if negated { vec![Vec::new()] } else { Vec::new() },
+        };
+        if negated { literals.into_iter().map(|one| vec![one]).collect() } else { vec![literals] }
     }
 }
 

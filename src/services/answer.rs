@@ -88,9 +88,20 @@ pub(super) async fn known(
     let too_old = snapshot.as_ref().is_some_and(|(_, at)| snapshots::too_old(app, *at, app.clock.now()));
     let (livemode, bandits) = (app.gateway.livemode(), app.flows.bandits(&session.flow.key));
     let prices = prices::refreshed(app, &named, prices).await?;
-    let recorded = exposures;
-    let known =
-        Known { profile, history, usage, snapshot, prices, too_old, livemode, token, recorded, bandits };
+    let (recorded, routed) = (exposures, None);
+    let known = Known {
+        profile,
+        history,
+        usage,
+        snapshot,
+        prices,
+        too_old,
+        livemode,
+        token,
+        recorded,
+        bandits,
+        routed,
+    };
     let left = left(flow, &spent, app.clock.now());
     let ordinal = i32::try_from(app.store.decisions(session_id).await?.len()).unwrap_or(i32::MAX);
     Ok((known, left, ordinal))

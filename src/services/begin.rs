@@ -1,14 +1,16 @@
 //! Begin a session: what is known is gathered first, the domain decides, and one write makes it durable.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::app::App;
 use super::cannot::Cannot;
-use super::decide::{Known, budget_names, decide, experiments_of, left};
+use super::decide::{Known, decide, experiments_of, left};
 use super::error::ServiceError;
 use super::idempotency::{IdempotencyKey, Reply, matching, saved_reply};
+use super::route;
 use super::transition::{Access, load, render};
 use super::{pauses, prices, snapshots};
 use crate::domain::eligibility;
@@ -65,9 +67,9 @@ pub async fn begin(
     if let Some(reply) = saved_reply(app, key).await? {
         return Ok(reply);
     }
-    let flow = app.flows.active(&app.settings.flow);
-    let (budgets, experiments) = (budget_names(&flow, app.clock.now()), experiments_of(&flow));
-    let named = flow.document().prices();
+    let entry = app.flows.active(&app.settings.flow);
+    let (budgets, named) = (route::possible_budgets(app, app.clock.now()), route::possible_prices(app));
+    let experiments = experiments_of(&entry);
     let Subscriber { profile, snapshot, history, usage, spent, exposures, prices } =
         app.store.subscriber(&by.customer, &wanted.subscription, budgets, experiments, named.clone()).await?;
     let snapshot = snapshots::refreshed(app, &wanted.subscription, snapshot).await?;
@@ -86,7 +88,7 @@ pub async fn begin(
         None => None,
     };
     let (recorded, bandits) = (exposures, app.flows.bandits(&app.settings.flow));
-    let known = Known {
+    let mut known = Known {
         profile,
         history,
         usage,
@@ -97,11 +99,24 @@ pub async fn begin(
         token,
         recorded,
         bandits,
+        routed: None,
     };
     for _ in 0..MAX_TRIES {
         let now = app.clock.now();
-        let flow = app.flows.active(&app.settings.flow);
-        let answers = answers(flow.document(), wanted.reason.as_ref())?;
+        let (flow, routed) = route::choose(app, &known, now);
+        let reason = wanted.reason.as_ref();
+        // The app cannot know where a subscriber is routed to, so the configured flow's reasons are good as well.
+        let foreign =
+            routed.is_some() && reason.is_some_and(|reason| flow.document().reason(reason).is_none());
+        let asked = if foreign { app.flows.active(&app.settings.flow) } else { Arc::clone(&flow) };
+        let answers = answers(asked.document(), reason)?;
+        let answers = if foreign { Answers::default() } else { answers };
+        if routed.is_some() {
+            let experiments = experiments_of(&flow);
+            (known.recorded, known.bandits) =
+                route::experiments(app, &by.customer, &wanted.subscription, experiments).await?;
+        }
+        known.routed = routed;
         let mut session = new_session(app, by, &wanted, &known, &flow.reference(), now);
         session.livemode = known.snapshot.as_ref().map_or(livemode, |(known, _)| known.livemode);
         session.cancel_now_allowed = flow.document().policy.cancel_now;

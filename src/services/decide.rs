@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::app::App;
 use super::error::{Cause, ServiceError};
 use super::flows::Published;
+use super::route::Routed;
 use crate::domain::copy::{self, Variables};
 use crate::domain::cost::cost;
 use crate::domain::decide::{self, Decision, Input, LeftOut, Unseen, decide_unseen};
@@ -51,6 +52,8 @@ pub(super) struct Known {
     pub(super) recorded: Vec<Exposure>,
     /// The shares of its bandits.
     pub(super) bandits: Arc<Bandits>,
+    /// Why the session runs another flow than the configured one, where it begins with one.
+    pub(super) routed: Option<Routed>,
 }
 
 /// A decision as it is kept: with everything it was made from, so that it can be explained at any later time.
@@ -92,6 +95,9 @@ pub(super) struct Kept {
     /// Whether the subscriber was asked to come back from a pause instead of being offered anything.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) asks_to_resume: bool,
+    /// Why the session runs another flow than the configured one; kept with its first decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) routed: Option<Routed>,
     pub(super) decision: Option<Decision>,
 }
 
@@ -229,6 +235,7 @@ pub(super) fn decide(
         prices: known.prices.clone(),
         bar: session.jurisdiction.as_ref().and_then(|rules| rules.bar()),
         asks_to_resume: false,
+        routed: known.routed.clone(),
         decision: None,
     };
     let decision = match kept.input(session) {
@@ -273,7 +280,8 @@ fn other_mode(known: &Known) -> Option<bool> {
     (snapshot.livemode != known.livemode).then_some(known.livemode)
 }
 
-fn facts(known: &Known, now: Timestamp) -> Facts {
+/// Everything known, as facts.
+pub(super) fn facts(known: &Known, now: Timestamp) -> Facts {
     let profile = known.profile.as_ref();
     let profile = profile.map(|profile| Given { attributes: &profile.attributes, as_of: profile.updated_at });
     let token = Given { attributes: &known.token, as_of: now };

@@ -68,6 +68,24 @@ impl Flows {
         found.unwrap_or_else(|| Arc::new(Published::new(0, FlowDocument::without_offers(key.clone()))))
     }
 
+    /// The flow's active version, if one is published.
+    #[must_use]
+    pub fn published(&self, key: &Key) -> Option<Arc<Published>> {
+        self.read(|cached| cached.active.get(key).cloned())
+    }
+
+    /// The flows with a published version that route to this one.
+    #[must_use]
+    pub fn routing_to(&self, key: &Key) -> Vec<Key> {
+        let routes = |flow: &Published| flow.document().routes.iter().any(|route| route.flow == *key);
+        let mut found = self.read(|cached| {
+            let routing = cached.active.iter().filter(|(_, flow)| routes(flow));
+            routing.map(|(from, _)| from.clone()).collect::<Vec<_>>()
+        });
+        found.sort_unstable();
+        found
+    }
+
     /// One published version.
     ///
     /// # Errors

@@ -35,6 +35,7 @@ pub mod read;
 pub mod reconcile;
 pub mod replay;
 pub mod resume;
+pub mod route;
 pub mod saves;
 mod snapshots;
 pub mod summary;

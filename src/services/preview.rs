@@ -59,6 +59,21 @@ pub struct PreviewView {
     pub offers: Vec<Key>,
     /// The trace.
     pub trace: Trace,
+    /// The other flow that a session begun with these facts would run instead, if any. The offers are this flow's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routed_to: Option<RouteView>,
+}
+
+/// A route that fits.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FlowPreviewRoute)]
+pub struct RouteView {
+    /// The route, counted from 0.
+    pub route: usize,
+    /// The flow that it leads to.
+    pub flow: Key,
+    /// The route's segments that hold.
+    pub segments: Vec<Key>,
 }
 
 /// Decides for the given facts and explains.
@@ -117,7 +132,11 @@ pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewV
         now,
     };
     let trace = explain(&flow.compiled, &input);
-    Ok(PreviewView { offers: trace.decision.offers.clone(), trace })
+    let routed_to = flow.compiled.route(&facts, now).and_then(|(route, segments)| {
+        let target = flow.document().routes.get(route)?;
+        Some(RouteView { route, flow: target.flow.clone(), segments })
+    });
+    Ok(PreviewView { offers: trace.decision.offers.clone(), trace, routed_to })
 }
 
 /// The draft or a published version, compiled.
@@ -132,6 +151,6 @@ pub(super) async fn flow(app: &App, key: &Key, version: Option<i32>) -> Result<P
             (draft.document, publish::format(&draft.format)?, 0)
         }
     };
-    let document = publish::validate(key, &source, format)?;
+    let document = publish::validate(key, &source, format)?.document;
     Ok(Published { version, compiled: CompiledFlow::compile(document) })
 }

@@ -8,7 +8,9 @@ use super::app::App;
 use super::error::{Cause, FieldError, ServiceError};
 use super::flows::Flows;
 use super::prices;
-use crate::domain::flow::{self, Change as FlowChange, FlowDocument, Format, InvalidFormat, diff, in_words};
+use crate::domain::flow::{
+    self, Change as FlowChange, FlowDocument, Format, InvalidFormat, Reviewed, diff, in_words,
+};
 use crate::domain::offer::Key;
 use crate::store::{Draft, FlowVersion, NewVersion, Store};
 
@@ -36,6 +38,8 @@ pub struct DraftView {
     pub updated_at: Timestamp,
     /// What stands in the way of publishing it; empty when nothing does.
     pub problems: Vec<FieldError>,
+    /// What is most likely a mistake, and does not stand in the way; told once there are no problems.
+    pub warnings: Vec<FieldError>,
 }
 
 /// A published version.
@@ -54,6 +58,9 @@ pub struct VersionView {
     pub changes: Vec<FlowChange>,
     /// The same in words.
     pub changes_in_words: Vec<String>,
+    /// What in it is most likely a mistake; told when it is published.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<FieldError>,
 }
 
 /// What differs between two documents of a flow.
@@ -70,19 +77,26 @@ pub struct DiffView {
     pub changes_in_words: Vec<String>,
 }
 
-/// Reads a document and says everything that is wrong with it.
+/// Reads a document, says everything that is wrong with it and warns of what is most likely a mistake.
 ///
 /// # Errors
 /// All of the document's problems.
-pub fn validate(key: &Key, source: &str, format: Format) -> Result<FlowDocument, ServiceError> {
-    let document = flow::parse(source, format)
-        .map_err(|problems| ServiceError::Invalid(problems.into_iter().map(FieldError::from).collect()))?;
+pub fn validate(key: &Key, source: &str, format: Format) -> Result<Reviewed, ServiceError> {
+    let reviewed =
+        flow::review(source, format).map_err(|problems| ServiceError::Invalid(errors(problems)))?;
+    let document = &reviewed.document;
     if document.key != *key {
         let detail =
             format!("the document's key is `{}`, the path's is `{key}`; make them the same", document.key);
         return Err(ServiceError::invalid("/key", "key_mismatch", detail));
     }
-    Ok(document)
+    Ok(reviewed)
+}
+
+/// Problems or warnings as they are answered.
+#[must_use]
+pub fn errors(problems: Vec<flow::Problem>) -> Vec<FieldError> {
+    problems.into_iter().map(FieldError::from).collect()
 }
 
 /// The flow with its draft.
@@ -115,20 +129,17 @@ pub async fn put_draft(
 
 fn draft_view(key: &Key, draft: Draft) -> Result<DraftView, ServiceError> {
     let format = format(&draft.format)?;
-    let problems = problems(key, &draft.document, format);
-    Ok(DraftView { source: draft.document, format, updated_at: draft.updated_at, problems })
+    let (problems, warnings) = match validate(key, &draft.document, format) {
+        Ok(reviewed) => (Vec::new(), errors(reviewed.warnings)),
+        Err(ServiceError::Invalid(problems)) => (problems, Vec::new()),
+        Err(other) => return Err(other),
+    };
+    Ok(DraftView { source: draft.document, format, updated_at: draft.updated_at, problems, warnings })
 }
 
 /// The format that a document was kept in.
 pub(super) fn format(word: &str) -> Result<Format, ServiceError> {
     word.parse().map_err(|error: InvalidFormat| ServiceError::Internal(Cause::new(error)))
-}
-
-fn problems(key: &Key, source: &str, format: Format) -> Vec<FieldError> {
-    match validate(key, source, format) {
-        Err(ServiceError::Invalid(problems)) => problems,
-        _ => Vec::new(),
-    }
 }
 
 /// Publishes the draft as a new version.
@@ -158,14 +169,16 @@ pub async fn publish(
     actor: &str,
     now: Timestamp,
 ) -> Result<VersionView, ServiceError> {
-    let document = validate(key, source, format)?;
+    let Reviewed { document, warnings } = validate(key, source, format)?;
+    let warnings = errors(warnings);
+    flows.refresh(store).await?;
+    routes_lead_somewhere(flows, &document)?;
     let text = serde_json::to_string(&document).map_err(|error| ServiceError::Internal(Cause::new(error)))?;
     // Publishing what decides already changes nothing, which makes a repeated request safe.
     if let Some((_, version)) = store.active_flows().await?.into_iter().find(|(known, _)| known == key)
         && store.flow_version(key, version).await?.is_some_and(|active| active.document == text)
     {
-        flows.refresh(store).await?;
-        return one(store, key, version).await;
+        return Ok(VersionView { warnings, ..one(store, key, version).await? });
     }
     let new = NewVersion {
         key: key.clone(),
@@ -177,7 +190,41 @@ pub async fn publish(
     };
     let version = store.publish(new, now).await?;
     flows.refresh(store).await?;
-    one(store, key, version).await
+    Ok(VersionView { warnings, ..one(store, key, version).await? })
+}
+
+/// That every route leads to a flow that is published, in one hop.
+fn routes_lead_somewhere(flows: &Flows, document: &FlowDocument) -> Result<(), ServiceError> {
+    let problem = |pointer: String, code: &str, detail: String| FieldError {
+        pointer,
+        code: code.to_owned(),
+        detail,
+        line: None,
+        column: None,
+    };
+    let mut problems = Vec::new();
+    for (index, route) in document.routes.iter().enumerate() {
+        let (pointer, target) = (format!("/routes/{index}/flow"), &route.flow);
+        match flows.published(target) {
+            None => {
+                let detail = format!("no version of the flow `{target}` is published; publish it first");
+                problems.push(problem(pointer, "unknown_flow", detail));
+            }
+            Some(flow) if !flow.document().routes.is_empty() => {
+                let detail = format!(
+                    "`{target}` has routes itself, which are not followed; route to their flows here"
+                );
+                problems.push(problem(pointer, "route_chain", detail));
+            }
+            Some(_) => {}
+        }
+    }
+    if let ([_, ..], [from, ..]) = (document.routes.as_slice(), flows.routing_to(&document.key).as_slice()) {
+        let detail =
+            format!("`{from}` routes to this flow, whose routes are then not followed; take them out");
+        problems.push(problem("/routes".to_owned(), "route_chain", detail));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(problems)) }
 }
 
 /// Makes an older version decide again, by publishing its document as a new version.
@@ -218,6 +265,7 @@ fn view(version: &FlowVersion, older: Option<&FlowVersion>) -> Result<VersionVie
         published_by: version.actor.clone(),
         changes,
         changes_in_words,
+        warnings: Vec::new(),
     })
 }
 
@@ -241,7 +289,7 @@ pub async fn compare(
         Some(to) => version(to).await?,
         None => {
             let draft = app.store.draft(key).await?.ok_or(ServiceError::NotFound("draft"))?;
-            validate(key, &draft.document, format(&draft.format)?)?
+            validate(key, &draft.document, format(&draft.format)?)?.document
         }
     };
     let old = version(from).await?;

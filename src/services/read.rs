@@ -8,6 +8,7 @@ use super::app::App;
 use super::decide::Kept;
 use super::error::{Cause, ServiceError};
 use super::idempotency::Reply;
+use super::route::Routed;
 use super::transition::{Access, load, render};
 use crate::domain::decide::{Decision, Trace, explain};
 use crate::domain::experiment::Assignment;
@@ -144,6 +145,9 @@ pub struct ExplainedDecision {
     /// The trace; null where billing could not be asked and nothing was known of the subscription, and where the
     /// subscriber was asked to come back from a pause before anything was offered.
     pub trace: Option<Trace>,
+    /// Why the session runs another flow than the configured one; with its first decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routed: Option<Routed>,
     /// What was decided then, with the reason why each other offer was left out.
     pub decision: Option<Decision>,
 }
@@ -166,6 +170,7 @@ pub async fn explanation(app: &App, id: SessionId) -> Result<Explanation, Servic
                 .input(&session)
                 .filter(|_| !kept.asks_to_resume)
                 .map(|input| explain(&flow.compiled, &input)),
+            routed: kept.routed,
             decision: kept.decision,
         });
     }

@@ -153,6 +153,21 @@ fn a_flow_is_checked_line_by_line_and_published() {
 }
 
 #[test]
+fn warnings_are_printed_with_their_place_and_count_when_asked_to() {
+    let idle =
+        FLOW.replace("rules:", "  idle: {type: discount, terms: {percent_off: 20, duration: once}}\nrules:");
+    let (_folder, path) = file("flow.yaml", &idle);
+    let program = Program::on("sqlite::memory:");
+    let warned = program.run(&["flow", "validate", &path]).expect(0);
+    assert!(warned.out.contains(&format!("{path}:4:3: warning: /offers/idle ")), "{warned:?}");
+    assert!(warned.out.contains("is valid"), "{warned:?}");
+    let strict = program.run(&["flow", "validate", "--strict", &path]).expect(1);
+    assert!(strict.out.contains("warning: /offers/idle "), "{strict:?}");
+    let (_folder, path) = file("flow.yaml", FLOW);
+    program.run(&["flow", "validate", "--strict", &path]).expect(0);
+}
+
+#[test]
 fn validation_needs_no_configuration() {
     let (_folder, path) = file("flow.yaml", FLOW);
     Program::on("mysql://nonsense").run(&["flow", "validate", &path]).expect(0);

@@ -18,6 +18,7 @@ mod edges;
 mod events;
 mod examples;
 mod experiments;
+mod flow_routes;
 mod flows;
 mod http_shell;
 mod jurisdictions;

@@ -4,8 +4,13 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
-use super::{AgeTest, Comparison, Condition, Order, Test, TextTest};
+use std::collections::BTreeMap;
+
+use super::{
+    AgeTest, Band, Comparison, Condition, Order, Segment, Test, TextTest, TierBound, TierTest, Tiers,
+};
 use crate::domain::facts::{Facts, Source, Value};
+use crate::domain::offer::Key;
 
 /// The present of all property tests.
 pub(crate) fn now() -> Timestamp {
@@ -78,6 +83,67 @@ pub(crate) fn condition() -> impl Strategy<Value = Condition> {
             inner.prop_map(|part| Condition::Not(Box::new(part))),
         ]
     })
+}
+
+/// The name of the segment at a place.
+pub(crate) fn segment_key(place: usize) -> Key {
+    format!("s{place}").parse().unwrap()
+}
+
+/// Tiers over a number that conditions ask about as well.
+pub(crate) fn tiers() -> Tiers {
+    let band = |(key, from): (&str, i64)| Band { key: key.parse().unwrap(), from: from.into() };
+    Tiers {
+        attribute: "customer.a".to_owned(),
+        bands: [("low", -2), ("mid", 0), ("high", 2)].into_iter().map(band).collect(),
+    }
+}
+
+/// Up to so many segments; each may name those before it, and tiers.
+pub(crate) fn segments(most: usize) -> impl Strategy<Value = BTreeMap<Key, Segment>> {
+    let tier = (
+        prop::sample::select(vec!["low", "mid", "high"]),
+        prop::sample::select(vec![TierBound::Is, TierBound::AtLeast, TierBound::AtMost]),
+    );
+    let tier =
+        tier.prop_map(|(tier, bound)| Condition::Tier(TierTest { bound, tier: tier.parse().unwrap() }));
+    let part = prop_oneof![
+        3 => condition(),
+        1 => tier,
+        2 => any::<prop::sample::Index>().prop_map(|place| Condition::Segment(segment_key(place.index(1_000)))),
+    ];
+    let whole = prop_oneof![
+        3 => part.clone(),
+        1 => prop::collection::vec(part.clone(), 0..4).prop_map(Condition::All),
+        1 => prop::collection::vec(part.clone(), 0..4).prop_map(Condition::Any),
+        1 => part.prop_map(|part| Condition::Not(Box::new(part))),
+    ];
+    prop::collection::vec(whole, 0..most).prop_map(|conditions| {
+        let named = |(place, condition)| {
+            let condition = backwards(condition, place);
+            (segment_key(place), Segment { condition, tags: std::collections::BTreeSet::new() })
+        };
+        conditions.into_iter().enumerate().map(named).collect()
+    })
+}
+
+/// The condition with every segment it names among the first `place`.
+fn backwards(condition: Condition, place: usize) -> Condition {
+    let all = |parts: Vec<Condition>| parts.into_iter().map(|part| backwards(part, place)).collect();
+    match condition {
+        Condition::All(parts) => Condition::All(all(parts)),
+        Condition::Any(parts) => Condition::Any(all(parts)),
+        Condition::Not(part) => Condition::Not(Box::new(backwards(*part, place))),
+        Condition::Segment(key) => {
+            let wanted: usize = key.as_str()[1..].parse().unwrap();
+            if place == 0 {
+                Condition::All(Vec::new())
+            } else {
+                Condition::Segment(segment_key(wanted % place))
+            }
+        }
+        other => other,
+    }
 }
 
 /// Facts of any types, some missing.

@@ -134,7 +134,22 @@ pub enum TextTest {
 }
 
 impl TextTest {
-    fn holds(&self, value: &str) -> bool {
+    /// Its constants.
+    #[must_use]
+    pub fn constants(&self) -> &[String] {
+        match self {
+            Self::In(many) | Self::NotIn(many) => many,
+            Self::Eq(one)
+            | Self::Ne(one)
+            | Self::Contains(one)
+            | Self::StartsWith(one)
+            | Self::EndsWith(one) => std::slice::from_ref(one),
+        }
+    }
+
+    /// Whether it holds for a text.
+    #[must_use]
+    pub fn holds(&self, value: &str) -> bool {
         match self {
             Self::Eq(constant) => value == constant,
             Self::Ne(constant) => value != constant,

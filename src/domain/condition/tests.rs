@@ -26,38 +26,42 @@ fn a_missing_attribute_makes_every_comparison_false_and_its_opposite_true() {
         Test::Exists(true),
     ] {
         let condition = compare(test);
-        assert!(!condition.holds(&nothing, now()));
-        assert!(Condition::Not(Box::new(condition)).holds(&nothing, now()));
+        assert!(!condition.holds(&nothing, now(), &Names::NONE));
+        assert!(Condition::Not(Box::new(condition)).holds(&nothing, now(), &Names::NONE));
     }
-    assert!(compare(Test::Exists(false)).holds(&nothing, now()));
+    assert!(compare(Test::Exists(false)).holds(&nothing, now(), &Names::NONE));
 }
 
 #[test]
 fn another_type_counts_as_missing() {
     let Condition::Compare(comparison) = compare(text("5")) else { panic!() };
     assert_eq!(comparison.outcome(Some(&Value::Number(5.into())), now()), Outcome::Missing);
-    assert!(compare(Test::Exists(true)).holds(&with(Value::Number(5.into())), now()));
+    assert!(compare(Test::Exists(true)).holds(&with(Value::Number(5.into())), now(), &Names::NONE));
 }
 
 #[test]
 fn lists_are_asked_by_element() {
     let tags = with(Value::TextList(vec!["beta".into(), "vip".into()]));
-    assert!(compare(Test::Text(TextTest::Contains("vip".into()))).holds(&tags, now()));
-    assert!(!compare(Test::Text(TextTest::Contains("vi".into()))).holds(&tags, now()));
-    assert!(compare(Test::Text(TextTest::In(vec!["vip".into(), "x".into()]))).holds(&tags, now()));
-    assert!(compare(Test::Text(TextTest::NotIn(vec!["x".into()]))).holds(&tags, now()));
+    assert!(compare(Test::Text(TextTest::Contains("vip".into()))).holds(&tags, now(), &Names::NONE));
+    assert!(!compare(Test::Text(TextTest::Contains("vi".into()))).holds(&tags, now(), &Names::NONE));
+    assert!(compare(Test::Text(TextTest::In(vec!["vip".into(), "x".into()]))).holds(
+        &tags,
+        now(),
+        &Names::NONE
+    ));
+    assert!(compare(Test::Text(TextTest::NotIn(vec!["x".into()]))).holds(&tags, now(), &Names::NONE));
 }
 
 #[test]
 fn ages_are_exact_and_texts_pass_for_instants() {
     let older = compare(Test::Age(AgeTest::Older("30d".parse().unwrap())));
     let at = |hours: i64| now() - jiff::SignedDuration::from_hours(hours);
-    assert!(!older.holds(&with(Value::Instant(at(30 * 24))), now()));
-    assert!(older.holds(&with(Value::Instant(at(30 * 24 + 1))), now()));
-    assert!(older.holds(&with(Value::Text(at(1000).to_string())), now()));
-    assert!(!older.holds(&with(Value::Text("long ago".into())), now()));
+    assert!(!older.holds(&with(Value::Instant(at(30 * 24))), now(), &Names::NONE));
+    assert!(older.holds(&with(Value::Instant(at(30 * 24 + 1))), now(), &Names::NONE));
+    assert!(older.holds(&with(Value::Text(at(1000).to_string())), now(), &Names::NONE));
+    assert!(!older.holds(&with(Value::Text("long ago".into())), now(), &Names::NONE));
     let newer = compare(Test::Age(AgeTest::Newer("1h".parse().unwrap())));
-    assert!(newer.holds(&with(Value::Instant(at(-5))), now()));
+    assert!(newer.holds(&with(Value::Instant(at(-5))), now(), &Names::NONE));
 }
 
 #[test]

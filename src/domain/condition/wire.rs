@@ -1,4 +1,5 @@
-//! How conditions are written: `{all: […]}`, `{any: […]}`, `{not: …}`, `{attribute: …, <operator>: <constant>}`.
+//! How conditions are written: `{all: […]}`, `{any: […]}`, `{not: …}`, `{attribute: …, <operator>: <constant>}`,
+//! `{segment: …}`, `{tier: …}`.
 
 use rust_decimal::Decimal;
 use serde::ser::SerializeMap;
@@ -10,7 +11,8 @@ use utoipa::openapi::schema::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{AgeTest, Comparison, Condition, Order, Test, TextTest};
+use super::{AgeTest, Comparison, Condition, Order, Test, TextTest, TierBound, TierTest};
+use crate::domain::offer::Key;
 
 impl Serialize for Condition {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -19,6 +21,8 @@ impl Serialize for Condition {
             Self::All(parts) => entry(serializer, "all", parts),
             Self::Any(parts) => entry(serializer, "any", parts),
             Self::Not(part) => entry(serializer, "not", part),
+            Self::Segment(key) => entry(serializer, "segment", key),
+            Self::Tier(test) => entry(serializer, "tier", test),
         }
     }
 }
@@ -27,6 +31,27 @@ fn entry<S: Serializer>(serializer: S, key: &str, value: &impl Serialize) -> Res
     let mut map = serializer.serialize_map(Some(1))?;
     map.serialize_entry(key, value)?;
     map.end()
+}
+
+impl TierBound {
+    /// The operator's word; none for a tier named alone.
+    #[must_use]
+    pub fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Is => None,
+            Self::AtLeast => Some("gte"),
+            Self::AtMost => Some("lte"),
+        }
+    }
+}
+
+impl Serialize for TierTest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.bound.word() {
+            Some(word) => entry(serializer, word, &self.tier),
+            None => self.tier.serialize(serializer),
+        }
+    }
 }
 
 impl Serialize for Comparison {
@@ -100,9 +125,11 @@ impl PartialSchema for Condition {
             .item(part("any", list("At least one part holds.").into()))
             .item(part("not", itself()))
             .item(comparison_schema())
+            .item(part("segment", Key::schema()))
+            .item(part("tier", tier_schema()))
             .description(Some(
-                "A tree of `all`, `any` and `not` over comparisons, at most 16 deep. A comparison whose attribute is missing is \
-                 false, except `exists`; so `not` of it is true.",
+                "A tree of `all`, `any` and `not` over comparisons, other segments (`segment`) and value tiers (`tier`), at most 16 \
+                 deep. A comparison whose attribute is missing is false, except `exists`; so `not` of it is true.",
             ))
             .into()
     }
@@ -116,6 +143,16 @@ fn closed(object: ObjectBuilder) -> Schema {
 fn of(types: &[Type], doc: &str) -> ObjectBuilder {
     let types = utoipa::openapi::schema::SchemaType::from_iter(types.iter().cloned());
     ObjectBuilder::new().schema_type(types).description(Some(doc))
+}
+
+fn tier_schema() -> RefOr<Schema> {
+    let bound = |word: &str| closed(ObjectBuilder::new().property(word, Key::schema()).required(word));
+    OneOfBuilder::new()
+        .item(Key::schema())
+        .item(bound("gte"))
+        .item(bound("lte"))
+        .description(Some("Exactly this value tier, or with `gte` or `lte` this and those above or below."))
+        .into()
 }
 
 fn comparison_schema() -> Schema {

@@ -239,3 +239,37 @@ fn without_billing_what_asks_nothing_of_it_is_offered_and_the_app_is_believed() 
     case.answered.push(key("talk"));
     assert_eq!(decide(&case).left_out[0].code, "already_answered");
 }
+
+#[test]
+fn segments_name_others_tiers_and_tags_and_the_trace_shows_each() {
+    let flow = FLOW
+        .replace("segments:\n", "tiers: {attribute: subscription.mrr, bands: [{key: low, from: 0}, {key: high, from: 4000}]}\nsegments:\n  prized: {condition: {all: [{segment: loyal}, {tier: high}]}, tags: [dear]}\n")
+        .replace("{segments: [travel], reasons: [price]}", "{segment_tags: [dear], reasons: [price]}");
+    let mut case = Case::new(Some("price"));
+    case.flow = CompiledFlow::compile(parse(&flow, Format::Yaml).unwrap());
+    let decision = case.decide();
+    assert_eq!((decision.rule, decision.segments), (Some(0), keys(&["loyal", "prized"])));
+    let trace = serde_json::to_value(explain(&case.flow, &case.input())).unwrap();
+    let prized = &trace["segments"][1]["condition"];
+    assert_eq!(prized["parts"][0], serde_json::json!({"kind": "segment", "segment": "loyal", "holds": true}));
+    let tier = &prized["parts"][1];
+    assert_eq!(
+        (&tier["tier"], &tier["found"], &tier["holds"]),
+        (&"high".into(), &"high".into(), &true.into())
+    );
+    assert_eq!(tier["fact"]["attribute"], "subscription.mrr");
+}
+
+#[test]
+fn the_first_route_that_fits_counts() {
+    let flow = FLOW.replace(
+        "rules:",
+        "routes: [{when: {segments: [travel]}, flow: trips}, {when: {segments: [travel, loyal]}, flow: friends}]\nrules:",
+    );
+    let flow = CompiledFlow::compile(parse(&flow, Format::Yaml).unwrap());
+    let mut case = Case::new(None);
+    assert_eq!(flow.route(&case.facts, now()), Some((1, keys(&["loyal"]))));
+    case.facts.state("customer.industry", Value::Text("travel".into()), Source::Token, now());
+    assert_eq!(flow.route(&case.facts, now()), Some((0, keys(&["travel"]))));
+    assert_eq!(case.flow.route(&case.facts, now()), None);
+}

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::assign::{self, ExperimentTrace};
 use super::guards::{Candidate, GUARDS, Verdict};
 use super::{Decision, Input, LeftOut, decide, reasons_allow};
-use crate::domain::condition::{Comparison, Condition, Outcome};
+use crate::domain::condition::{Comparison, Condition, Names, Outcome, Tiers};
 use crate::domain::facts::{Fact, Source, Value};
 use crate::domain::flow::{CompiledFlow, FlowDocument, Rule};
 use crate::domain::offer::{Key, OfferType};
@@ -81,6 +81,29 @@ pub enum ConditionTrace {
         holds: bool,
         /// The part.
         part: Box<ConditionTrace>,
+    },
+    /// Another segment.
+    Segment {
+        /// Its name; how it came out step by step stands under it.
+        segment: Key,
+        /// Whether it holds.
+        holds: bool,
+    },
+    /// A value tier.
+    Tier {
+        /// The operator, `gte` or `lte`; absent where that tier alone passes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operator: Option<Cow<'static, str>>,
+        /// The tier compared with.
+        tier: Key,
+        /// The subscriber's tier; absent when in none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        found: Option<Key>,
+        /// The fact that it follows from, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fact: Option<Box<FactTrace>>,
+        /// Whether it holds.
+        holds: bool,
     },
     /// A comparison.
     Comparison {
@@ -155,8 +178,9 @@ pub enum GuardOutcome {
 pub fn explain(flow: &CompiledFlow, input: &Input<'_>) -> Trace {
     let decision = decide(flow, input);
     let document = flow.document();
-    let segments = document.segments.iter().map(|(key, condition)| {
-        let condition = trace(condition, input);
+    let tracer = Tracer { input, segments: &decision.segments, tiers: document.tiers.as_ref() };
+    let segments = document.segments.iter().map(|(key, segment)| {
+        let condition = tracer.trace(&segment.condition);
         SegmentTrace { segment: key.clone(), holds: condition.holds(), condition }
     });
     Trace {
@@ -174,36 +198,69 @@ impl ConditionTrace {
     #[must_use]
     pub fn holds(&self) -> bool {
         match self {
-            Self::All { holds, .. } | Self::Any { holds, .. } | Self::Not { holds, .. } => *holds,
+            Self::All { holds, .. }
+            | Self::Any { holds, .. }
+            | Self::Not { holds, .. }
+            | Self::Segment { holds, .. }
+            | Self::Tier { holds, .. } => *holds,
             Self::Comparison { result, .. } => result.holds(),
         }
     }
 }
 
-fn trace(condition: &Condition, input: &Input<'_>) -> ConditionTrace {
-    match condition {
-        Condition::All(parts) => {
-            let parts: Vec<_> = parts.iter().map(|part| trace(part, input)).collect();
-            ConditionTrace::All { holds: parts.iter().all(ConditionTrace::holds), parts }
-        }
-        Condition::Any(parts) => {
-            let parts: Vec<_> = parts.iter().map(|part| trace(part, input)).collect();
-            ConditionTrace::Any { holds: parts.iter().any(ConditionTrace::holds), parts }
-        }
-        Condition::Not(part) => {
-            let part = trace(part, input);
-            ConditionTrace::Not { holds: !part.holds(), part: Box::new(part) }
-        }
-        Condition::Compare(comparison) => {
-            let Comparison { attribute, test } = comparison;
-            let fact = input.facts.get(attribute);
-            ConditionTrace::Comparison {
-                attribute: attribute.clone(),
-                operator: test.word().into(),
-                constant: test.constant(),
-                fact: fact.map(|fact| Box::new(fact_trace(attribute, fact, input.now))),
-                result: comparison.outcome(fact.map(|fact| &fact.value), input.now),
+/// What conditions are traced with.
+struct Tracer<'a> {
+    input: &'a Input<'a>,
+    /// The segments that hold, sorted.
+    segments: &'a [Key],
+    tiers: Option<&'a Tiers>,
+}
+
+impl Tracer<'_> {
+    fn trace(&self, condition: &Condition) -> ConditionTrace {
+        match condition {
+            Condition::All(parts) => {
+                let parts: Vec<_> = parts.iter().map(|part| self.trace(part)).collect();
+                ConditionTrace::All { holds: parts.iter().all(ConditionTrace::holds), parts }
             }
+            Condition::Any(parts) => {
+                let parts: Vec<_> = parts.iter().map(|part| self.trace(part)).collect();
+                ConditionTrace::Any { holds: parts.iter().any(ConditionTrace::holds), parts }
+            }
+            Condition::Not(part) => {
+                let part = self.trace(part);
+                ConditionTrace::Not { holds: !part.holds(), part: Box::new(part) }
+            }
+            Condition::Compare(comparison) => self.comparison(comparison),
+            Condition::Segment(key) => ConditionTrace::Segment {
+                segment: key.clone(),
+                holds: self.segments.binary_search(key).is_ok(),
+            },
+            Condition::Tier(test) => {
+                let Input { facts, now, .. } = self.input;
+                let fact = self
+                    .tiers
+                    .and_then(|tiers| Some(fact_trace(&tiers.attribute, facts.get(&tiers.attribute)?, *now)));
+                ConditionTrace::Tier {
+                    operator: test.bound.word().map(Cow::Borrowed),
+                    tier: test.tier.clone(),
+                    found: self.tiers.and_then(|tiers| tiers.find(facts)).cloned(),
+                    fact: fact.map(Box::new),
+                    holds: condition.holds(facts, *now, &Names { segment: &|_| false, tiers: self.tiers }),
+                }
+            }
+        }
+    }
+
+    fn comparison(&self, comparison: &Comparison) -> ConditionTrace {
+        let Comparison { attribute, test } = comparison;
+        let fact = self.input.facts.get(attribute);
+        ConditionTrace::Comparison {
+            attribute: attribute.clone(),
+            operator: test.word().into(),
+            constant: test.constant(),
+            fact: fact.map(|fact| Box::new(fact_trace(attribute, fact, self.input.now))),
+            result: comparison.outcome(fact.map(|fact| &fact.value), self.input.now),
         }
     }
 }
@@ -229,7 +286,7 @@ fn value_json(value: &Value) -> serde_json::Value {
 
 fn rules(document: &FlowDocument, input: &Input<'_>, decision: &Decision) -> Vec<RuleTrace> {
     let one = |(index, rule): (usize, &Rule)| {
-        let against = why_not(rule, input, decision);
+        let against = why_not(document, rule, input, decision);
         let why = match &against {
             Some(why) => why.clone(),
             None if decision.rule != Some(index) => "an earlier rule counts".to_owned(),
@@ -240,9 +297,9 @@ fn rules(document: &FlowDocument, input: &Input<'_>, decision: &Decision) -> Vec
     document.rules.iter().enumerate().map(one).collect()
 }
 
-fn why_not(rule: &Rule, input: &Input<'_>, decision: &Decision) -> Option<String> {
-    let when = rule.when.as_ref()?;
-    if !when.segments.is_empty() && !when.segments.iter().any(|segment| decision.segments.contains(segment)) {
+fn why_not(document: &FlowDocument, rule: &Rule, input: &Input<'_>, decision: &Decision) -> Option<String> {
+    let wanted = document.wanted(rule.when.as_ref()?);
+    if wanted.is_some_and(|wanted| !decision.segments.iter().any(|segment| wanted.contains(segment))) {
         return Some("none of its segments holds".to_owned());
     }
     if reasons_allow(rule, input.reason) {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::document::{FlowDocument, Rule};
+use super::document::{FlowDocument, When};
 use crate::domain::facts::Facts;
 use crate::domain::index::Index;
 use crate::domain::offer::Key;
@@ -12,9 +12,10 @@ use crate::domain::offer::Key;
 pub struct CompiledFlow {
     document: FlowDocument,
     index: Index,
-    segments: Vec<Key>,
-    /// For each rule the segments it asks for, as positions in `segments`.
-    rule_segments: Vec<Vec<usize>>,
+    /// For each rule the segments it asks for, as places in the index.
+    rule_segments: Vec<Option<Vec<usize>>>,
+    /// For each route the same.
+    route_segments: Vec<Vec<usize>>,
     /// The same for each experiment, in the order of their keys.
     experiment_segments: Vec<Vec<usize>>,
 }
@@ -23,16 +24,20 @@ impl CompiledFlow {
     /// Compiles a document. Takes time and memory in proportion to it; done once per version.
     #[must_use]
     pub fn compile(document: FlowDocument) -> Self {
-        let segments: Vec<Key> = document.segments.keys().cloned().collect();
-        let index = Index::build(document.segments.values());
-        let places = |wanted: &[Key]| -> Vec<usize> {
-            wanted.iter().filter_map(|key| segments.binary_search(key).ok()).collect()
+        let index = Index::build(&document.segments, document.tiers.as_ref());
+        let places = |when: &When| {
+            let wanted = document.wanted(when)?;
+            Some(wanted.into_iter().filter_map(|key| index.keys().binary_search(key).ok()).collect())
         };
-        let of_rule = |rule: &Rule| rule.when.as_ref().map(|when| places(&when.segments)).unwrap_or_default();
-        let rule_segments = document.rules.iter().map(of_rule).collect();
+        let rule_segments = document.rules.iter().map(|rule| rule.when.as_ref().and_then(places)).collect();
+        let route_segments =
+            document.routes.iter().map(|route| places(&route.when).unwrap_or_default()).collect();
+        let of = |keys: &[Key]| -> Vec<usize> {
+            keys.iter().filter_map(|key| index.keys().binary_search(key).ok()).collect()
+        };
         let experiment_segments =
-            document.experiments.values().map(|experiment| places(&experiment.segments)).collect();
-        Self { document, index, segments, rule_segments, experiment_segments }
+            document.experiments.values().map(|experiment| of(&experiment.segments)).collect();
+        Self { document, index, rule_segments, route_segments, experiment_segments }
     }
 
     /// The document it was compiled from.
@@ -41,9 +46,23 @@ impl CompiledFlow {
         &self.document
     }
 
+    /// The first route that fits, counted from 0, with its segments that hold.
+    #[must_use]
+    pub fn route(&self, facts: &Facts, now: Timestamp) -> Option<(usize, Vec<Key>)> {
+        if self.route_segments.is_empty() {
+            return None;
+        }
+        let bits = self.index.matching(facts, now);
+        self.route_segments.iter().enumerate().find_map(|(route, wanted)| {
+            let holding = wanted.iter().filter(|place| bits.has(**place));
+            let keys: Vec<Key> = holding.filter_map(|place| self.index.keys().get(*place)).cloned().collect();
+            (!keys.is_empty()).then_some((route, keys))
+        })
+    }
+
     /// Which segments hold.
     pub(in crate::domain) fn matching(&self, facts: &Facts, now: Timestamp) -> Matching<'_> {
-        Matching { flow: self, bits: self.index.matching(self.document.segments.values(), facts, now) }
+        Matching { flow: self, bits: self.index.matching(facts, now) }
     }
 }
 
@@ -62,20 +81,22 @@ impl Matching<'_> {
 
     /// Their keys, sorted.
     pub(in crate::domain) fn keys(&self) -> Vec<Key> {
-        self.bits.iter().filter_map(|at| self.flow.segments.get(at)).cloned().collect()
+        self.bits.iter().filter_map(|at| self.flow.index.keys().get(at)).cloned().collect()
     }
 
     /// Whether the segments of the rule at `index` allow it: none asked for, or one of them holding.
     pub(in crate::domain) fn allow_rule(&self, index: usize) -> bool {
-        self.allow(self.flow.rule_segments.get(index))
+        let wanted = self.flow.rule_segments.get(index).and_then(Option::as_ref);
+        wanted.is_none_or(|wanted| self.any(wanted))
     }
 
     /// The same for an experiment, by its place among the keys.
     pub(in crate::domain) fn allow_experiment(&self, index: usize) -> bool {
-        self.allow(self.flow.experiment_segments.get(index))
+        let wanted = self.flow.experiment_segments.get(index);
+        wanted.is_none_or(|wanted| wanted.is_empty() || self.any(wanted))
     }
 
-    fn allow(&self, wanted: Option<&Vec<usize>>) -> bool {
-        wanted.is_none_or(|wanted| wanted.is_empty() || wanted.iter().any(|at| self.bits.has(*at)))
+    fn any(&self, places: &[usize]) -> bool {
+        places.iter().any(|place| self.bits.has(*place))
     }
 }

@@ -1,6 +1,6 @@
 //! The flow document as it is kept, published and shown. Its JSON is canonical: keys sorted, defaults written out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::experiment::{Allocation, Experiment, Holdout};
 use super::jurisdictions::Jurisdictions;
-use crate::domain::condition::Condition;
+use crate::domain::condition::{Segment, Tiers};
 use crate::domain::copy::CopyTemplate;
 use crate::domain::facts::AttributeType;
 use crate::domain::ids::PriceId;
@@ -35,10 +35,16 @@ pub struct FlowDocument {
     pub reasons: Vec<Reason>,
     /// Types of the app's own attributes.
     pub attributes: BTreeMap<String, AttributeType>,
+    /// Bands of what a subscriber is worth, for conditions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tiers: Option<Tiers>,
     /// Named conditions.
-    pub segments: BTreeMap<Key, Condition>,
+    pub segments: BTreeMap<Key, Segment>,
     /// What may be given.
     pub offers: BTreeMap<Key, OfferDefinition>,
+    /// Who runs another flow instead; the first that fits counts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Route>,
     /// Who gets what; the first rule that matches counts.
     pub rules: Vec<Rule>,
     /// Guard rails.
@@ -101,8 +107,8 @@ pub struct Rule {
     pub present: Vec<Key>,
 }
 
-/// Whom a rule is for: in any of the segments, and for any of the reasons. A list that is left out asks nothing, and
-/// at least one is there.
+/// Whom a rule is for: in any of the segments, named by themselves or by a tag, and for any of the reasons. A list that
+/// is left out asks nothing, and at least one is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = FlowWhen)]
@@ -111,10 +117,23 @@ pub struct When {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false, min_items = 1, max_items = 500)]
     pub segments: Vec<Key>,
+    /// Tags of segments of which at least one must hold, beside those in `segments`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, min_items = 1, max_items = 500)]
+    pub segment_tags: Vec<Key>,
     /// Reasons of which one must have been given. Before the survey is answered such a rule does not match.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false, min_items = 1, max_items = 500)]
     pub reasons: Vec<Key>,
+}
+
+/// For these segments, run another flow instead. Looked at once, when a session begins, with the facts of that moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Route {
+    /// Whom it is for: segments or tags of segments, and no reasons.
+    pub when: When,
+    /// The other flow, which must be published. Its own routes are not followed.
+    pub flow: Key,
 }
 
 /// Guard rails on how often, how much, how deep.
@@ -246,8 +265,10 @@ impl FlowDocument {
             survey: None,
             reasons: Vec::new(),
             attributes: BTreeMap::new(),
+            tiers: None,
             segments: BTreeMap::new(),
             offers: BTreeMap::new(),
+            routes: Vec::new(),
             rules: Vec::new(),
             policy: Policy::default(),
             holdout: None,
@@ -264,6 +285,20 @@ impl FlowDocument {
     #[must_use]
     pub fn experiments_on_anybody(&self) -> bool {
         self.holdout.is_some() || !self.experiments.is_empty()
+    }
+
+    /// The segments of which one must hold, by name or tag; none where none is asked for.
+    #[must_use]
+    pub fn wanted<'a>(&'a self, when: &'a When) -> Option<BTreeSet<&'a Key>> {
+        if when.segments.is_empty() && when.segment_tags.is_empty() {
+            return None;
+        }
+        let tagged = |segment: &Segment| when.segment_tags.iter().any(|tag| segment.tags.contains(tag));
+        let mut wanted: BTreeSet<&Key> = when.segments.iter().collect();
+        if !when.segment_tags.is_empty() {
+            wanted.extend(self.segments.iter().filter(|(_, segment)| tagged(segment)).map(|(key, _)| key));
+        }
+        Some(wanted)
     }
 
     /// The reason of that key.

@@ -8,6 +8,11 @@ pub const MAX_NESTING: usize = 64;
 pub const MAX_PROBLEMS: usize = 500;
 /// Levels of `all`, `any` and `not` in one condition.
 pub const MAX_CONDITION_DEPTH: usize = 16;
+/// Levels of a segment with the segments that it names in their place.
+pub const MAX_EXPANDED_DEPTH: usize = 64;
+/// Comparisons of all segments together, with the segments that they name in their place. It bounds how long one
+/// decision can take and what an index can weigh.
+pub const MAX_COMPARISONS: usize = 200_000;
 /// Parts of one `all` or `any`.
 pub const MAX_PARTS: usize = 200;
 /// Constants of one `in` or `not_in`.
@@ -16,13 +21,19 @@ pub const MAX_CONSTANTS: usize = 1_000;
 pub const MAX_CONSTANT_CHARS: usize = 500;
 /// Segments of a flow.
 pub const MAX_SEGMENTS: usize = 10_000;
+/// Tags of a segment.
+pub const MAX_TAGS: usize = 20;
+/// Value tiers of a flow.
+pub const MAX_TIERS: usize = 20;
 /// Reasons of a flow.
 pub const MAX_REASONS: usize = 50;
 /// Offers of a flow.
 pub const MAX_OFFERS: usize = 200;
 /// Rules of a flow.
 pub const MAX_RULES: usize = 1_000;
-/// Segments or reasons named by one rule.
+/// Routes of a flow.
+pub const MAX_ROUTES: usize = 50;
+/// Segments, tags or reasons named by one rule.
 pub const MAX_RULE_KEYS: usize = 500;
 /// Offers presented by one rule.
 pub const MAX_PRESENT: usize = 20;

@@ -2,8 +2,8 @@
 //!
 //! [`parse()`] reads YAML or JSON into a plain tree with places, and that into a [`FlowDocument`], reporting every
 //! problem at once; [`CompiledFlow`] makes it ready for [`super::decide`]. Whatever cannot be promised to a subscriber
-//! is refused here, so that a published flow never fails while somebody waits. Nothing here decides, and nothing here
-//! knows how documents are kept.
+//! is refused here, so that a published flow never fails while somebody waits; what can be promised and is most likely a
+//! mistake is warned of ([`review()`]). Nothing here decides, and nothing here knows how documents are kept.
 
 mod compiled;
 mod diff;
@@ -12,10 +12,12 @@ mod experiment;
 mod json;
 mod jurisdictions;
 pub mod limits;
+mod near;
 mod node;
 mod parse;
 mod presets;
 mod problem;
+mod review;
 mod schema;
 mod words;
 mod yaml;
@@ -24,7 +26,7 @@ pub use compiled::CompiledFlow;
 pub(in crate::domain) use compiled::Matching;
 pub use diff::{Change, ChangeKind, diff};
 pub use document::{
-    Budget, BudgetPeriod, FlowDocument, OfferDefinition, Policy, Reason, Rule, Survey, Texts, When,
+    Budget, BudgetPeriod, FlowDocument, OfferDefinition, Policy, Reason, Route, Rule, Survey, Texts, When,
 };
 pub use experiment::{Allocation, Experiment, Holdout, Traffic};
 pub use jurisdictions::{Jurisdictions, PolicyChoice, UnknownPlace};
@@ -78,12 +80,33 @@ impl std::str::FromStr for Format {
 /// Every problem there is, in the order of the document, up to [`limits::MAX_PROBLEMS`]. A text that is no YAML or
 /// JSON at all has just that one problem.
 pub fn parse(text: &str, format: Format) -> Result<FlowDocument, Vec<Problem>> {
-    if text.len() > limits::MAX_BYTES {
-        let detail =
-            format!("the document has {} bytes; at most {} are taken", text.len(), limits::MAX_BYTES);
-        return Err(vec![Problem::whole("too_large", detail, None)]);
-    }
+    bounded(text)?;
     parse_stored(text, format)
+}
+
+/// A document that can be published, and what in it is most likely a mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reviewed {
+    /// The document.
+    pub document: FlowDocument,
+    /// In the order of the document, up to [`limits::MAX_PROBLEMS`].
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads a document as [`parse()`] does, and looks for what has a meaning but no use: conditions that never or always
+/// hold, rules that are never reached, offers that nobody gets, segments that nobody uses.
+///
+/// # Errors
+/// As [`parse()`].
+pub fn review(text: &str, format: Format) -> Result<Reviewed, Vec<Problem>> {
+    bounded(text)?;
+    let root = read(text, format)?;
+    let root = node::At::root(&root);
+    let mut problems = Problems::default();
+    let document = parse::document(&root, &mut problems);
+    let document = problems.finish(document)?;
+    let warnings = review::warnings(&root, &document);
+    Ok(Reviewed { document, warnings })
 }
 
 /// Reads a document that has passed [`parse()`] before, of whatever size: the canonical JSON of a flow may be larger
@@ -92,14 +115,26 @@ pub fn parse(text: &str, format: Format) -> Result<FlowDocument, Vec<Problem>> {
 /// # Errors
 /// As [`parse()`]; none for the canonical JSON of a document by the same version of this program.
 pub fn parse_stored(text: &str, format: Format) -> Result<FlowDocument, Vec<Problem>> {
+    let root = read(text, format)?;
+    let mut problems = Problems::default();
+    let document = parse::document(&node::At::root(&root), &mut problems);
+    problems.finish(document)
+}
+
+fn bounded(text: &str) -> Result<(), Vec<Problem>> {
+    if text.len() <= limits::MAX_BYTES {
+        return Ok(());
+    }
+    let detail = format!("the document has {} bytes; at most {} are taken", text.len(), limits::MAX_BYTES);
+    Err(vec![Problem::whole("too_large", detail, None)])
+}
+
+fn read(text: &str, format: Format) -> Result<node::Node, Vec<Problem>> {
     let root = match format {
         Format::Yaml => yaml::read(text),
         Format::Json => json::read(text),
     };
-    let root = root.map_err(|problem| vec![problem])?;
-    let mut problems = Problems::default();
-    let document = parse::document(&node::At::root(&root), &mut problems);
-    problems.finish(document)
+    root.map_err(|problem| vec![problem])
 }
 
 #[cfg(test)]

@@ -81,6 +81,12 @@ impl<'a> At<'a> {
         At { node, path: Path::Index(&self.path, index) }
     }
 
+    /// The value of a member of this map.
+    pub(super) fn member(&self, name: &str) -> Option<At<'_>> {
+        let Kind::Map(entries) = &self.node.kind else { return None };
+        entries.iter().find(|entry| entry.key == name).map(|entry| self.entry(entry))
+    }
+
     /// JSON pointer to the value.
     pub(super) fn pointer(&self) -> String {
         let mut text = String::new();

@@ -84,15 +84,20 @@ impl Problems {
         if let (true, Some(result)) = (self.found.is_empty(), result) {
             return Ok(result);
         }
+        if self.found.is_empty() {
+            // No reader gives up silently; should one ever, the document must not pass.
+            self.found.push(Problem::whole("invalid", "the document cannot be read", None));
+        }
+        Err(self.all())
+    }
+
+    /// All that was noted, in the order of the document.
+    pub(super) fn all(mut self) -> Vec<Problem> {
         self.found.sort_by_key(|problem| (problem.line, problem.column));
         if self.left_out > 0 {
             let detail = format!("{} more problems are left out; mend these first", self.left_out);
             self.found.push(Problem::whole("too_many_problems", detail, None));
         }
-        if self.found.is_empty() {
-            // No reader gives up silently; should one ever, the document must not pass.
-            self.found.push(Problem::whole("invalid", "the document cannot be read", None));
-        }
-        Err(self.found)
+        self.found
     }
 }

@@ -8,15 +8,15 @@ use utoipa::openapi::schema::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use super::document::{FlowDocument, OfferDefinition, Policy, Reason, Rule, Survey, When};
+use super::document::{FlowDocument, OfferDefinition, Policy, Reason, Route, Rule, Survey, When};
 use super::experiment::{Experiment, Holdout};
 use super::jurisdictions::PolicyChoice;
 use super::limits::{
     MAX_ARMS, MAX_ATTRIBUTES, MAX_EXPERIMENTS, MAX_LABEL_CHARS, MAX_LOCALES, MAX_OFFERS, MAX_PLACES,
-    MAX_PRESENT, MAX_REASONS, MAX_RULES, MAX_SEGMENTS,
+    MAX_PRESENT, MAX_REASONS, MAX_ROUTES, MAX_RULE_KEYS, MAX_RULES, MAX_SEGMENTS, MAX_TAGS, MAX_TIERS,
 };
 use super::presets::presets;
-use crate::domain::condition::Condition;
+use crate::domain::condition::{Condition, Segment, Tiers};
 use crate::domain::copy::CopyTemplate;
 use crate::domain::experiment::Arm;
 use crate::domain::facts::AttributeType;
@@ -250,12 +250,17 @@ impl ToSchema for PoliciesByPlace {
 impl PartialSchema for FlowDocument {
     fn schema() -> RefOr<Schema> {
         let rules = list::<Rule>(1, MAX_RULES, "Who gets what; the first rule that matches counts.");
+        let routes = list::<Route>(
+            0,
+            MAX_ROUTES,
+            "Who runs another flow instead; the first that fits counts. Looked at once, when a session begins.",
+        );
         let reasons =
             list::<Reason>(0, MAX_REASONS, "Why somebody may leave, in the order in which they are shown.");
         let attribute = text("^customer\\.[a-z0-9_]([a-z0-9_.]{0,62}[a-z0-9_])?$");
         let doc = "Types of your own attributes. Undeclared ones are typed by how conditions use them.";
         let attributes = map(attribute, reference::<AttributeType>(), 0, MAX_ATTRIBUTES, doc);
-        let segments = map(Key::schema(), reference::<Condition>(), 0, MAX_SEGMENTS, "Named conditions.");
+        let segments = map(Key::schema(), reference::<Segment>(), 0, MAX_SEGMENTS, "Named conditions.");
         let offers = map(Key::schema(), reference::<OfferDefinition>(), 0, MAX_OFFERS, "What may be given.");
         let doc = "What is tried against what; `holdout` is no key of an experiment.";
         let experiments = map(Key::schema(), reference::<Experiment>(), 0, MAX_EXPERIMENTS, doc);
@@ -265,8 +270,10 @@ impl PartialSchema for FlowDocument {
             .property("survey", reference::<Survey>())
             .property("reasons", reasons)
             .property("attributes", attributes)
+            .property("tiers", reference::<Tiers>())
             .property("segments", segments)
             .property("offers", offers)
+            .property("routes", routes)
             .property("rules", rules)
             .required("rules")
             .property("policy", reference::<Policy>())
@@ -284,12 +291,72 @@ impl ToSchema for FlowDocument {
         register::<Survey>(schemas);
         register::<Reason>(schemas);
         register::<AttributeType>(schemas);
+        register::<Tiers>(schemas);
         register::<Condition>(schemas);
+        register::<Segment>(schemas);
         register::<OfferDefinition>(schemas);
+        register::<Route>(schemas);
         register::<Rule>(schemas);
         register::<Policy>(schemas);
         register::<Holdout>(schemas);
         register::<Experiment>(schemas);
+    }
+}
+
+impl PartialSchema for Segment {
+    fn schema() -> RefOr<Schema> {
+        let tags = list::<Key>(0, MAX_TAGS, "By what else rules may name it (`segment_tags`).");
+        let tagged = ObjectBuilder::new()
+            .property("condition", reference::<Condition>())
+            .required("condition")
+            .property("tags", tags);
+        OneOfBuilder::new()
+            .item(reference::<Condition>())
+            .item(closed(tagged, "A condition with tags."))
+            .description(Some("Whom it is for: a condition, or a condition with tags."))
+            .into()
+    }
+}
+impl ToSchema for Segment {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "FlowSegment".into()
+    }
+}
+
+impl PartialSchema for Tiers {
+    fn schema() -> RefOr<Schema> {
+        let from = ObjectBuilder::new()
+            .schema_type(Type::Number)
+            .description(Some("Where it begins, itself included; more than the one before."));
+        let band = ObjectBuilder::new()
+            .property("key", reference::<Key>())
+            .required("key")
+            .property("from", from)
+            .required("from");
+        let bands = ArrayBuilder::new()
+            .items(closed(band, "A tier: from its bound up to that of the next."))
+            .min_items(Some(1))
+            .max_items(Some(MAX_TIERS))
+            .description(Some("From the lowest up."));
+        let attribute = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("A number of the catalogue, or of your own attributes."))
+            .examples([json!("subscription.mrr")]);
+        let object = ObjectBuilder::new()
+            .property("attribute", attribute)
+            .required("attribute")
+            .property("bands", bands)
+            .required("bands");
+        closed(
+            object,
+            "Bands of what a subscriber is worth, for conditions: `{tier: gold}`, `{tier: {gte: silver}}`. Whoever is below the \
+             first, or whose number is missing, is in none.",
+        )
+    }
+}
+impl ToSchema for Tiers {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "FlowTiers".into()
     }
 }
 
@@ -355,6 +422,32 @@ fn terms(offer_type: OfferType) -> RefOr<Schema> {
         OfferType::Contact => reference::<ContactTerms>(),
         OfferType::Redirect => reference::<RedirectTerms>(),
         OfferType::Custom => reference::<CustomTerms>(),
+    }
+}
+
+impl PartialSchema for Route {
+    fn schema() -> RefOr<Schema> {
+        let keys = |doc: &str| list::<Key>(1, MAX_RULE_KEYS, doc);
+        let mut when = ObjectBuilder::new()
+            .property("segments", keys("Segments of which at least one must hold."))
+            .property("segment_tags", keys("Tags of segments of which at least one must hold."))
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+            .build();
+        when.min_properties = Some(1);
+        let object = ObjectBuilder::new()
+            .property("when", when)
+            .required("when")
+            .property("flow", reference::<Key>())
+            .required("flow");
+        closed(
+            object,
+            "For these segments, run another flow, which must be published; its own routes are not followed.",
+        )
+    }
+}
+impl ToSchema for Route {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "FlowRoute".into()
     }
 }
 

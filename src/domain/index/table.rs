@@ -13,6 +13,38 @@ use crate::domain::facts::Value;
 const MAX_WORDS: usize = 1 << 20;
 /// Comparisons of constants that building one table may take.
 const MAX_WORK: usize = 50_000_000;
+/// Words of 64 bits that all tables of an index may have together (64 MiB).
+const MAX_ALL_WORDS: usize = 8 << 20;
+/// Comparisons of constants that building all tables of an index may take.
+const MAX_ALL_WORK: usize = 200_000_000;
+
+/// What is left to build tables with. When it runs out, what remains is compared one by one.
+#[derive(Debug)]
+pub(super) struct Means {
+    words: usize,
+    work: usize,
+}
+
+impl Default for Means {
+    fn default() -> Self {
+        Self { words: MAX_ALL_WORDS, work: MAX_ALL_WORK }
+    }
+}
+
+impl Means {
+    /// Takes what so many masks of these tests cost, if that is affordable.
+    pub(super) fn take(&mut self, masks: usize, constants: usize, tests: &[Tested], clauses: usize) -> bool {
+        let words = masks.saturating_mul(clauses.div_ceil(64));
+        let hanging: usize = tests.iter().map(|tested| tested.positive.len() + tested.negative.len()).sum();
+        let work = masks.saturating_mul(constants.saturating_add(hanging));
+        let affordable = words <= MAX_WORDS.min(self.words) && work <= MAX_WORK.min(self.work);
+        if affordable {
+            self.words -= words;
+            self.work -= work;
+        }
+        affordable
+    }
+}
 
 /// From a value to a mask of clauses.
 #[derive(Debug)]
@@ -55,8 +87,10 @@ pub(super) fn kind(test: &Test) -> u8 {
 
 impl Table {
     /// Builds the table of tests of one kind.
-    pub(super) fn build(tests: &[Tested], clauses: usize) -> Self {
+    pub(super) fn build(tests: &[Tested], clauses: usize, means: &mut Means) -> Self {
         let table = match tests.first().map(|tested| &tested.test) {
+            Some(Test::Exists(_)) if !means.take(1, tests.len(), tests, clauses) => None,
+            Some(Test::Boolean { .. }) if !means.take(2, tests.len(), tests, clauses) => None,
             Some(Test::Exists(_)) => {
                 Some(Self::Present(mask(tests, clauses, |test| matches!(test, Test::Exists(true)))))
             }
@@ -70,10 +104,10 @@ impl Table {
                 };
                 Some(Self::Boolean { no: of(false), yes: of(true) })
             }
-            Some(Test::Number(_)) => ranks(tests, clauses, number).map(Self::Number),
-            Some(Test::Instant(_)) => ranks(tests, clauses, instant).map(Self::Instant),
-            Some(Test::Age(_)) => ranks(tests, clauses, age).map(Self::Age),
-            Some(Test::Text(_)) => texts(tests, clauses),
+            Some(Test::Number(_)) => ranks(tests, clauses, number, means).map(Self::Number),
+            Some(Test::Instant(_)) => ranks(tests, clauses, instant, means).map(Self::Instant),
+            Some(Test::Age(_)) => ranks(tests, clauses, age, means).map(Self::Age),
+            Some(Test::Text(_)) => texts(tests, clauses, means),
             None => None,
         };
         table.unwrap_or(Self::None)
@@ -112,15 +146,11 @@ fn mask(tests: &[Tested], clauses: usize, holds: impl Fn(&Test) -> bool) -> Bits
     mask
 }
 
-/// Whether a table of so many masks is worth its memory and time.
-fn affordable(masks: usize, constants: usize, clauses: usize) -> bool {
-    masks.saturating_mul(clauses.div_ceil(64)) <= MAX_WORDS && masks.saturating_mul(constants) <= MAX_WORK
-}
-
 fn ranks<T: Ord + Clone>(
     tests: &[Tested],
     clauses: usize,
     order: fn(&Test) -> Option<Order<T>>,
+    means: &mut Means,
 ) -> Option<Ranks<T>> {
     let orders: Vec<Order<T>> = tests.iter().filter_map(|tested| order(&tested.test)).collect();
     let mut constants: Vec<T> =
@@ -128,7 +158,7 @@ fn ranks<T: Ord + Clone>(
     let all = constants.len();
     constants.sort_unstable();
     constants.dedup();
-    if !affordable(constants.len() * 2 + 1, all, clauses) {
+    if !means.take(constants.len() * 2 + 1, all, tests, clauses) {
         return None;
     }
     // A constant that is not found cannot be: they are all in the list.
@@ -157,7 +187,7 @@ fn age(test: &Test) -> Option<Order<i64>> {
     if let Test::Age(age) = test { Some(age.order()) } else { None }
 }
 
-fn texts(tests: &[Tested], clauses: usize) -> Option<Table> {
+fn texts(tests: &[Tested], clauses: usize, means: &mut Means) -> Option<Table> {
     let mut constants = Vec::new();
     for tested in tests {
         match &tested.test {
@@ -170,7 +200,7 @@ fn texts(tests: &[Tested], clauses: usize) -> Option<Table> {
     let all = constants.len();
     constants.sort_unstable();
     constants.dedup();
-    if !affordable(constants.len() + 1, all, clauses) {
+    if !means.take(constants.len() + 1, all, tests, clauses) {
         return None;
     }
     let negative = |test: &Test| matches!(test, Test::Text(TextTest::Ne(_) | TextTest::NotIn(_)));

@@ -1,12 +1,18 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::condition::arbitrary::{condition, facts, now};
-use crate::domain::condition::{Order, TextTest};
+use crate::domain::condition::arbitrary::{facts, now, segment_key, segments, tiers};
+use crate::domain::condition::{Order, TextTest, holds};
 use crate::domain::facts::Source;
 
-fn holding(conditions: &[Condition], facts: &Facts) -> Vec<usize> {
-    Index::build(conditions.iter()).matching(conditions.iter(), facts, now()).iter().collect()
+fn named(conditions: impl IntoIterator<Item = Condition>) -> BTreeMap<Key, Segment> {
+    let tags = std::collections::BTreeSet::new();
+    let segment = |(place, condition)| (segment_key(place), Segment { condition, tags: tags.clone() });
+    conditions.into_iter().enumerate().map(segment).collect()
+}
+
+fn holding(index: &Index, facts: &Facts) -> Vec<Key> {
+    index.matching(facts, now()).iter().map(|place| index.keys()[place].clone()).collect()
 }
 
 proptest! {
@@ -14,15 +20,16 @@ proptest! {
 
     #[test]
     fn the_index_says_what_the_trees_say(
-        conditions in prop::collection::vec(condition(), 0..90),
+        segments in segments(90),
         facts in prop::collection::vec(facts(), 1..6),
     ) {
-        let index = Index::build(conditions.iter());
+        let tiers = tiers();
+        let index = Index::build(&segments, Some(&tiers));
         for facts in &facts {
-            let trees: Vec<usize> = conditions.iter().enumerate()
-                .filter(|(_, condition)| condition.holds(facts, now())).map(|(at, _)| at).collect();
-            let found: Vec<usize> = index.matching(conditions.iter(), facts, now()).iter().collect();
-            prop_assert_eq!(found, trees);
+            let holds = |segment: &Segment| holds(&segment.condition, &segments, Some(&tiers), facts, now());
+            let trees: Vec<Key> =
+                segments.iter().filter(|(_, segment)| holds(segment)).map(|(key, _)| key.clone()).collect();
+            prop_assert_eq!(holding(&index, facts), trees);
         }
     }
 }
@@ -40,12 +47,14 @@ fn too_many_alternatives_are_left_to_the_tree() {
         ])
     };
     let wide = Condition::All((0..10).map(pair).collect());
-    let conditions = [compare("plan.name", Test::Exists(true)), wide];
-    let index = Index::build(conditions.iter());
-    assert_eq!(index.trees, [1]);
+    let again =
+        Condition::Any(vec![Condition::Segment(segment_key(1)), compare("plan.name", Test::Exists(true))]);
+    let segments = named([compare("plan.name", Test::Exists(true)), wide, again]);
+    let index = Index::build(&segments, None);
+    assert_eq!(index.trees.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [1, 2]);
     let mut facts = Facts::default();
     facts.state("plan.name", Value::Text("3".into()), Source::Stripe, now());
-    assert_eq!(holding(&conditions, &facts), [0]);
+    assert_eq!(holding(&index, &facts), [segment_key(0), segment_key(2)]);
 }
 
 #[test]
@@ -56,9 +65,26 @@ fn ten_thousand_segments_with_constants_of_their_own_are_built_and_found() {
             compare("plan.name", Test::Text(TextTest::Eq(format!("plan {n}")))),
         ])
     };
-    let conditions: Vec<_> = (0..10_000).map(segment).collect();
+    let index = Index::build(&named((0..10_000).map(segment)), None);
     let mut facts = Facts::default();
     facts.state("plan.amount", Value::Number(5_000.into()), Source::Stripe, now());
     facts.state("plan.name", Value::Text("plan 4321".into()), Source::Stripe, now());
-    assert_eq!(holding(&conditions, &facts), [4321]);
+    assert_eq!(holding(&index, &facts), [segment_key(4321)]);
+}
+
+#[test]
+fn where_memory_runs_short_comparisons_are_made_one_by_one() {
+    let segment = |n: i64| {
+        Condition::Any(vec![
+            compare(&format!("customer.a{n}"), Test::Number(Order::Gt(n.into()))),
+            compare(&format!("customer.b{n}"), Test::Text(TextTest::Eq("x".to_owned()))),
+        ])
+    };
+    let index = Index::build(&named((0..10_000).map(segment)), None);
+    let groups: Vec<&Group> = index.attributes.iter().flat_map(|(_, groups)| groups).collect();
+    assert!(groups.iter().any(|group| group.absent.is_none()));
+    let mut facts = Facts::default();
+    facts.state("customer.b9999", Value::Text("x".into()), Source::Profile, now());
+    facts.state("customer.a9998", Value::Number(9_999.into()), Source::Profile, now());
+    assert_eq!(holding(&index, &facts), [segment_key(9998), segment_key(9999)]);
 }

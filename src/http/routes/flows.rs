@@ -9,7 +9,7 @@ use validator::Validate;
 
 use super::paging::List;
 use super::session_actions::EmptyBody;
-use crate::domain::flow::{FlowDocument, Format};
+use crate::domain::flow::{FlowDocument, Format, Reviewed};
 use crate::domain::offer::Key;
 use crate::http::auth::permission::{Analyst, Operator};
 use crate::http::body::{Body, OptionalBody};
@@ -18,6 +18,7 @@ use crate::http::idempotency::{Idempotency, answer};
 use crate::http::path::Segment;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
+use crate::services::error::FieldError;
 use crate::services::preview::{PreviewBody, PreviewView};
 use crate::services::publish::{DiffView, FlowView, VersionView};
 use crate::services::{self, App, idempotency};
@@ -96,11 +97,15 @@ pub(crate) struct Validated {
     valid: bool,
     /// The document in its canonical form.
     document: FlowDocument,
+    /// What in it is most likely a mistake, and does not stand in the way of publishing.
+    warnings: Vec<FieldError>,
 }
 
 /// Validate a document without keeping it.
 ///
-/// Everything that is wrong comes at once: 422, each problem with a JSON pointer and, for YAML, line and column.
+/// Everything that is wrong comes at once: 422, each problem with a JSON pointer and, for YAML, line and column. What has
+/// a meaning and is most likely a mistake comes as `warnings` of the same form: conditions that never or always hold,
+/// rules that are never reached, offers that nobody gets, segments that nothing names.
 #[utoipa::path(
     tag = "flows", operation_id = "validateFlow",
     request_body(content((FlowDocument = "application/json"), (String = "application/yaml"))),
@@ -118,8 +123,9 @@ pub(crate) async fn validate(
 ) -> Result<HttpResponse, Problem> {
     let source = Source::of(&request)?;
     let work = async {
-        let document = services::publish::validate(&key.0, &source.text, source.format)?;
-        Ok(Validated { valid: true, document })
+        let Reviewed { document, warnings } =
+            services::publish::validate(&key.0, &source.text, source.format)?;
+        Ok(Validated { valid: true, document, warnings: services::publish::errors(warnings) })
     };
     Ok(answer(idempotency::once(&app, idempotency.key(), 200, work).await?))
 }

@@ -4,6 +4,7 @@
 //! made of it. Readers go on after a problem, so that a document is mended in one go.
 
 mod conditions;
+mod expansion;
 mod experiments;
 mod fields;
 mod jurisdictions;
@@ -12,6 +13,7 @@ mod policy;
 mod references;
 mod rules;
 mod terms;
+mod tiers;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +24,7 @@ use super::node::{At, Kind};
 use super::problem::Problems;
 use crate::domain::attribute::{CUSTOMER_PREFIX, find, is_customer_name};
 use crate::domain::facts::AttributeType;
+use conditions::Types;
 use fields::Fields;
 pub(super) use jurisdictions::preset;
 
@@ -35,9 +38,15 @@ pub(super) fn document(root: &At<'_>, problems: &mut Problems) -> Option<FlowDoc
     let survey = fields.optional("survey").and_then(|at| survey(&at, problems));
     let reasons = fields.optional("reasons").map(|at| reasons(&at, problems)).unwrap_or_default();
     let attributes = fields.optional("attributes").map(|at| attributes(&at, problems)).unwrap_or_default();
-    let segments_at = fields.optional("segments");
-    let segments = segments_at.map(|at| conditions::segments(&at, &attributes, problems)).unwrap_or_default();
+    let (tiers_at, segments_at) = (fields.optional("tiers"), fields.optional("segments"));
+    let bands = tiers_at.as_ref().and_then(|at| at.member("bands"));
+    let segment_keys = references::map_keys(&segments_at);
+    let mut types = Types::new(&attributes, segment_keys.clone(), references::listed_keys(&bands));
+    let tiers = tiers_at.and_then(|at| tiers::tiers(&at, &mut types, problems));
+    let segments = segments_at.map(|at| conditions::segments(&at, &mut types, problems)).unwrap_or_default();
     let offers = fields.optional("offers").map(|at| offers::offers(&at, problems)).unwrap_or_default();
+    let routes_at = fields.optional("routes");
+    let routes = routes_at.as_ref().map(|at| rules::routes(at, key.as_ref(), problems)).unwrap_or_default();
     let rules_at = fields.required("rules", problems);
     let rules = rules_at.as_ref().map(|at| rules::rules(at, problems)).unwrap_or_default();
     let policy = fields.optional("policy").map_or_else(Policy::default, |at| policy::policy(&at, problems));
@@ -45,17 +54,18 @@ pub(super) fn document(root: &At<'_>, problems: &mut Problems) -> Option<FlowDoc
     let experiments_at = fields.optional("experiments");
     let experiments =
         experiments_at.as_ref().map(|at| experiments::experiments(at, problems)).unwrap_or_default();
-    if let Some(rules_at) = rules_at {
-        // By what is written rather than by what could be read: a broken offer is not an unknown one as well.
-        let known = references::Known {
-            reasons: references::reason_keys(&fields.optional("reasons")),
-            segments: references::map_keys(&fields.optional("segments")),
-            offers: references::map_keys(&fields.optional("offers")),
-        };
-        references::check(&rules_at, &known, problems);
-        if let Some(at) = &experiments_at {
-            references::check_experiments(at, &known, problems);
-        }
+    // By what is written rather than by what could be read: a broken offer is not an unknown one as well.
+    let known = references::Known {
+        reasons: references::listed_keys(&fields.optional("reasons")),
+        segments: segment_keys,
+        tags: references::tags(&segments_at),
+        offers: references::map_keys(&fields.optional("offers")),
+    };
+    for list in routes_at.iter().chain(&rules_at) {
+        references::check(list, &known, problems);
+    }
+    if let Some(at) = &experiments_at {
+        references::check_experiments(at, &known, problems);
     }
     fields.finish(problems);
     Some(FlowDocument {
@@ -63,8 +73,10 @@ pub(super) fn document(root: &At<'_>, problems: &mut Problems) -> Option<FlowDoc
         survey,
         reasons,
         attributes,
+        tiers,
         segments,
         offers,
+        routes,
         rules,
         policy,
         holdout,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::flow::near::hint;
 use crate::domain::flow::node::{At, Kind};
 use crate::domain::flow::problem::Problems;
 
@@ -9,6 +10,8 @@ use crate::domain::flow::problem::Problems;
 pub(super) struct Known<'a> {
     pub(super) reasons: BTreeSet<&'a str>,
     pub(super) segments: BTreeSet<&'a str>,
+    /// Tags of segments.
+    pub(super) tags: BTreeSet<&'a str>,
     pub(super) offers: BTreeSet<&'a str>,
 }
 
@@ -21,7 +24,7 @@ pub(super) fn map_keys<'a>(at: &Option<At<'a>>) -> BTreeSet<&'a str> {
 }
 
 /// The `key`s of a list of maps.
-pub(super) fn reason_keys<'a>(at: &Option<At<'a>>) -> BTreeSet<&'a str> {
+pub(super) fn listed_keys<'a>(at: &Option<At<'a>>) -> BTreeSet<&'a str> {
     let Some(Kind::List(items)) = at.as_ref().map(|at| &at.node.kind) else {
         return BTreeSet::new();
     };
@@ -36,6 +39,26 @@ pub(super) fn reason_keys<'a>(at: &Option<At<'a>>) -> BTreeSet<&'a str> {
     .collect()
 }
 
+/// The tags of all segments.
+pub(super) fn tags<'a>(segments: &Option<At<'a>>) -> BTreeSet<&'a str> {
+    let Some(Kind::Map(entries)) = segments.as_ref().map(|at| &at.node.kind) else {
+        return BTreeSet::new();
+    };
+    let tags = entries.iter().filter_map(|entry| match &entry.value.kind {
+        Kind::Map(members) => members.iter().find(|member| member.key == "tags"),
+        _ => None,
+    });
+    let lists = tags.filter_map(|member| match &member.value.kind {
+        Kind::List(items) => Some(items),
+        _ => None,
+    });
+    let texts = lists.flatten().filter_map(|item| match &item.kind {
+        Kind::Text(text) => Some(text.as_str()),
+        _ => None,
+    });
+    texts.collect()
+}
+
 /// Notes every key that rules name and the document does not define.
 pub(super) fn check(rules: &At<'_>, known: &Known<'_>, problems: &mut Problems) {
     let Kind::List(items) = &rules.node.kind else {
@@ -46,6 +69,7 @@ pub(super) fn check(rules: &At<'_>, known: &Known<'_>, problems: &mut Problems) 
         within(&rule, "present", |list| all(list, "offer", &known.offers, problems));
         within(&rule, "when", |when| {
             within(when, "segments", |list| all(list, "segment", &known.segments, problems));
+            within(when, "segment_tags", |list| all(list, "segment tag", &known.tags, problems));
             within(when, "reasons", |list| all(list, "reason", &known.reasons, problems));
         });
     }
@@ -108,9 +132,10 @@ fn all(list: &At<'_>, what: &str, known: &BTreeSet<&str>, problems: &mut Problem
             let code = match what {
                 "offer" => "unknown_offer",
                 "segment" => "unknown_segment",
+                "segment tag" => "unknown_tag",
                 _ => "unknown_reason",
             };
-            let detail = unknown(what, text);
+            let detail = unknown(what, text) + &hint(text, known.iter().copied());
             problems.add(&list.element(index, item), code, detail);
         }
     }

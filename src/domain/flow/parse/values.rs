@@ -1,13 +1,15 @@
 //! Readers of single values.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use rust_decimal::Decimal;
 
 use crate::domain::attribute::type_word;
+use crate::domain::condition::is_exact;
 use crate::domain::facts::AttributeType;
 use crate::domain::flow::document::Texts;
-use crate::domain::flow::limits::{MAX_LABEL_CHARS, MAX_LOCALES};
+use crate::domain::flow::limits::{MAX_LABEL_CHARS, MAX_LOCALES, MAX_TAGS};
 use crate::domain::flow::node::{At, Entry, Kind, Node};
 use crate::domain::flow::problem::Problems;
 use crate::domain::money::{Currency, Percent};
@@ -100,6 +102,16 @@ pub(super) fn map_key(map: &At<'_>, entry: &Entry, problems: &mut Problems) -> O
     parsed.map_err(|error| problems.add_key(map, &entry.key, entry.at, "invalid_key", error.to_string())).ok()
 }
 
+/// A number that survives being written as JSON.
+pub(super) fn exact(at: &At<'_>, problems: &mut Problems) -> Option<Decimal> {
+    let number = number(at, problems)?;
+    if !is_exact(number) {
+        problems.add(at, "out_of_range", "expected a number of at most 15 digits");
+        return None;
+    }
+    Some(number.normalize())
+}
+
 /// A currency.
 pub(super) fn currency(at: &At<'_>, problems: &mut Problems) -> Option<Currency> {
     parsed(at, "invalid_currency", problems)
@@ -177,6 +189,15 @@ pub(super) fn map<'a>(at: &At<'a>, most: usize, problems: &mut Problems) -> Opti
         return None;
     }
     Some(entries)
+}
+
+/// Tags: different keys.
+pub(super) fn tags(at: &At<'_>, problems: &mut Problems) -> BTreeSet<Key> {
+    let mut tags = BTreeSet::new();
+    for (index, item) in list(at, 0, MAX_TAGS, problems).unwrap_or_default().iter().enumerate() {
+        tags.extend(key(&at.element(index, item), problems));
+    }
+    tags
 }
 
 /// Entries by language.

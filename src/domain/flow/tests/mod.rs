@@ -98,11 +98,31 @@ fn every_operator_reads_and_is_written_the_same() {
         "{attribute: customer.seen, newer_than: 2w}",
         "{not: {not: {any: [{attribute: plan.amount, lt: 5}, {attribute: plan.amount, lte: 0.1}]}}}",
         "{attribute: subscription.past_due, ne: true}",
+        "{condition: {attribute: plan.amount, gt: 5}, tags: [a, b]}",
     ] {
         let document = yaml(&flow_with(segment, PAUSE));
         let json = document.to_json().unwrap();
         assert_eq!(parse(&json, Format::Json), Ok(document), "{json}");
     }
+}
+
+#[test]
+fn segments_tiers_and_routes_are_written_as_they_are_read() {
+    let text = "key: k
+tiers: {attribute: subscription.mrr, bands: [{key: low, from: 0.5}, {key: high, from: 100}]}
+segments:
+  a: {any: [{segment: b}, {tier: low}, {tier: {gte: high}}, {tier: {lte: low}}]}
+  b: {attribute: plan.amount, gt: 5}
+routes: [{when: {segment_tags: [x]}, flow: other}, {when: {segments: [a]}, flow: third}]
+rules: [{when: {segments: [a], segment_tags: [x]}, present: []}]
+";
+    let text = text.replace(
+        "b: {attribute: plan.amount, gt: 5}",
+        "b: {condition: {attribute: plan.amount, gt: 5}, tags: [x]}",
+    );
+    let document = yaml(&text);
+    let json = document.to_json().unwrap();
+    assert_eq!(parse(&json, Format::Json), Ok(document), "{json}");
 }
 
 #[test]

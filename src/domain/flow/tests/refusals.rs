@@ -302,3 +302,88 @@ experiments:
     wanted.sort();
     assert_eq!(found, wanted);
 }
+
+/// A flow with these segments, and two tiers.
+fn with_segments(segments: &str) -> String {
+    format!(
+        "key: k\ntiers: {{attribute: subscription.mrr, bands: [{{key: low, from: 0}}, {{key: high, from: 100}}]}}\nsegments:\n{segments}\nrules: [{{otherwise: true, present: []}}]\n"
+    )
+}
+
+#[test]
+fn segments_that_name_each_other_in_a_circle_are_refused_with_the_way() {
+    let found = problems(&with_segments(
+        "  a: {all: [{segment: b}, {attribute: plan.amount, gt: 5}]}\n  b: {not: {segment: c}}\n  c: {segment: a}\n  d: {segment: a}\n  e: {segment: e}",
+    ));
+    let found: Vec<_> = found.iter().map(|one| (one.pointer.as_str(), one.code, one.line)).collect();
+    assert_eq!(found, [("/segments/a", "segment_cycle", Some(4)), ("/segments/e", "segment_cycle", Some(8))]);
+    let detail = problems(&with_segments("  a: {segment: b}\n  b: {segment: a}")).remove(0).detail;
+    assert!(detail.contains("`a` -> `b` -> `a`"), "{detail}");
+}
+
+#[test]
+fn names_that_there_are_not_are_refused_with_the_nearest() {
+    for (segments, code, hint) in [
+        (
+            "  loyal: {attribute: plan.amount, gt: 5}\n  s: {segment: loyl}",
+            "unknown_segment",
+            "did you mean `loyal`?",
+        ),
+        ("  s: {attribute: plan.intervall, eq: month}", "unknown_attribute", "did you mean `plan.interval`?"),
+        ("  s: {tier: gold}", "unknown_tier", "there are `high`, `low`"),
+        ("  s: {tier: {gt: low}}", "invalid_condition", "`gte` or `lte`"),
+        ("  s: {condition: {attribute: plan.amount, gt: 5}, tag: [x]}", "unknown_field", "`tags`"),
+        ("  s: {tags: [x]}", "required", "`condition` is missing"),
+    ] {
+        let found = problems(&with_segments(segments));
+        let one = found.iter().find(|problem| problem.code == code && problem.detail.contains(hint));
+        assert!(one.is_some(), "{segments}: {found:#?}");
+    }
+}
+
+#[test]
+fn tiers_rise_and_are_bands_of_a_number() {
+    for (tiers, code) in [
+        ("{attribute: plan.interval, bands: [{key: a, from: 1}]}", "invalid_type"),
+        ("{attribute: plan.nothing, bands: [{key: a, from: 1}]}", "unknown_attribute"),
+        ("{attribute: plan.amount, bands: []}", "invalid_length"),
+        ("{attribute: plan.amount, bands: [{key: a, from: 1}, {key: b, from: 1}]}", "invalid_order"),
+        ("{attribute: plan.amount, bands: [{key: a, from: 1}, {key: a, from: 2}]}", "duplicate_value"),
+        ("{attribute: plan.amount, bands: [{key: a}]}", "required"),
+    ] {
+        let found = codes(&format!("key: k\ntiers: {tiers}\nrules: [{{otherwise: true, present: []}}]\n"));
+        assert!(found.iter().any(|(_, found)| *found == code), "{tiers}: {found:?}");
+    }
+}
+
+#[test]
+fn routes_name_segments_and_another_flow() {
+    for (route, code) in [
+        ("{when: {segments: [s]}, flow: k}", "route_to_itself"),
+        ("{when: {segments: [z]}, flow: other}", "unknown_segment"),
+        ("{when: {segment_tags: [z]}, flow: other}", "unknown_tag"),
+        ("{when: {reasons: [r]}, flow: other}", "unknown_field"),
+        ("{when: {}, flow: other}", "invalid_rule"),
+        ("{flow: other}", "required"),
+        ("{when: {segments: [s]}}", "required"),
+    ] {
+        let text = with_segments("  s: {attribute: plan.amount, gt: 5}")
+            .replace("rules:", &format!("routes: [{route}]\nrules:"));
+        let found = codes(&text);
+        assert!(found.iter().any(|(_, found)| *found == code), "{route}: {found:?}");
+    }
+}
+
+#[test]
+fn what_grows_too_deep_or_large_by_naming_is_refused() {
+    let chain: Vec<String> = (1..70).map(|n| format!("  s{n}: {{not: {{segment: s{}}}}}", n - 1)).collect();
+    let chain = format!("  s0: {{attribute: plan.amount, gt: 5}}\n{}", chain.join("\n"));
+    assert!(
+        codes(&with_segments(&chain)).iter().any(|(at, code)| at == "/segments/s64" && *code == "too_deep")
+    );
+    // Each doubles the one before: 2 to the power of 30 comparisons.
+    let doubled: Vec<String> =
+        (1..=30).map(|n| format!("  s{n}: {{any: [{{segment: s{0}}}, {{segment: s{0}}}]}}", n - 1)).collect();
+    let doubled = format!("  s0: {{attribute: plan.amount, gt: 5}}\n{}", doubled.join("\n"));
+    assert_eq!(codes(&with_segments(&doubled)), [("/segments".to_owned(), "too_large")]);
+}

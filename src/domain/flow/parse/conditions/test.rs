@@ -1,10 +1,9 @@
 //! An operator and its constant, typed against the attribute.
 
 use jiff::Timestamp;
-use rust_decimal::Decimal;
 
 use crate::domain::attribute::{TypeSet, find};
-use crate::domain::condition::{Age, AgeTest, Order, Test, TextTest, is_exact};
+use crate::domain::condition::{Age, AgeTest, Order, Test, TextTest};
 use crate::domain::facts::AttributeType::{Boolean, Instant, Number, Text, TextList};
 use crate::domain::flow::limits::{MAX_CONSTANT_CHARS, MAX_CONSTANTS};
 use crate::domain::flow::node::{At, Kind};
@@ -90,7 +89,7 @@ fn one(
             Some((Test::Boolean { equal: operator == "eq", to: *flag }, TypeSet::of(&[Boolean])))
         }
         Kind::Number(_) if possible.has(Number) => {
-            let number = exact(constant, problems)?;
+            let number = values::exact(constant, problems)?;
             Some((Test::Number(order(operator, number)?), TypeSet::of(&[Number])))
         }
         Kind::Text(_) if possible.has(Text) || possible.has(TextList) => {
@@ -126,7 +125,7 @@ fn many(
         possible.has(Number) && matches!(items.first().map(|item| &item.kind), Some(Kind::Number(_)));
     let texts = TypeSet::of(&[Text, TextList]).and(possible);
     if numbers {
-        let numbers = collect(&places, exact, problems)?;
+        let numbers = collect(&places, values::exact, problems)?;
         let order = if inside { Order::In(numbers) } else { Order::NotIn(numbers) };
         return Some((Test::Number(order), TypeSet::of(&[Number])));
     }
@@ -155,7 +154,7 @@ fn between(constant: &At<'_>, possible: TypeSet, problems: &mut Problems) -> Opt
     let numbers =
         possible.has(Number) && (matches!(low.node.kind, Kind::Number(_)) || !possible.has(Instant));
     let (test, types, empty) = if numbers {
-        let (low, high) = (exact(&low, problems), exact(&high, problems));
+        let (low, high) = (values::exact(&low, problems), values::exact(&high, problems));
         let (low, high) = (low?, high?);
         (Test::Number(Order::Between(low, high)), TypeSet::of(&[Number]), low > high)
     } else {
@@ -205,15 +204,6 @@ fn text_test(operator: &str, constant: String) -> Option<TextTest> {
         "ends_with" => TextTest::EndsWith(constant),
         _ => return None,
     })
-}
-
-fn exact(at: &At<'_>, problems: &mut Problems) -> Option<Decimal> {
-    let number = values::number(at, problems)?;
-    if !is_exact(number) {
-        problems.add(at, "out_of_range", "expected a number of at most 15 digits");
-        return None;
-    }
-    Some(number.normalize())
 }
 
 fn text(at: &At<'_>, problems: &mut Problems) -> Option<String> {

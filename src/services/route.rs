@@ -1,0 +1,88 @@
+//! Which flow a session runs: the configured one, or the one that it routes this subscriber to.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::app::App;
+use super::decide::{Known, budget_names, facts};
+use super::error::ServiceError;
+use super::flows::Published;
+use crate::domain::experiment::{Bandits, Exposure};
+use crate::domain::ids::{CustomerId, PriceId, SubscriptionId};
+use crate::domain::offer::Key;
+use crate::domain::session::FlowRef;
+
+/// Why a session runs another flow than the configured one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Routed {
+    /// The flow that routed it.
+    pub from: FlowRef,
+    /// The route, counted from 0.
+    pub route: usize,
+    /// The route's segments that held.
+    pub segments: Vec<Key>,
+}
+
+/// The flow for a subscriber of whom this much is known, and why it is not the configured one where it is another. Routes
+/// of the flow routed to are not followed. A route to a flow without a published version leads nowhere: the configured
+/// one runs, since nobody's way out waits for operations.
+pub(super) fn choose(app: &App, known: &Known, now: Timestamp) -> (Arc<Published>, Option<Routed>) {
+    let entry = app.flows.active(&app.settings.flow);
+    if entry.document().routes.is_empty() {
+        return (entry, None);
+    }
+    let Some((route, segments)) = entry.compiled.route(&facts(known, now), now) else { return (entry, None) };
+    let target = entry.document().routes.get(route).map(|route| &route.flow);
+    match target.and_then(|target| app.flows.published(target)) {
+        Some(flow) => (flow, Some(Routed { from: entry.reference(), route, segments })),
+        None => {
+            tracing::warn!(flow = %app.settings.flow, route, "a route leads to a flow that is not published");
+            (entry, None)
+        }
+    }
+}
+
+/// The flows that a session begun now may run.
+fn possible(app: &App) -> Vec<Arc<Published>> {
+    let entry = app.flows.active(&app.settings.flow);
+    let targets = entry.document().routes.iter().filter_map(|route| app.flows.published(&route.flow));
+    let mut flows: Vec<_> = targets.collect();
+    flows.push(entry);
+    flows
+}
+
+/// The names of the budgets of every flow that a session begun now may run.
+pub(super) fn possible_budgets(app: &App, now: Timestamp) -> Vec<String> {
+    let mut names: Vec<String> = possible(app).iter().flat_map(|flow| budget_names(flow, now)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The prices that offers of those flows name, each once.
+pub(super) fn possible_prices(app: &App) -> Vec<PriceId> {
+    let mut prices: Vec<PriceId> = Vec::new();
+    for price in possible(app).iter().flat_map(|flow| flow.document().prices()) {
+        if !prices.contains(&price) {
+            prices.push(price);
+        }
+    }
+    prices
+}
+
+/// What is recorded of the customer's arms in the flow routed to, and its bandits' shares; nothing, and nothing asked of
+/// the database, where that flow has no experiments.
+pub(super) async fn experiments(
+    app: &App,
+    customer: &CustomerId,
+    subscription: &SubscriptionId,
+    flow: Option<Key>,
+) -> Result<(Vec<Exposure>, Arc<Bandits>), ServiceError> {
+    let Some(flow) = flow else { return Ok(Default::default()) };
+    let bandits = app.flows.bandits(&flow);
+    let read = app.store.subscriber(customer, subscription, Vec::new(), Some(flow), Vec::new()).await?;
+    Ok((read.exposures, bandits))
+}
