@@ -24,7 +24,8 @@ async fn operation(test: &TestApp, session: &Answer) -> Value {
     let key = test.key(Role::Operator).await;
     let path = format!("/v1/billing-operations?session={}", session.text_at("/id"));
     let listed = test.get(&path, &key).await.expect(200);
-    let first = |one: &&Value| one["undoes"].is_null() && one["effect"] != "detach_features";
+    let follows = [json!("detach_features"), json!("resume")];
+    let first = |one: &&Value| one["undoes"].is_null() && !follows.contains(&one["effect"]);
     listed.body["data"].as_array().unwrap().iter().find(first).unwrap().clone()
 }
 
@@ -93,9 +94,12 @@ async fn a_pause_is_ended_and_that_of_somebody_else_is_left_alone() {
         is_undone(&test, &session).await;
         assert_eq!(test.in_stripe(&who)["pause_collection"], Value::Null);
         let (who, session) = accepted(&test, "no_time", "breather", json!({"choice": 0})).await;
+        // Another pause, which does not bear our mark.
         let path = format!("/v1/subscriptions/{}", who.subscription);
-        test.sandbox.call("POST", &path, &[("pause_collection[behavior]", "keep_as_draft")]).unwrap();
-        is_undone(&test, &session).await;
+        let other = [("pause_collection[behavior]", "keep_as_draft"), ("metadata[counteroffer_pause]", "")];
+        test.sandbox.call("POST", &path, &other).unwrap();
+        let undone = undo(&test, &session).await.expect(200);
+        assert_eq!(undone.body["state"], "needs_attention", "{}", undone.text);
         assert_eq!(test.in_stripe(&who)["pause_collection"]["behavior"], "keep_as_draft");
         test
     })
