@@ -201,6 +201,7 @@ impl PartialSchema for Arms {
     fn schema() -> RefOr<Schema> {
         let doc = "`control`, which sees what the rules say, and at least one more; `holdout` sees no offer.";
         let mut arms = map(Key::schema(), reference::<Arm>(), 2, MAX_ARMS, doc);
+        arms.properties.insert("control".to_owned(), reference::<Arm>());
         arms.required.push("control".to_owned());
         arms.into()
     }
