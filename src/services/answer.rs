@@ -50,14 +50,11 @@ pub async fn answer(
     let (known, left, ordinal) = known(app, session, &flow, token).await?;
     let done = transition(app, access, id, key, "answer", |session, _, now| {
         session.answer(given.clone(), now).map_err(|why| refused(session, &why))?;
-        let mut effects = Effects { status: 200, ..Effects::default() };
-        if given.reason.is_some() {
-            let decided = decide(&flow, session, &known, left.clone(), ordinal, now)?;
-            effects.decision = Some(decided.record);
-            effects.exposures = decided.exposures;
-            effects.costs = decided.costs;
+        let effects = Effects { status: 200, ..Effects::default() };
+        if given.reason.is_none() {
+            return Ok(effects);
         }
-        Ok(effects)
+        Ok(effects.decided(decide(&flow, session, &known, left.clone(), ordinal, now)?))
     })
     .await?;
     Ok(done.reply)

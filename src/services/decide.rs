@@ -19,7 +19,7 @@ use crate::domain::flow::Budget;
 use crate::domain::gather::{Given, Sources, gather};
 use crate::domain::history::History;
 use crate::domain::ids::OfferId;
-use crate::domain::jurisdiction::{Bar, PERMISSION_NEEDED, Place};
+use crate::domain::jurisdiction::{Bar, BarRule, PERMISSION_NEEDED, Place};
 use crate::domain::offer::{Key, OfferState, PresentedOffer, Terms};
 use crate::domain::plan_change::{fitting, informed};
 use crate::domain::preview::preview;
@@ -116,7 +116,7 @@ impl Kept {
             budgets_left: &self.budgets_left,
             prices: &self.prices,
             livemode: self.livemode.unwrap_or(subscription.livemode),
-            unit: Some(self.unit(session)),
+            unit: self.unit(session),
             now: self.at,
         })
     }
@@ -130,14 +130,17 @@ impl Kept {
             history: &self.history,
             reason: self.reason.as_ref(),
             answered: &self.answered,
-            unit: Some(self.unit(session)),
+            unit: self.unit(session),
             bar: self.bar.as_ref(),
             now: self.at,
         }
     }
 
-    fn unit<'a>(&'a self, session: &'a Session) -> Unit<'a> {
-        Unit { customer: &session.customer, recorded: &self.recorded, bandits: &self.bandits }
+    /// Whom arms are drawn for. Where no offer may be shown before the cancellation no arm makes a difference.
+    fn unit<'a>(&'a self, session: &'a Session) -> Option<Unit<'a>> {
+        let barred = self.bar.as_ref().is_some_and(|bar| bar.rule == BarRule::NotBeforeCancel);
+        let unit = Unit { customer: &session.customer, recorded: &self.recorded, bandits: &self.bandits };
+        (!barred).then_some(unit)
     }
 }
 

@@ -29,13 +29,9 @@ pub async fn permission(
     let known = if granted { Some(known(app, session, &flow, token).await?) } else { None };
     let done = transition(app, access, id, key, "permission", |session, _, now| {
         session.permit(granted, now).map_err(|why| refused(session, &why))?;
-        let mut effects = Effects { status: 200, ..Effects::default() };
-        if let Some((known, left, ordinal)) = &known {
-            let decided = decide(&flow, session, known, left.clone(), *ordinal, now)?;
-            effects.decision = Some(decided.record);
-            effects.costs = decided.costs;
-        }
-        Ok(effects)
+        let effects = Effects { status: 200, ..Effects::default() };
+        let Some((known, left, ordinal)) = &known else { return Ok(effects) };
+        Ok(effects.decided(decide(&flow, session, known, left.clone(), *ordinal, now)?))
     })
     .await?;
     Ok(done.reply)

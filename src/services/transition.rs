@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 use super::app::App;
+use super::decide::Decided;
 use super::error::{Cause, ServiceError};
 use super::idempotency::{IdempotencyKey, Reply, matching, saved_reply};
 use super::view::session_view;
@@ -58,6 +59,14 @@ pub(super) struct Effects {
     pub(super) patient: bool,
     /// The status of the answer.
     pub(super) status: u16,
+}
+
+impl Effects {
+    /// Writes a new decision besides.
+    pub(super) fn decided(self, decided: Decided) -> Self {
+        let Decided { record, exposures, costs, segments: _ } = decided;
+        Self { decision: Some(record), exposures, costs, ..self }
+    }
 }
 
 /// What one step did.

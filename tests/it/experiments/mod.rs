@@ -6,6 +6,7 @@ use counteroffer::services::keys::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::jurisdictions::living_in;
 use crate::support::app::{Answer, FLOW, Subscriber, TestApp, on_every_database};
 
 /// The tests' flow with experiments.
@@ -132,6 +133,51 @@ async fn the_holdout_sees_the_way_out_and_no_offer() {
         assert!(answered.presented().is_empty());
         let canceled = test.act(&who, &session, "cancel", json!({})).await.expect(200);
         assert_eq!(canceled.body["status"], "canceled");
+        test
+    })
+    .await;
+}
+
+/// The flow of an experiment with one arm under the rules of two places; `of` says whom the experiment is for.
+fn under_the_law(of: &str) -> String {
+    let places =
+        "cancel_now: true\n  jurisdictions:\n    default: none\n    places: {DE: germany, US-MN: minnesota}";
+    let segments = "segments:\n  vip: {attribute: customer.tier, eq: vip}";
+    let flow = all_in("less").replace("cancel_now: true", places).replacen("segments:", segments, 1);
+    flow.replace("  depth:\n", &format!("  depth:\n{of}"))
+}
+
+#[actix_web::test]
+async fn nobody_is_in_an_experiment_where_no_offer_may_be_shown() {
+    on_every_database(async |test| {
+        let key = test.key(Role::Analyst).await;
+        test.publish(&under_the_law("")).await;
+        let who = living_in(&test, "DE", "BE");
+        let session = test.begin(&who, Some("too_expensive")).await.expect(201);
+        assert!(session.presented().is_empty());
+        assert!(listed(&test, &key, "experiment=depth").await.is_empty());
+        test
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn an_arm_met_only_once_offers_are_permitted_is_on_record() {
+    on_every_database(async |test| {
+        let key = test.key(Role::Analyst).await;
+        test.publish(&under_the_law("    segments: [vip]\n")).await;
+        let who = living_in(&test, "US", "MN");
+        let session = test.begin(&who, Some("too_expensive")).await.expect(201);
+        assert_eq!(session.body["step"], "permission");
+        assert!(listed(&test, &key, "experiment=depth").await.is_empty());
+
+        let path = format!("/v1/customers/{}", who.customer);
+        let profile = json!({"stripe_customer": who.customer, "attributes": {"tier": "vip"}});
+        let server = test.key(Role::Server).await;
+        test.send(Method::PUT, &path, &server, Some(profile), &[]).await.expect(200);
+        let session = test.act(&who, &session, "permission", json!({"granted": true})).await.expect(200);
+        assert_eq!(session.presented(), ["third-off", "breather"]);
+        assert_eq!(listed(&test, &key, "experiment=depth&arm=less").await.len(), 1);
         test
     })
     .await;
