@@ -153,6 +153,19 @@ pub const CUSTOMER_PREFIX: &str = "customer.";
 /// The attribute that says what serving the customer costs, in minor units per month of the subscription's currency.
 pub const COST_TO_SERVE: &str = "customer.cost_to_serve";
 
+/// The attribute that says that the customer asked not to be contacted.
+pub const DO_NOT_CONTACT: &str = "customer.do_not_contact";
+
+/// The type of an attribute of the app's own that means something here as well, and is of that type in every flow.
+#[must_use]
+pub fn fixed_type(name: &str) -> Option<AttributeType> {
+    match name {
+        COST_TO_SERVE => Some(Number),
+        DO_NOT_CONTACT => Some(Boolean),
+        _ => None,
+    }
+}
+
 /// The catalogue's entry for `name`.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Attribute> {

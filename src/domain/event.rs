@@ -5,11 +5,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::drift::DriftKind;
+use super::feature::FeatureTag;
 use super::ids::{
-    CustomerId, DriftId, EventId, OfferId, OperationId, PriceId, ProductId, SessionId, SubscriptionId,
+    CustomerId, DriftId, EventId, OfferId, OperationId, PriceId, ProductId, SessionId, SignalId,
+    SubscriptionId,
 };
 use super::offer::{Key, PauseAccess};
 use super::pause::{Mechanism, PauseEnd};
+use super::session::FlowRef;
 use super::validation::Evidence;
 
 /// The type of an event.
@@ -30,6 +33,12 @@ pub enum EventType {
     /// Stripe no longer shows what a billing operation brought about.
     #[serde(rename = "drift.found")]
     DriftFound,
+    /// A subscription's facts have become what a signal of the flow waits for.
+    #[serde(rename = "signal.raised")]
+    SignalRaised,
+    /// A feature is there for whose lack somebody had left.
+    #[serde(rename = "winback.feature_shipped")]
+    FeatureShipped,
 }
 
 impl EventType {
@@ -42,6 +51,8 @@ impl EventType {
             Self::PauseEnded => "pause.ended",
             Self::SaveChecked => "save.checked",
             Self::DriftFound => "drift.found",
+            Self::SignalRaised => "signal.raised",
+            Self::FeatureShipped => "winback.feature_shipped",
         }
     }
 }
@@ -65,6 +76,12 @@ pub enum EventData {
     /// Stripe no longer shows what a billing operation brought about.
     #[serde(rename = "drift.found")]
     DriftFound(DriftFound),
+    /// A subscription's facts have become what a signal of the flow waits for.
+    #[serde(rename = "signal.raised")]
+    SignalRaised(SignalRaised),
+    /// A feature is there for whose lack somebody had left.
+    #[serde(rename = "winback.feature_shipped")]
+    FeatureShipped(FeatureShipped),
 }
 
 impl EventData {
@@ -77,6 +94,8 @@ impl EventData {
             Self::PauseEnded(_) => EventType::PauseEnded,
             Self::SaveChecked(_) => EventType::SaveChecked,
             Self::DriftFound(_) => EventType::DriftFound,
+            Self::SignalRaised(_) => EventType::SignalRaised,
+            Self::FeatureShipped(_) => EventType::FeatureShipped,
         }
     }
 }
@@ -194,6 +213,32 @@ pub struct DriftFound {
     pub found: String,
     /// Whether it is repaired without a person.
     pub repairable: bool,
+}
+
+/// A signal that was raised.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = SignalRaisedData)]
+pub struct SignalRaised {
+    /// Where it is listed.
+    pub signal: SignalId,
+    /// The signal's key in the flow.
+    pub key: Key,
+    /// The flow that waits for it.
+    pub flow: FlowRef,
+    /// Those of its segments that hold.
+    pub segments: Vec<Key>,
+}
+
+/// A feature that is there, to somebody who left for its lack and did not ask not to be contacted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = FeatureShippedData)]
+pub struct FeatureShipped {
+    /// The feature.
+    pub feature: FeatureTag,
+    /// When operations said that it is there.
+    pub shipped_at: Timestamp,
+    /// When the subscriber left.
+    pub left_at: Timestamp,
 }
 
 /// Something to tell the app, not yet written.

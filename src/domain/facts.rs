@@ -52,6 +52,15 @@ impl Value {
             Self::TextList(_) => AttributeType::TextList,
         }
     }
+
+    /// Whether it can stand where this type is declared. An instant is written as a text (RFC 3339).
+    #[must_use]
+    pub fn fits(&self, declared: AttributeType) -> bool {
+        match (self, declared) {
+            (Self::Text(text), AttributeType::Instant) => text.parse::<Timestamp>().is_ok(),
+            (value, declared) => value.attribute_type() == declared,
+        }
+    }
 }
 
 /// Where a fact comes from.

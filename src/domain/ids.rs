@@ -47,6 +47,9 @@ pub mod kind {
     /// A draft tried on recorded sessions.
     #[derive(Debug)]
     pub enum Backtest {}
+    /// A signal that was raised.
+    #[derive(Debug)]
+    pub enum Signal {}
     /// An API key.
     #[derive(Debug)]
     pub enum ApiKey {}
@@ -104,6 +107,10 @@ pub mod kind {
     impl Kind for Backtest {
         const PREFIX: &'static str = "bkt_";
         const NAME: &'static str = "backtest";
+    }
+    impl Kind for Signal {
+        const PREFIX: &'static str = "sig_";
+        const NAME: &'static str = "signal";
     }
     impl Kind for ApiKey {
         const PREFIX: &'static str = "key_";
@@ -163,6 +170,8 @@ pub type EventId = Id<kind::Event>;
 pub type DriftId = Id<kind::Drift>;
 /// The id of a backtest, `bkt_…`.
 pub type BacktestId = Id<kind::Backtest>;
+/// The id of a signal that was raised, `sig_…`.
+pub type SignalId = Id<kind::Signal>;
 /// The id of an API key, `key_…`; not the key itself.
 pub type ApiKeyId = Id<kind::ApiKey>;
 /// Stripe's subscription id, `sub_…`.

@@ -18,6 +18,7 @@ pub mod event;
 pub mod evidence;
 pub mod experiment;
 pub mod facts;
+pub mod feature;
 pub mod flow;
 pub mod gather;
 pub mod history;

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use super::app::App;
 use super::begin;
 use super::decide::{Known, budget_names, decide, experiments_of, left};
+use super::declared::fitting;
 use super::error::ServiceError;
 use super::flows::Published;
 use super::idempotency::{IdempotencyKey, Reply};
 use super::transition::{Access, Effects, load, refused, transition};
 use super::{prices, snapshots};
 use crate::domain::facts::Value;
+use crate::domain::feature::FeatureTag;
 use crate::domain::ids::SessionId;
 use crate::domain::offer::Key;
 use crate::domain::session::{Answers, Session};
@@ -25,6 +27,10 @@ pub struct Said {
     pub follow_up: Option<String>,
     /// Anything else.
     pub comment: Option<String>,
+    /// The features that are missed.
+    pub feature_tags: Vec<FeatureTag>,
+    /// Whether not to be contacted.
+    pub do_not_contact: Option<bool>,
 }
 
 /// Records answers; with a new reason, decides again what to offer.
@@ -42,9 +48,18 @@ pub async fn answer(
 ) -> Result<Reply, ServiceError> {
     let session = load(app, access, id).await?.session;
     let flow = app.flows.version(&app.store, &session.flow).await?;
+    let reason = said.reason.as_ref().or(session.answers.reason.as_ref());
+    if !said.feature_tags.is_empty()
+        && !reason.and_then(|key| flow.document().reason(key)).is_some_and(|reason| reason.feature_tags)
+    {
+        let detail = "the reason takes no tags; send them with one whose `feature_tags` is true";
+        return Err(ServiceError::invalid("/feature_tags", "no_feature_tags", detail));
+    }
     let given = Answers {
         follow_up: said.follow_up,
         comment: said.comment,
+        feature_tags: said.feature_tags,
+        do_not_contact: said.do_not_contact,
         ..begin::answers(flow.document(), said.reason.as_ref())?
     };
     let (known, left, ordinal) = known(app, session, &flow, token).await?;
@@ -83,7 +98,8 @@ pub(super) async fn known(
         }
     };
     let too_old = snapshot.as_ref().is_some_and(|(_, at)| snapshots::too_old(app, *at, app.clock.now()));
-    let (livemode, bandits) = (app.gateway.livemode(), app.flows.bandits(&session.flow.key));
+    let (livemode, token) = (app.gateway.livemode(), fitting(flow.document(), token));
+    let bandits = app.flows.bandits(&session.flow.key);
     let prices = prices::refreshed(app, &named, prices).await?;
     let (recorded, routed) = (exposures, None);
     let known = Known {

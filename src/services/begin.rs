@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::app::App;
 use super::cannot::Cannot;
 use super::decide::{Known, decide, experiments_of, left};
+use super::declared::fitting;
 use super::error::ServiceError;
 use super::idempotency::{IdempotencyKey, Reply, matching, saved_reply};
 use super::route;
@@ -80,7 +81,7 @@ pub async fn begin(
         Err(over @ ServiceError::Cannot(_)) => return earlier(app, by, &wanted).await?.ok_or(over),
         own => own?,
     };
-    let token = by.attributes.clone();
+    let token = fitting(entry.document(), by.attributes.clone());
     let too_old = snapshot.as_ref().is_some_and(|(_, at)| snapshots::too_old(app, *at, app.clock.now()));
     let prices = prices::refreshed(app, &named, prices).await?;
     let pause = match &snapshot {
@@ -112,6 +113,7 @@ pub async fn begin(
         let answers = answers(asked.document(), reason)?;
         let answers = if foreign { Answers::default() } else { answers };
         if routed.is_some() {
+            known.token = fitting(flow.document(), known.token);
             let experiments = experiments_of(&flow);
             (known.recorded, known.bandits) =
                 route::experiments(app, &by.customer, &wanted.subscription, experiments).await?;

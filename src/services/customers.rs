@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::app::App;
-use super::caller;
 use super::error::ServiceError;
+use super::{caller, declared};
 use crate::domain::facts::Value;
 use crate::domain::ids::{CustomerId, StripeCustomerId};
 use crate::store::CustomerProfile;
@@ -12,13 +12,14 @@ use crate::store::CustomerProfile;
 /// Writes a customer's profile, replacing the one before.
 ///
 /// # Errors
-/// When the database cannot be reached.
+/// When an attribute is of another type than the flow declares, or the database cannot be reached.
 pub async fn put(
     app: &App,
     id: CustomerId,
     stripe_customer: Option<StripeCustomerId>,
     attributes: BTreeMap<String, Value>,
 ) -> Result<CustomerProfile, ServiceError> {
+    declared::check(app.flows.active(&app.settings.flow).document(), &attributes, "/attributes")?;
     let profile = CustomerProfile { id, stripe_customer, attributes, updated_at: app.clock.now() };
     app.store.put_customer(&profile).await?;
     Ok(profile)

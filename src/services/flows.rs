@@ -30,6 +30,12 @@ impl Published {
         self.compiled.document()
     }
 
+    /// Whether it waits for anything before somebody begins to cancel.
+    #[must_use]
+    pub fn has_signals(&self) -> bool {
+        !self.document().signals.is_empty()
+    }
+
     /// How sessions name it.
     #[must_use]
     pub fn reference(&self) -> FlowRef {

@@ -162,6 +162,9 @@ pub struct ReasonView {
     pub label: String,
     /// A question to ask when it is chosen.
     pub follow_up: Option<String>,
+    /// Whether the answer may carry `feature_tags`; absent where it may not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub feature_tags: bool,
 }
 
 /// An offer.
@@ -354,6 +357,7 @@ fn survey(session: &Session, flow: &FlowDocument) -> SurveyView {
                 key: reason.key.clone(),
                 label: text(&reason.label),
                 follow_up: reason.follow_up.as_ref().map(text),
+                feature_tags: reason.feature_tags,
             })
             .collect(),
         answer: session.answers.reason.clone(),

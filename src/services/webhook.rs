@@ -38,6 +38,7 @@ pub async fn take_in(app: &App, event: &Event) -> Result<(), ServiceError> {
         let change = Change {
             session: closed(app, id, subscription.as_ref(), now).await?,
             snapshot: subscription.clone().map(|subscription| (subscription, seen_at)),
+            recheck_signals: app.flows.active(&app.settings.flow).has_signals(),
             webhook_event: Some(event.id.clone()),
             ..Change::new(now)
         };

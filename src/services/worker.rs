@@ -17,6 +17,7 @@ use super::experiments;
 use super::reconcile;
 use super::replay::replay;
 use super::saves;
+use super::signals;
 use crate::billing::{BreakerState, Permission};
 use crate::domain::operation::Operation;
 use crate::store::{Change, Changed, Stored};
@@ -33,6 +34,8 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(60);
 const BACKTESTS_EVERY: Duration = Duration::from_secs(2);
 /// How often to look for saves that have reached a horizon.
 const SAVES_EVERY: Duration = Duration::from_secs(60);
+/// How often to look for subscriptions of which something has become known, or that are due for their daily look.
+const SIGNALS_EVERY: Duration = Duration::from_secs(5);
 /// How long to look away from the table while there is a free place.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// How long to wait before the key's permissions are checked again, where Stripe did not answer.
@@ -160,6 +163,10 @@ pub async fn work(app: App, poll: Duration, stop: watch::Receiver<bool>) {
             Ok(())
         }),
         every(LEARN_EVERY, stop.clone(), "experiments", async || experiments::learn(&app).await.map(|_| ())),
+        every(SIGNALS_EVERY, stop.clone(), "signals", async || {
+            while signals::take_up(&app).await? > 0 && !*stop.borrow() {}
+            Ok(())
+        }),
         every(RECONCILE_EVERY, stop.clone(), "reconciliation", async || {
             reconcile::daily(&app, || !*stop.borrow()).await.map(|_| ())
         }),

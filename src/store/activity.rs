@@ -13,6 +13,7 @@ use super::Store;
 use super::connection::{Link, each};
 use super::error::{Failure, StoreError, malformed};
 use super::schema::activity::{self, dsl};
+use super::signals;
 use super::statement::{many_rows, one_row};
 use super::time::{instant, micros};
 use crate::domain::ids::CustomerId;
@@ -117,7 +118,11 @@ fn add(connection: &mut Link, days: &ActiveDays, now: Timestamp) -> Result<(), F
         let Some((usage, version)) = added(known, days, now) else { continue };
         rows.push(ActivityRow::new(customer, &usage, version));
     }
-    write(connection, &rows.iter().collect::<Vec<_>>())
+    write(connection, &rows.iter().collect::<Vec<_>>())?;
+    // What a signal waits for may be so now.
+    let payers = signals::payers(connection, &days.keys().collect::<Vec<_>>())?;
+    signals::recheck(connection, &payers, micros(now))?;
+    Ok(())
 }
 
 /// What is known with these days added; none where they tell nothing new.

@@ -11,8 +11,8 @@ use super::change::{Changed, Prepared};
 use super::connection::Link;
 use super::error::Failure;
 use super::{
-    audit, budgets, decisions, events, exposures, offers, operations, saved_answers, session_rows, snapshots,
-    webhook_events,
+    audit, budgets, decisions, departures, events, exposures, offers, operations, saved_answers,
+    session_rows, signals, snapshots, webhook_events,
 };
 
 /// A change with its answer, once it is refused.
@@ -143,6 +143,7 @@ fn append(connection: &mut Link, runs: &[Run<'_>]) -> Result<(), Stop> {
         if let (Some(session), Some(_)) = (&change.session, &change.decision) {
             offers::withdraw(connection, &session.id, &change.offers)?;
         }
+        departures::put(connection, &change.departures)?;
         for hold in &change.budget_return {
             budgets::give_back(connection, &hold.budget, hold.amount)?;
         }
@@ -152,6 +153,9 @@ fn append(connection: &mut Link, runs: &[Run<'_>]) -> Result<(), Stop> {
     }
     let rows: Vec<_> = live(runs).filter_map(|change| change.snapshot.as_ref()).collect();
     snapshots::put(connection, rows)?;
+    for (subscription, now) in live(runs).filter_map(|change| change.recheck.as_ref()) {
+        signals::recheck_one(connection, subscription, *now)?;
+    }
     let rows: Vec<_> = live(runs).flat_map(|change| &change.offers).collect();
     offers::put(connection, &rows)?;
     let rows: Vec<_> = live(runs).filter_map(|change| change.decision.as_ref()).collect();

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::audit::{AuditLine, AuditRow};
 use super::budgets::BudgetTake;
 use super::decisions::{DecisionRecord, DecisionRow};
+use super::departures::{self, DepartureRow};
 use super::error::StoreError;
 use super::events::EventRow;
 use super::exposures::{self, ExposureRow};
@@ -14,6 +15,7 @@ use super::saved_answers::{SavedAnswer, SavedRow};
 use super::session_rows::SessionRow;
 use super::snapshots::SnapshotRow;
 use super::text::whole;
+use super::time::micros;
 use crate::domain::event::NewEvent;
 use crate::domain::experiment::Exposure;
 use crate::domain::ids::OfferId;
@@ -53,6 +55,8 @@ pub struct Change {
     pub budget_return: Vec<BudgetHold>,
     /// A snapshot and when it was fetched; an older one than is stored changes nothing.
     pub snapshot: Option<(Subscription, Timestamp)>,
+    /// Whether what signals wait for may be so with that snapshot.
+    pub recheck_signals: bool,
     /// The id of the webhook event that this handles.
     pub webhook_event: Option<String>,
     /// What the app is to be told of it.
@@ -83,6 +87,7 @@ impl Change {
             budget: Vec::new(),
             budget_return: Vec::new(),
             snapshot: None,
+            recheck_signals: false,
             webhook_event: None,
             events: Vec::new(),
             audit: None,
@@ -121,6 +126,10 @@ pub(super) struct Prepared {
     pub(super) budget: Vec<BudgetTake>,
     pub(super) budget_return: Vec<BudgetHold>,
     pub(super) snapshot: Option<SnapshotRow>,
+    /// The subscription to look at for signals, and since when.
+    pub(super) recheck: Option<(String, i64)>,
+    /// Who leaves for the lack of which feature.
+    pub(super) departures: Vec<DepartureRow>,
     /// The event's id and when it came.
     pub(super) webhook_event: Option<(String, Timestamp)>,
     pub(super) events: Vec<EventRow>,
@@ -150,6 +159,12 @@ impl Prepared {
                 .map(|(operation, lease)| OperationRow::new(&operation, lease))
                 .collect::<Result<_, _>>()?,
             operation: change.operation.map(prepare_operation).transpose()?,
+            recheck: change
+                .snapshot
+                .as_ref()
+                .filter(|_| change.recheck_signals)
+                .map(|(snapshot, _)| (snapshot.id.to_string(), micros(now))),
+            departures: session.map_or_else(Vec::new, |(session, _)| departures::rows(session)),
             budget: change.budget,
             budget_return: change.budget_return,
             snapshot: change

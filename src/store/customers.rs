@@ -10,6 +10,7 @@ use super::Store;
 use super::connection::{Link, each};
 use super::error::{Failure, StoreError, malformed, unreadable};
 use super::schema::customers::{self, dsl};
+use super::signals;
 use super::statement::one_row;
 use super::text::json;
 use super::time::{instant, micros};
@@ -93,8 +94,11 @@ impl Store {
     /// When it cannot be written.
     pub async fn put_customer(&self, profile: &CustomerProfile) -> Result<(), StoreError> {
         let row = CustomerRow::new(profile)?;
+        let payer = signals::payer(&profile.id, profile.stripe_customer.as_ref());
         self.write(move |connection| {
-            each!(connection, |c| PutCustomer(&row).execute(c))?;
+            each!(&mut *connection, |c| PutCustomer(&row).execute(c))?;
+            // What a signal waits for may be so now.
+            signals::recheck(connection, payer.as_slice(), row.updated_at)?;
             Ok(())
         })
         .await

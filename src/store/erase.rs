@@ -7,7 +7,10 @@ use ulid::Ulid;
 use super::Store;
 use super::connection::Link;
 use super::error::{Failure, StoreError, malformed, unreadable};
-use super::schema::{activity, customers, events, idempotency_keys, operations, session_decisions, sessions};
+use super::schema::{
+    activity, customers, departures, events, idempotency_keys, operations, session_decisions, sessions,
+    signals,
+};
 use super::session_rows::{self, SessionRow};
 use super::sessions::{Stored, read};
 use super::text::{json, whole};
@@ -18,9 +21,10 @@ use crate::domain::operation::{Effect, Operation};
 use crate::domain::session::Session;
 
 impl Store {
-    /// Erases a customer: the profile, the activity, the events, the answers saved for `caller` (the digest that stands
-    /// for the customer there), and in the customer's sessions every text, the context, the decisions' traces (which hold
-    /// the attributes), the evidence that no rule of a place has kept longer, and who it was. How many sessions that were.
+    /// Erases a customer: the profile, the activity, the signals, the features missed, the events, the answers saved for
+    /// `caller` (the digest that stands for the customer there), and in the customer's sessions every text, the context,
+    /// the decisions' traces (which hold the attributes), the evidence that no rule of a place has kept longer, and who it
+    /// was. How many sessions that were.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -35,6 +39,9 @@ impl Store {
             diesel::delete(customers::table.find(id.as_str())).execute(connection)?;
             diesel::delete(activity::table.find(id.as_str())).execute(connection)?;
             diesel::delete(events::table.filter(events::customer.eq(id.as_str()))).execute(connection)?;
+            diesel::delete(signals::table.filter(signals::customer.eq(id.as_str()))).execute(connection)?;
+            diesel::delete(departures::table.filter(departures::customer.eq(id.as_str())))
+                .execute(connection)?;
             let answers = idempotency_keys::table.filter(idempotency_keys::caller.eq(&caller));
             diesel::delete(answers).execute(connection)?;
             let found = sessions::table
@@ -63,6 +70,8 @@ fn erase_session(
     session.customer = nobody.parse().map_err(|_| malformed("sessions.customer"))?;
     session.answers.follow_up = None;
     session.answers.comment = None;
+    session.answers.feature_tags = Vec::new();
+    session.answers.do_not_contact = None;
     session.context = None;
     // Texts may name the subscriber.
     session.offers.iter_mut().for_each(|offer| offer.copy = Copy::default());

@@ -26,6 +26,41 @@ diesel::table! {
         stripe_customer -> Text,
         body -> Text,
         fetched_at -> BigInt,
+        signals_due_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    signals (id) {
+        id -> Text,
+        subscription -> Text,
+        key -> Text,
+        customer -> Text,
+        livemode -> Bool,
+        flow_key -> Text,
+        flow_version -> Integer,
+        segments -> Text,
+        raised_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    departures (tag, customer) {
+        tag -> Text,
+        customer -> Text,
+        session_id -> Text,
+        subscription -> Text,
+        livemode -> Bool,
+        left_at -> BigInt,
+        do_not_contact -> Bool,
+        mark -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    shipped_features (tag) {
+        tag -> Text,
+        shipped_at -> BigInt,
     }
 }
 

@@ -198,3 +198,68 @@ async fn erasing_takes_the_person_and_leaves_the_figures() {
     })
     .await;
 }
+
+#[actix_web::test]
+async fn declared_types_bind_profiles_and_drop_from_tokens() {
+    const TYPED: &str = "key: default
+attributes:
+  customer.seats: number
+  customer.vip: boolean
+  customer.seen_at: instant
+  customer.tags: text_list
+  customer.industry: text
+segments:
+  large: {attribute: customer.seats, gte: 10}
+offers:
+  off: {type: discount, terms: {percent_off: 10, duration: once}}
+  talk: {type: contact, terms: {url: 'https://example.com'}}
+rules:
+  - {when: {segments: [large]}, present: [off]}
+  - {otherwise: true, present: [talk]}
+";
+    on_every_database(async |test| {
+        test.publish(TYPED).await;
+        let key = test.key(Role::Server).await;
+        let good = json!({
+            "seats": 12, "vip": true, "seen_at": "2027-03-01T12:00:00Z", "tags": [], "industry": "2027", "free": 1
+        });
+        put(&test, &key, "ada", json!({"attributes": good})).await.expect(200);
+        let bad = json!({
+            "seats": "12", "vip": "yes", "seen_at": "yesterday", "tags": "early", "industry": 5, "free": "x",
+            "do_not_contact": "yes", "cost_to_serve": true
+        });
+        let refused = put(&test, &key, "ada", json!({"attributes": bad})).await.expect(422);
+        let mut pointers = refused.each("/errors", "pointer");
+        pointers.sort_by_key(Value::to_string);
+        let names = ["cost_to_serve", "do_not_contact", "industry", "seats", "seen_at", "tags", "vip"];
+        assert_eq!(pointers, names.map(|name| json!(format!("/attributes/{name}"))));
+        assert!(refused.each("/errors", "code").iter().all(|code| code == "wrong_type"));
+        assert!(refused.text.contains("`customer.seats` is declared as number; send a number"), "{}", refused.text);
+        assert_eq!(test.get("/v1/customers/ada", &key).await.expect(200).body["attributes"], good);
+
+        // A token of the wrong type is no reason to keep anybody from leaving: the profile counts then.
+        let who = test.subscriber();
+        put(&test, &key, &who.customer, json!({"attributes": {"seats": 12}})).await.expect(200);
+        for (attributes, offered) in [(json!({"seats": "3"}), "off"), (json!({"seats": 3}), "talk")] {
+            let token = with_attributes(&test, &who, &attributes);
+            let session = begin(&test, &token, &who).await.expect(201);
+            assert_eq!(session.presented(), [offered], "{attributes}");
+            let path = format!("/v1/sessions/{}/keep", session.text_at("/id"));
+            test.post(&path, &token, json!({})).await.expect(200);
+        }
+        test
+    })
+    .await;
+}
+
+/// A token with attributes, as an app's back end signs it.
+fn with_attributes(test: &TestApp, who: &Subscriber, attributes: &Value) -> String {
+    let now = test.clock.now().as_second();
+    let claims = json!({
+        "aud": "counteroffer", "iss": "test", "sub": who.customer, "exp": now + 600,
+        "jti": attributes.to_string().replace([' ', '"'], "."), "subscription": who.subscription,
+        "attributes": attributes
+    });
+    let key = jsonwebtoken::EncodingKey::from_secret(crate::support::app::TOKEN_SECRET.as_bytes());
+    jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap()
+}

@@ -49,8 +49,11 @@ fn operations(document: &Value) -> Vec<Operation> {
                 _ => "ses_",
             };
             let id = if path.contains("/customers/") { "user-17".to_owned() } else { own_id(id) };
-            let path =
-                path.replace("{id}", &id).replace("{offer}", &own_id("off_")).replace("{key}", "default");
+            let path = path
+                .replace("{id}", &id)
+                .replace("{offer}", &own_id("off_"))
+                .replace("{key}", "default")
+                .replace("{tag}", "csv-export");
             let method = method.to_uppercase().parse().unwrap();
             found.push(Operation { method, path, description: description.clone() });
         }

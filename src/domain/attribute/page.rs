@@ -13,8 +13,9 @@ and a source, which the trace of every decision names with each fact, together w
 A fact that is not known is missing: every comparison with it is false but `exists: false`.
 
 Names that begin with `customer.` are your own: whatever the customer token or the pushed profile says, typed by the
-flow's `attributes` or by how conditions use them. What the token says goes before what the profile says. One of them
-means something here as well: `customer.cost_to_serve`, minor units per month, from which margin floors are reckoned.
+flow's `attributes` or by how conditions use them. What the token says goes before what the profile says. Two of them
+mean something here as well: `customer.cost_to_serve` (number), minor units per month, from which margin floors are
+reckoned; and `customer.do_not_contact` (boolean), whether the customer asked not to be contacted.
 
 ";
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::document::{FlowDocument, When};
+use super::document::{FlowDocument, Signal, When};
 use crate::domain::facts::Facts;
 use crate::domain::index::Index;
 use crate::domain::offer::Key;
@@ -58,6 +58,18 @@ impl CompiledFlow {
             let keys: Vec<Key> = holding.filter_map(|place| self.index.keys().get(*place)).cloned().collect();
             (!keys.is_empty()).then_some((route, keys))
         })
+    }
+
+    /// The signals to raise: each with those of its segments that hold.
+    #[must_use]
+    pub fn signals(&self, facts: &Facts, now: Timestamp) -> Vec<(&Key, &Signal, Vec<Key>)> {
+        let holding = self.matching(facts, now).keys();
+        let raised = self.document.signals.iter().map(|(key, signal)| {
+            let segments =
+                signal.when.segments.iter().filter(|segment| holding.binary_search(segment).is_ok());
+            (key, signal, segments.cloned().collect::<Vec<_>>())
+        });
+        raised.filter(|(_, _, segments)| !segments.is_empty()).collect()
     }
 
     /// Which segments hold.

@@ -55,6 +55,9 @@ pub struct FlowDocument {
     /// What is tried against what.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub experiments: BTreeMap<Key, Experiment>,
+    /// What the app is to be told of before anybody begins to cancel.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub signals: BTreeMap<Key, Signal>,
 }
 
 /// The survey's question.
@@ -83,6 +86,10 @@ pub struct Reason {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<super::schema::LocalizedText>)]
     pub follow_up: Option<Texts>,
+    /// Whether the answer may carry tags of the features that are missing; not unless said otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false, default = false)]
+    pub feature_tags: bool,
 }
 
 /// An offer as a flow defines it.
@@ -134,6 +141,28 @@ pub struct Route {
     pub when: When,
     /// The other flow, which must be published. Its own routes are not followed.
     pub flow: Key,
+}
+
+/// What is told of a subscription once its facts are so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = FlowSignal)]
+pub struct Signal {
+    /// When it is raised.
+    pub when: SignalWhen,
+    /// Days that must pass before it is raised again for the same subscription, 1 to 3650; 30 unless said otherwise.
+    #[schema(required = false, minimum = 1, maximum = 3650, default = 30)]
+    pub cooldown_days: u16,
+}
+
+/// When a signal is raised: in any of the segments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = FlowSignalWhen)]
+pub struct SignalWhen {
+    /// Segments of which at least one must hold.
+    #[schema(min_items = 1, max_items = 500)]
+    pub segments: Vec<Key>,
 }
 
 /// Guard rails on how often, how much, how deep.
@@ -273,6 +302,7 @@ impl FlowDocument {
             policy: Policy::default(),
             holdout: None,
             experiments: BTreeMap::new(),
+            signals: BTreeMap::new(),
         }
     }
 

@@ -33,6 +33,8 @@ pub const MAX_OFFERS: usize = 200;
 pub const MAX_RULES: usize = 1_000;
 /// Routes of a flow.
 pub const MAX_ROUTES: usize = 50;
+/// Signals of a flow.
+pub const MAX_SIGNALS: usize = 100;
 /// Segments, tags or reasons named by one rule.
 pub const MAX_RULE_KEYS: usize = 500;
 /// Offers presented by one rule.

@@ -26,7 +26,8 @@ pub use compiled::CompiledFlow;
 pub(in crate::domain) use compiled::Matching;
 pub use diff::{Change, ChangeKind, diff};
 pub use document::{
-    Budget, BudgetPeriod, FlowDocument, OfferDefinition, Policy, Reason, Route, Rule, Survey, Texts, When,
+    Budget, BudgetPeriod, FlowDocument, OfferDefinition, Policy, Reason, Route, Rule, Signal, SignalWhen,
+    Survey, Texts, When,
 };
 pub use experiment::{Allocation, Experiment, Holdout, Traffic};
 pub use jurisdictions::{Jurisdictions, PolicyChoice, UnknownPlace};

@@ -8,12 +8,15 @@ use utoipa::openapi::schema::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use super::document::{FlowDocument, OfferDefinition, Policy, Reason, Route, Rule, Survey, When};
+use super::document::{
+    FlowDocument, OfferDefinition, Policy, Reason, Route, Rule, Signal, SignalWhen, Survey, When,
+};
 use super::experiment::{Experiment, Holdout};
 use super::jurisdictions::PolicyChoice;
 use super::limits::{
     MAX_ARMS, MAX_ATTRIBUTES, MAX_EXPERIMENTS, MAX_LABEL_CHARS, MAX_LOCALES, MAX_OFFERS, MAX_PLACES,
-    MAX_PRESENT, MAX_REASONS, MAX_ROUTES, MAX_RULE_KEYS, MAX_RULES, MAX_SEGMENTS, MAX_TAGS, MAX_TIERS,
+    MAX_PRESENT, MAX_REASONS, MAX_ROUTES, MAX_RULE_KEYS, MAX_RULES, MAX_SEGMENTS, MAX_SIGNALS, MAX_TAGS,
+    MAX_TIERS,
 };
 use super::presets::presets;
 use crate::domain::condition::{Condition, Segment, Tiers};
@@ -265,6 +268,8 @@ impl PartialSchema for FlowDocument {
         let offers = map(Key::schema(), reference::<OfferDefinition>(), 0, MAX_OFFERS, "What may be given.");
         let doc = "What is tried against what; `holdout` is no key of an experiment.";
         let experiments = map(Key::schema(), reference::<Experiment>(), 0, MAX_EXPERIMENTS, doc);
+        let doc = "What the app is told of before anybody begins to cancel.";
+        let signals = map(Key::schema(), reference::<Signal>(), 0, MAX_SIGNALS, doc);
         let object = ObjectBuilder::new()
             .property("key", reference::<Key>())
             .required("key")
@@ -279,7 +284,8 @@ impl PartialSchema for FlowDocument {
             .required("rules")
             .property("policy", reference::<Policy>())
             .property("holdout", reference::<Holdout>())
-            .property("experiments", experiments);
+            .property("experiments", experiments)
+            .property("signals", signals);
         closed(
             object,
             "What happens when somebody cancels: reasons, segments, offers, rules, policy, experiments.",
@@ -301,6 +307,8 @@ impl ToSchema for FlowDocument {
         register::<Policy>(schemas);
         register::<Holdout>(schemas);
         register::<Experiment>(schemas);
+        register::<SignalWhen>(schemas);
+        register::<Signal>(schemas);
     }
 }
 

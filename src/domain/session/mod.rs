@@ -219,9 +219,14 @@ impl Session {
             if let Some(pause) = &mut self.pause {
                 pause.asking = false;
             }
+            answers.feature_tags = Vec::new();
         }
         answers.follow_up = given.follow_up.or(answers.follow_up.take());
         answers.comment = given.comment.or(answers.comment.take());
+        if !given.feature_tags.is_empty() {
+            answers.feature_tags = given.feature_tags;
+        }
+        answers.do_not_contact = given.do_not_contact.or(answers.do_not_contact);
         self.updated_at = now;
         Ok(())
     }

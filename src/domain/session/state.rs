@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::domain::feature::FeatureTag;
 use crate::domain::ids::{OfferId, OperationId};
 use crate::domain::offer::{Key, OfferState};
 use crate::domain::operation::{CancelWhen, StripeFeedback};
@@ -141,6 +142,12 @@ pub struct Answers {
     /// Anything else the subscriber wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
+    /// The features that are missed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub feature_tags: Vec<FeatureTag>,
+    /// Whether the subscriber asked not to be contacted, once they have said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub do_not_contact: Option<bool>,
 }
 
 /// Why a session refuses an action.

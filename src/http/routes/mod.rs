@@ -9,11 +9,13 @@ mod customers;
 mod drift;
 mod events;
 mod experiments;
+mod features;
 mod flows;
 mod operations;
 mod paging;
 mod session_actions;
 mod sessions;
+mod signals;
 mod validation;
 mod webhooks;
 
@@ -56,6 +58,8 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         .service(activity::read)
         .service(activity::record_many)
         .service(events::list)
+        .service(signals::list)
+        .service(features::ship)
         .service(operations::list)
         .service(operations::retry)
         .service(operations::undo)

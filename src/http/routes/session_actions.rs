@@ -6,6 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use validator::Validate;
 
+use crate::domain::feature::FeatureTag;
 use crate::domain::ids::{OfferId, SessionId};
 use crate::domain::offer::{Choice, Key};
 use crate::domain::operation::CancelWhen;
@@ -36,6 +37,14 @@ pub(crate) struct AnswersBody {
     #[validate(length(max = 2000))]
     #[schema(max_length = 2000)]
     comment: Option<String>,
+    /// The features that are missed, at most 10, where the reason's `feature_tags` is true. `CSV export` is `csv-export`.
+    #[serde(default)]
+    #[validate(length(max = 10))]
+    #[schema(max_items = 10)]
+    feature_tags: Vec<FeatureTag>,
+    /// Whether the subscriber asks not to be contacted later.
+    #[serde(default)]
+    do_not_contact: Option<bool>,
 }
 
 /// Answer the survey.
@@ -56,7 +65,10 @@ pub(crate) async fn answer(
     idempotency: Idempotency,
     body: Body<AnswersBody>,
 ) -> Result<HttpResponse, Problem> {
-    let said = Said { reason: body.0.reason, follow_up: body.0.follow_up, comment: body.0.comment };
+    let AnswersBody { reason, follow_up, comment, mut feature_tags, do_not_contact } = body.0;
+    let mut seen = std::collections::BTreeSet::new();
+    feature_tags.retain(|tag| seen.insert(tag.clone()));
+    let said = Said { reason, follow_up, comment, feature_tags, do_not_contact };
     let access = Access::Customer(caller.0.customer);
     let token = caller.0.attributes;
     Ok(reply(services::answer::answer(&app, &access, id.0, said, token, idempotency.key()).await?))

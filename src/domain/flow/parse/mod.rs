@@ -12,6 +12,7 @@ mod offers;
 mod policy;
 mod references;
 mod rules;
+mod signals;
 mod terms;
 mod tiers;
 mod values;
@@ -22,7 +23,7 @@ use super::document::{FlowDocument, Policy, Reason, Survey};
 use super::limits::{MAX_ATTRIBUTES, MAX_NESTING, MAX_REASONS};
 use super::node::{At, Kind};
 use super::problem::Problems;
-use crate::domain::attribute::{CUSTOMER_PREFIX, find, is_customer_name};
+use crate::domain::attribute::{CUSTOMER_PREFIX, find, fixed_type, is_customer_name, type_word};
 use crate::domain::facts::AttributeType;
 use conditions::Types;
 use fields::Fields;
@@ -54,6 +55,8 @@ pub(super) fn document(root: &At<'_>, problems: &mut Problems) -> Option<FlowDoc
     let experiments_at = fields.optional("experiments");
     let experiments =
         experiments_at.as_ref().map(|at| experiments::experiments(at, problems)).unwrap_or_default();
+    let signals_at = fields.optional("signals");
+    let signals = signals_at.as_ref().map(|at| signals::signals(at, problems)).unwrap_or_default();
     // By what is written rather than by what could be read: a broken offer is not an unknown one as well.
     let known = references::Known {
         reasons: references::listed_keys(&fields.optional("reasons")),
@@ -66,6 +69,9 @@ pub(super) fn document(root: &At<'_>, problems: &mut Problems) -> Option<FlowDoc
     }
     if let Some(at) = &experiments_at {
         references::check_experiments(at, &known, problems);
+    }
+    if let Some(at) = &signals_at {
+        references::check_signals(at, &known, problems);
     }
     fields.finish(problems);
     Some(FlowDocument {
@@ -81,6 +87,7 @@ pub(super) fn document(root: &At<'_>, problems: &mut Problems) -> Option<FlowDoc
         policy,
         holdout,
         experiments,
+        signals,
     })
 }
 
@@ -146,9 +153,11 @@ fn reasons(at: &At<'_>, problems: &mut Problems) -> Vec<Reason> {
         let feedback =
             fields.required("stripe_feedback", problems).and_then(|at| values::feedback(&at, problems));
         let follow_up = fields.optional("follow_up").and_then(|at| values::texts(&at, problems));
+        let feature_tags = fields.optional("feature_tags").and_then(|at| values::flag(&at, problems));
         fields.finish(problems);
         if let (Some(key), Some(label), Some(stripe_feedback)) = (key, label, feedback) {
-            reasons.push(Reason { key, label, stripe_feedback, follow_up });
+            let feature_tags = feature_tags.unwrap_or_default();
+            reasons.push(Reason { key, label, stripe_feedback, follow_up, feature_tags });
         }
     }
     reasons
@@ -168,6 +177,11 @@ fn attributes(at: &At<'_>, problems: &mut Problems) -> BTreeMap<String, Attribut
             problems.add_key(at, &entry.key, entry.at, "invalid_attribute", detail);
         }
         if let Some(kind) = values::attribute_type(&value, problems) {
+            if let Some(fixed) = fixed_type(&entry.key).filter(|fixed| *fixed != kind) {
+                let detail =
+                    format!("`{}` is always {}; declare it so or not at all", entry.key, type_word(fixed));
+                problems.add(&value, "conflicting_types", detail);
+            }
             attributes.insert(entry.key.clone(), kind);
         }
     }

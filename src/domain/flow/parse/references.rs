@@ -114,6 +114,15 @@ fn unknown(what: &str, name: &str) -> String {
     format!("there is no {what} `{name}` in this flow; define it, or correct the name")
 }
 
+/// Notes every segment that signals name and the document does not define.
+pub(super) fn check_signals(signals: &At<'_>, known: &Known<'_>, problems: &mut Problems) {
+    each(signals, |signal| {
+        within(signal, "when", |when| {
+            within(when, "segments", |list| all(list, "segment", &known.segments, problems));
+        });
+    });
+}
+
 fn within(at: &At<'_>, name: &str, visit: impl FnOnce(&At<'_>)) {
     let Kind::Map(entries) = &at.node.kind else { return };
     if let Some(entry) = entries.iter().find(|entry| entry.key == name) {

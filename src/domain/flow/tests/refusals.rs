@@ -387,3 +387,35 @@ fn what_grows_too_deep_or_large_by_naming_is_refused() {
     let doubled = format!("  s0: {{attribute: plan.amount, gt: 5}}\n{}", doubled.join("\n"));
     assert_eq!(codes(&with_segments(&doubled)), [("/segments".to_owned(), "too_large")]);
 }
+
+#[test]
+fn signals_name_segments_that_there_are() {
+    let flow = |signals: &str| {
+        format!(
+            "key: k\nsegments: {{s: {{attribute: plan.interval, eq: month}}}}\nrules: [{{otherwise: true, present: []}}]\n\
+             signals: {signals}\n"
+        )
+    };
+    let document = yaml(&flow("{fell: {when: {segments: [s]}}}"));
+    let (key, signal) = document.signals.first_key_value().unwrap();
+    assert_eq!((key.as_str(), signal.cooldown_days), ("fell", 30));
+    let again = parse(&document.to_json().unwrap(), Format::Json).unwrap();
+    assert_eq!(again, document);
+    for (signals, pointer, code) in [
+        ("{fell: {when: {segments: [t]}}}", "/signals/fell/when/segments/0", "unknown_segment"),
+        ("{fell: {when: {segments: []}}}", "/signals/fell/when/segments", "invalid_length"),
+        ("{fell: {}}", "/signals/fell/when", "required"),
+        ("{fell: {when: {segments: [s], reasons: [x]}}}", "/signals/fell/when/reasons", "unknown_field"),
+        ("{fell: {when: {segments: [s]}, cooldown_days: 0}}", "/signals/fell/cooldown_days", "out_of_range"),
+        ("{'No Key': {when: {segments: [s]}}}", "/signals/No Key", "invalid_key"),
+    ] {
+        assert_eq!(codes(&flow(signals)), [(pointer.to_owned(), code)], "{signals}");
+    }
+}
+
+#[test]
+fn attributes_that_mean_something_here_keep_their_type() {
+    let flow =
+        "key: k\nattributes: {customer.do_not_contact: text}\nrules: [{otherwise: true, present: []}]\n";
+    assert_eq!(codes(flow), [("/attributes/customer.do_not_contact".to_owned(), "conflicting_types")]);
+}

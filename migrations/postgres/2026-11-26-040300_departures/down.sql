@@ -1,0 +1,2 @@
+DROP TABLE shipped_features;
+DROP TABLE departures;
