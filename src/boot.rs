@@ -24,6 +24,7 @@ use crate::http::{Server, Shell, server};
 use crate::services::error::Cause;
 use crate::services::flows::Flows;
 use crate::services::reconcile::Reconciling;
+use crate::services::verify::Verifying;
 use crate::services::{self, App, Settings, keys, worker};
 use crate::store::{DatabaseUrl, Store, StoreOptions};
 
@@ -81,6 +82,19 @@ pub async fn app(config: &Config, clock: Clock) -> Result<App, BootError> {
         clock,
         metrics: services::Metrics::default(),
         settings: settings(config),
+    })
+}
+
+/// What to verify: the configured database, and Stripe if it is to be asked.
+///
+/// # Errors
+/// When the database's address cannot be read, or Stripe is to be asked and its key is missing.
+pub fn verifying(config: &Config, ask_stripe: bool, clock: &Clock) -> Result<Verifying, BootError> {
+    Ok(Verifying {
+        database: database_url(config)?,
+        event_retention: settings(config).event_retention,
+        stripe: ask_stripe.then(|| gateway(config, clock)).transpose()?,
+        now: clock.now(),
     })
 }
 

@@ -8,6 +8,7 @@ mod reconcile;
 mod sandbox;
 mod serve;
 mod token;
+mod verify;
 mod walk;
 
 use std::io::{self, Write};
@@ -52,6 +53,8 @@ enum Command {
     Flow(flow::Command),
     /// Compare what applied operations brought about with what Stripe shows now.
     Reconcile(reconcile::Options),
+    /// Verify that all that is kept fits together; with `--stripe`, that Stripe shows each effect once.
+    Verify(verify::Options),
     /// Print the OpenAPI document.
     Openapi,
 }
@@ -72,6 +75,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Keys(command) => keys::run(&config()?, command).await,
         Command::Token(options) => token::run(&config()?, options),
         Command::Reconcile(options) => reconcile::run(&config()?, options).await,
+        Command::Verify(options) => verify::run(&config()?, options).await,
         Command::Flow(command) => flow::run(config, command).await,
         Command::Openapi => Ok(ExitCode::SUCCESS),
     }

@@ -42,3 +42,4 @@ pub mod subscription;
 pub mod undo;
 pub mod usage;
 pub mod validation;
+pub mod verify;

@@ -43,6 +43,7 @@ mod snapshots;
 pub mod summary;
 mod transition;
 pub mod undo;
+pub mod verify;
 pub mod view;
 pub mod webhook;
 pub mod winback;

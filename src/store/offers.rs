@@ -17,12 +17,12 @@ use crate::domain::session::Session;
 pub(super) const WITHDRAWN: &str = "withdrawn";
 
 pub(super) struct OfferRow {
-    id: String,
+    pub(super) id: String,
     session_id: String,
     ordinal: i32,
     key: String,
     offer_type: String,
-    state: String,
+    pub(super) state: String,
     presented_at: i64,
     decided_at: Option<i64>,
     cost: Option<i64>,

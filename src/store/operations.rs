@@ -40,8 +40,8 @@ pub struct OperationFilter {
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = operations)]
 pub(super) struct OperationRow {
-    id: String,
-    session_id: String,
+    pub(super) id: String,
+    pub(super) session_id: String,
     subscription: String,
     state: String,
     settled: bool,
@@ -69,6 +69,24 @@ impl OperationRow {
             updated_at: micros(operation.updated_at),
             body: json("operations.body", operation)?,
         })
+    }
+
+    /// The operation, until when it is held, and whether the columns say what it says; none where the body cannot be
+    /// read.
+    pub(super) fn inspected(self) -> Result<Option<(Operation, Option<Timestamp>, bool)>, Failure> {
+        let held_until = self.lease_until.map(|at| instant("operations.lease_until", at)).transpose()?;
+        let (id, session, subscription) =
+            (self.id.clone(), self.session_id.clone(), self.subscription.clone());
+        let (settled, created_at) = (self.settled, self.created_at);
+        let leased = self.lease_owner.is_some() == self.lease_until.is_some();
+        let Ok(operation) = self.read() else { return Ok(None) };
+        let columns = operation.id.to_string() == id
+            && operation.session.to_string() == session
+            && operation.subscription.as_str() == subscription
+            && operation.state.is_settled() == settled
+            && micros(operation.created_at) == created_at
+            && leased;
+        Ok(Some((operation, held_until, columns)))
     }
 
     pub(super) fn read(self) -> Result<Operation, Failure> {

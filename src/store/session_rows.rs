@@ -14,7 +14,7 @@ use super::time::micros;
 use crate::domain::offer::Key;
 use crate::domain::session::Session;
 
-#[derive(Queryable, Selectable)]
+#[derive(PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = sessions)]
 pub(super) struct SessionRow {
     pub(super) id: String,
@@ -37,7 +37,7 @@ pub(super) struct SessionRow {
     expires_at: i64,
     closed_at: Option<i64>,
     version: i64,
-    body: String,
+    pub(super) body: String,
 }
 
 impl SessionRow {
@@ -67,6 +67,18 @@ impl SessionRow {
             version,
             body: json("sessions.body", session)?,
         })
+    }
+
+    /// Whether the columns say what the session says, which was read from the body. Segments and token are in no body.
+    pub(super) fn tells_of(&self, session: &Session) -> Result<bool, StoreError> {
+        let told = Self {
+            segments: self.segments.clone(),
+            token_id: self.token_id.clone(),
+            // An older version of the program may have written the same in other words.
+            body: self.body.clone(),
+            ..Self::new(session, self.version)?
+        };
+        Ok(*self == told)
     }
 
     pub(super) fn begun(mut self, segments: &[Key], token_id: Option<String>) -> Self {

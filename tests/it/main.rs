@@ -42,4 +42,5 @@ mod store;
 mod support;
 mod trials;
 mod undo;
+mod verify;
 mod winback;

@@ -18,6 +18,7 @@ mod pause;
 mod plan_change;
 mod resume;
 mod split;
+mod traces;
 mod waive;
 
 use std::sync::{Mutex, PoisonError};

@@ -5,7 +5,7 @@
 //! the coming one gets a negative item. From there on there is no way back, and only then are the drafts told when to
 //! finalize. Until the middle step the original alone is collected, and drafts that are no longer wanted are deleted.
 
-mod draft;
+pub(super) mod draft;
 
 use std::collections::HashMap;
 

@@ -32,6 +32,19 @@ impl Database {
         self.url.parse().unwrap()
     }
 
+    /// Changes it by hand, past the store.
+    pub(crate) fn execute(&self, sql: &str) {
+        use diesel::connection::{Connection, SimpleConnection};
+        match self.url.strip_prefix("sqlite:") {
+            Some(path) => {
+                let mut connection = diesel::sqlite::SqliteConnection::establish(path).unwrap();
+                connection.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
+                connection.batch_execute(sql).unwrap();
+            }
+            None => diesel::pg::PgConnection::establish(&self.url).unwrap().batch_execute(sql).unwrap(),
+        }
+    }
+
     /// The store on this database, migrated.
     pub(crate) async fn store(&self) -> Store {
         self.store_with(|_| {}).await

@@ -145,7 +145,10 @@ impl Plan<'_> {
 }
 
 /// The invoices that the operation made.
-async fn ours(attempt: Attempt<'_>, customer: &StripeCustomerId) -> Result<Vec<Bill>, StripeError> {
+pub(in crate::billing::plan) async fn ours(
+    attempt: Attempt<'_>,
+    customer: &StripeCustomerId,
+) -> Result<Vec<Bill>, StripeError> {
     let first = ListInvoice::new()
         .customer(customer.as_str())
         .created(RangeQueryTs::gte(attempt.since().as_second()))
