@@ -111,6 +111,12 @@ pub enum What {
         /// The offer.
         offer: OfferId,
     },
+    /// The subscriber's wish to come back from a pause was received.
+    ResumeReceived,
+    /// Billing has the end of the pause.
+    Resumed,
+    /// Billing refused the end of the pause for good; nothing was changed.
+    ResumeRejected,
     /// Billing has the cancellation.
     Canceled {
         /// When the subscription ends or ended.
@@ -119,10 +125,24 @@ pub enum What {
         /// Whether it came from elsewhere than this session.
         elsewhere: bool,
     },
+    /// Operations had billing take back what it had applied.
+    TakenBack {
+        /// The offer; absent where it was the cancellation.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        offer: Option<OfferId>,
+    },
     /// The session was left open past its time.
     Abandoned,
     /// The texts of all entries before were erased at the subscriber's wish.
     Erased,
+    /// All entries before were deleted, since they had to be kept no longer.
+    Deleted {
+        /// How many they were.
+        entries: usize,
+        /// The digest of the last of them.
+        head: String,
+    },
 }
 
 /// An offer as it was shown.
@@ -183,10 +203,31 @@ impl Evidence {
         self.push(What::Presented { offers, exit_visible: true, texts_digest }, Some(texts), at);
     }
 
+    /// The digest of the last entry, which stands for all of them; none where nothing is recorded.
+    #[must_use]
+    pub fn head(&self) -> Option<&str> {
+        self.0.last().map(|entry| entry.hash.as_str())
+    }
+
+    /// Whether the entries of the session's course were deleted, and when.
+    #[must_use]
+    pub fn deleted_at(&self) -> Option<Timestamp> {
+        self.0.first().filter(|entry| matches!(entry.what, What::Deleted { .. })).map(|entry| entry.at)
+    }
+
+    /// Deletes every entry, and leaves one that says so, with the digest that stood for them: who was given it before
+    /// can still show what it was of. Deleting twice is the same as once.
+    pub fn delete(&mut self, at: Timestamp) {
+        let Some(head) = self.head().filter(|_| self.deleted_at().is_none()) else { return };
+        let deleted = What::Deleted { entries: self.0.len(), head: head.to_owned() };
+        self.0.clear();
+        self.add(deleted, at);
+    }
+
     /// Erases what may tell who the subscriber was: all texts, and, unless the rest must be `kept`, the rest as well.
     pub fn erase(&mut self, kept: bool, at: Timestamp) {
         if !kept {
-            self.0.clear();
+            self.delete(at);
             return;
         }
         let mut erased = false;
@@ -316,7 +357,23 @@ mod tests {
         assert_eq!(evidence.entries().len(), 4);
         let kept = serde_json::to_string(&evidence).unwrap();
         assert!(!kept.contains("Ada") && !kept.contains("salt"), "{kept}");
+    }
+
+    #[test]
+    fn deleting_leaves_the_digest_that_stood_for_all_and_what_follows_is_chained_on() {
+        let mut evidence = evidence();
+        let head = evidence.head().unwrap().to_owned();
         evidence.erase(false, now());
-        assert!(evidence.is_empty());
+        let deleted = evidence.clone();
+        evidence.delete("2027-03-02T12:00:00Z".parse().unwrap());
+        assert_eq!(evidence, deleted, "twice is the same as once");
+        assert_eq!(evidence.entries().len(), 1);
+        assert_eq!(evidence.entries()[0].what, What::Deleted { entries: 3, head });
+        assert_eq!(evidence.deleted_at(), Some(now()));
+        evidence.add(What::Abandoned, now());
+        assert!(evidence.is_sound());
+        let mut nothing = Evidence::default();
+        nothing.delete(now());
+        assert!(nothing.is_empty() && nothing.head().is_none());
     }
 }

@@ -32,6 +32,7 @@ pub mod pause;
 pub mod plan_change;
 pub mod preview;
 pub mod price;
+pub mod receipt;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod session;

@@ -322,11 +322,12 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// The offer that it carries out; none where it only follows up on one, such as by taking features away again.
+    /// The offer that it carries out; none where it only follows up on one, such as by taking features away again, or
+    /// undoes it.
     #[must_use]
     pub fn carries_out(&self) -> Option<OfferId> {
         let follows = matches!(self.effect, Effect::DetachFeatures { .. } | Effect::Resume { .. });
-        self.offer.filter(|_| !follows)
+        self.offer.filter(|_| !follows && self.undoes.is_none())
     }
 
     /// What its steps so far have taken off invoices, in minor units. Behind the first of them there is no way back.

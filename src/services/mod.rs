@@ -33,6 +33,7 @@ pub mod preview;
 mod prices;
 pub mod publish;
 pub mod read;
+pub mod receipt;
 pub mod reconcile;
 pub mod replay;
 pub mod resume;

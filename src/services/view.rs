@@ -431,6 +431,5 @@ fn billing(session: &Session) -> BillingView {
 }
 
 fn changes_billing(session: &Session, id: OfferId) -> bool {
-    let hands_on = |terms: &Terms| matches!(terms, Terms::Contact(_) | Terms::Redirect(_) | Terms::Custom(_));
-    session.offers.iter().any(|offer| offer.id == id && !hands_on(&offer.terms))
+    session.offers.iter().any(|offer| offer.id == id && offer.terms.changes_billing())
 }

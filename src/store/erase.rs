@@ -13,6 +13,7 @@ use super::schema::{
 };
 use super::session_rows::{self, SessionRow};
 use super::sessions::{Stored, read};
+use super::snapshots;
 use super::text::{json, whole};
 use super::time::micros;
 use crate::domain::ids::{CustomerId, SessionId};
@@ -75,7 +76,9 @@ fn erase_session(
     session.context = None;
     // Texts may name the subscriber.
     session.offers.iter_mut().for_each(|offer| offer.copy = Copy::default());
-    let kept = session.keeps_evidence(now);
+    let seen = snapshots::find_row(connection, &session.subscription)?.map(snapshots::read).transpose()?;
+    let ended = session.contract_ended(seen.as_ref().map(|(seen, at)| (seen, *at)));
+    let kept = session.keeps_evidence(ended, now);
     session.evidence.erase(kept, now);
     session.updated_at = now;
     if let Some(snapshot) = &mut session.snapshot {

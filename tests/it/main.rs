@@ -31,6 +31,7 @@ mod pauses;
 mod permissions;
 mod plan_changes;
 mod readme;
+mod receipts;
 mod reconcile;
 mod replay;
 mod sandbox;

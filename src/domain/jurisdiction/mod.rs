@@ -91,10 +91,17 @@ impl Retention {
     /// ended; as long as that is not known, it goes on.
     #[must_use]
     pub fn holds(self, begun: Timestamp, ended: Option<Timestamp>, now: Timestamp) -> bool {
+        let goes_on = self.years_after_end > 0 && ended.is_none();
+        goes_on || now < self.until(begun, ended)
+    }
+
+    /// Until when it must be kept at least: for good where the contract has ended, and otherwise until it is worth
+    /// looking whether it has.
+    #[must_use]
+    pub fn until(self, begun: Timestamp, ended: Option<Timestamp>) -> Timestamp {
         let after = |from, years| Span { interval: Interval::Year, count: years }.after(from);
-        let by_end =
-            self.years_after_end > 0 && ended.is_none_or(|end| now < after(end, self.years_after_end));
-        now < after(begun, self.years) || by_end
+        let by_end = ended.filter(|_| self.years_after_end > 0).map(|end| after(end, self.years_after_end));
+        by_end.into_iter().fold(after(begun, self.years), Timestamp::max)
     }
 
     fn or_longer(self, other: Self) -> Self {

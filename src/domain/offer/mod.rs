@@ -187,6 +187,12 @@ impl Terms {
             Self::Custom(_) => OfferType::Custom,
         }
     }
+
+    /// Whether accepting it changes anything in billing; what only hands on does not.
+    #[must_use]
+    pub fn changes_billing(&self) -> bool {
+        !matches!(self, Self::Contact(_) | Self::Redirect(_) | Self::Custom(_))
+    }
 }
 
 /// The texts of an offer in one language, variables filled in; plain text, never markup.

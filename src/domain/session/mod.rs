@@ -3,6 +3,7 @@
 //! Every transition is a method that either changes the session or says why it may not. What must happen in billing
 //! comes back as an [`Effect`]; the caller makes it durable together with the session.
 
+mod evidence;
 mod state;
 
 use jiff::Timestamp;
@@ -129,17 +130,6 @@ impl Session {
     #[must_use]
     pub fn shows_survey(&self) -> bool {
         self.jurisdiction.as_ref().is_none_or(|rules| rules.shows_survey())
-    }
-
-    /// Whether the rules of the subscriber's place want the evidence to be kept at `now`.
-    #[must_use]
-    pub fn keeps_evidence(&self, now: Timestamp) -> bool {
-        let ended = match self.state {
-            State::Canceled { effective_at } => effective_at.or(self.closed_at),
-            _ => None,
-        };
-        let retention = self.jurisdiction.as_ref().and_then(|rules| rules.policy.retention);
-        retention.is_some_and(|retention| retention.holds(self.created_at, ended, now))
     }
 
     /// Puts the session under the rules of a place and opens its evidence; done once, before the first decision.
@@ -296,6 +286,7 @@ impl Session {
         self.deciding()?;
         let pause = self.pause.ok_or(Refused::NotPaused)?;
         self.state = State::Resuming { operation };
+        self.evidence.add(What::ResumeReceived, now);
         self.updated_at = now;
         Ok(Effect::Resume { resumption: pause.resumption(Resumer::Subscriber) })
     }
@@ -382,8 +373,9 @@ impl Session {
         now: Timestamp,
     ) -> bool {
         let rejected = outcome == OperationState::Rejected && self.reject(operation, now);
+        let noted = outcome == OperationState::Applied && self.note_applied(operation, now);
         let awaited = self.awaited_operation() == Some(operation.id);
-        (awaited && self.answered(outcome, after, now)) || rejected
+        (awaited && self.answered(outcome, after, now)) || rejected || noted
     }
 
     /// Takes note of what became of the operation that it waits for.
@@ -391,11 +383,16 @@ impl Session {
         match (&self.state, outcome) {
             (State::Applying { offer, .. }, OperationState::Applied) => {
                 let offer = *offer;
-                self.evidence.add(What::Applied { offer }, now);
                 self.close(State::Saved { offer: Some(offer) }, now);
             }
-            (State::Resuming { .. }, OperationState::Applied) => self.close(State::Resumed, now),
+            (State::Resuming { .. }, OperationState::Applied) => {
+                self.evidence.add(What::Resumed, now);
+                self.close(State::Resumed, now);
+            }
             (State::Applying { .. } | State::Resuming { .. }, OperationState::Rejected) => {
+                if matches!(self.state, State::Resuming { .. }) {
+                    self.evidence.add(What::ResumeRejected, now);
+                }
                 self.state = State::Deciding;
                 self.needs_attention = false;
                 self.updated_at = now;

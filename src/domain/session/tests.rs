@@ -5,6 +5,7 @@ use crate::domain::ids::SessionId;
 use crate::domain::offer::{ContactTerms, Copy, PauseAccess, PauseBehavior, PauseTerms, PresentedOffer};
 use crate::domain::pause::Mechanism;
 use crate::domain::preview::Preview;
+use crate::domain::receipt::{CancellationState, receipt};
 use crate::domain::span::{Interval, Span};
 
 fn now() -> Timestamp {
@@ -157,6 +158,7 @@ proptest! {
     #[test]
     fn the_rules_hold_under_any_sequence(events in events()) {
         let mut session = session();
+        session.govern(None, now());
         for event in events {
             let before = session.clone();
             if happen(&mut session, event) {
@@ -171,6 +173,14 @@ proptest! {
                 prop_assert!(kept, "the cancellation was taken back");
             }
             prop_assert_eq!(session.closed_at.is_some(), session.status() != Status::InProgress);
+            prop_assert!(session.evidence.is_sound());
+            let said = receipt(&session).cancellation.map(|cancellation| cancellation.state);
+            let true_one = match session.state {
+                State::Canceling { .. } => Some(CancellationState::Received),
+                State::Canceled { .. } => Some(CancellationState::Confirmed),
+                _ => None,
+            };
+            prop_assert_eq!(said, true_one);
             let mut copy = session.clone();
             let canceling = matches!(copy.state, State::Canceling { .. });
             let accepted = copy.cancel(CancelWhen::PeriodEnd, OperationId::generate(now()), now()).is_ok();

@@ -13,6 +13,7 @@ mod features;
 mod flows;
 mod operations;
 mod paging;
+mod receipts;
 mod session_actions;
 mod sessions;
 mod signals;
@@ -31,6 +32,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         .service(sessions::list)
         .service(sessions::read)
         .service(sessions::explanation)
+        .service(receipts::read)
         .service(validation::read)
         .service(session_actions::answer)
         .service(session_actions::permission)
