@@ -341,7 +341,7 @@ mod tests {
             assert!(!changed.is_sound(), "{at} was moved");
         }
         let mut changed = sound.clone();
-        changed.0[1].texts.as_mut().unwrap().offers[0].headline.push('!');
+        changed.0[1].texts.as_mut().unwrap().offers[0].headline = "changed".into();
         assert!(!changed.is_sound());
         let mut changed = sound;
         changed.0[2].what = What::CancelReceived { when: CancelWhen::Now };

@@ -186,6 +186,15 @@ impl Facts {
         self.0.get(attribute)
     }
 
+    /// What the fact about `attribute` says, where that is a text.
+    #[must_use]
+    pub fn text(&self, attribute: &str) -> Option<&str> {
+        match &self.get(attribute)?.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// All facts in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Fact)> {
         self.0.iter().map(|(name, fact)| (name.as_ref(), fact))

@@ -10,16 +10,17 @@ use super::cannot::Cannot;
 use super::decide::{Known, decide, experiments_of, left};
 use super::declared::fitting;
 use super::error::ServiceError;
+use super::flows::Published;
 use super::idempotency::{IdempotencyKey, Reply, matching, saved_reply};
 use super::route;
-use super::transition::{Access, load, render};
+use super::transition::{Access, document, load, render};
 use super::{pauses, prices, snapshots};
 use crate::domain::eligibility;
 use crate::domain::evidence::Evidence;
 use crate::domain::facts::Value;
 use crate::domain::ids::{CustomerId, SessionId, SubscriptionId};
 use crate::domain::offer::Key;
-use crate::domain::session::{Answers, FlowRef, Session, State};
+use crate::domain::session::{Answers, Session, State};
 use crate::domain::subscription::Subscription;
 use crate::domain::validation::Validated;
 use crate::store::{Begin, Begun, Change, CustomerProfile, Stored, Subscriber};
@@ -46,8 +47,8 @@ pub struct Wanted {
     pub subscription: SubscriptionId,
     /// The reason, where the app has asked already.
     pub reason: Option<Key>,
-    /// The language of the texts, a BCP 47 tag.
-    pub locale: String,
+    /// The language of the texts, a BCP 47 tag; the flow's where it is left out.
+    pub locale: Option<String>,
     /// What the app wants to find again in the session; never used to decide.
     pub context: Option<serde_json::Map<String, serde_json::Value>>,
 }
@@ -119,13 +120,13 @@ pub async fn begin(
                 route::experiments(app, &by.customer, &wanted.subscription, experiments).await?;
         }
         known.routed = routed;
-        let mut session = new_session(app, by, &wanted, &known, &flow.reference(), now);
+        let mut session = new_session(app, by, &wanted, &known, &flow, now);
         session.livemode = known.snapshot.as_ref().map_or(livemode, |(known, _)| known.livemode);
         session.cancel_now_allowed = flow.document().policy.cancel_now;
         session.answers = answers;
         session.pause = pause;
         let decided = decide(&flow, &mut session, &known, left(&flow, &spent, now), 0, now)?;
-        let body = render(app, &session).await?;
+        let body = document(&session, &flow.compiled)?;
         let saved = key.map(|key| key.save(201, body.clone(), now));
         let presented = u64::try_from(decided.costs.len()).unwrap_or(0);
         let begin = Begin {
@@ -204,10 +205,11 @@ fn new_session(
     by: &Beginner,
     wanted: &Wanted,
     known: &Known,
-    flow: &FlowRef,
+    flow: &Published,
     now: Timestamp,
 ) -> Session {
     let snapshot = known.snapshot.as_ref().map(|(snapshot, _)| snapshot.clone());
+    let locale = wanted.locale.as_deref().or(flow.document().default_locale.as_deref());
     Session {
         id: SessionId::generate(now),
         customer: by.customer.clone(),
@@ -215,8 +217,8 @@ fn new_session(
         livemode: known.livemode,
         snapshot,
         snapshot_at: known.snapshot.as_ref().map(|(_, at)| *at),
-        flow: flow.clone(),
-        locale: wanted.locale.clone(),
+        flow: flow.reference(),
+        locale: locale.unwrap_or("en").to_owned(),
         context: wanted.context.clone(),
         cancel_now_allowed: false,
         pause: None,

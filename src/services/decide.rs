@@ -10,7 +10,7 @@ use super::app::App;
 use super::error::{Cause, ServiceError};
 use super::flows::Published;
 use super::route::Routed;
-use crate::domain::copy::{self, Variables};
+use crate::domain::copy::Shown;
 use crate::domain::cost::cost;
 use crate::domain::decide::{self, Decision, Input, LeftOut, Unseen, decide_unseen};
 use crate::domain::experiment::{Bandits, Exposure, Unit};
@@ -248,8 +248,9 @@ pub(super) fn decide(
     let decision = if session.asks_to_resume() { after_resume(decision) } else { decision };
     kept.asks_to_resume = session.asks_to_resume();
     kept.decision = Some(decision.clone());
+    let name = kept.facts.text(CUSTOMER_NAME);
     let offers: Vec<PresentedOffer> =
-        decision.offers.iter().filter_map(|key| frozen(flow, session, known, key, now)).collect();
+        decision.offers.iter().filter_map(|key| frozen(flow, session, known, name, key, now)).collect();
     let costs = offers
         .iter()
         .filter_map(|offer| Some((offer.id, cost(&offer.terms, snapshot?, None, now))))
@@ -299,9 +300,12 @@ fn answered(session: &Session) -> Vec<Key> {
     answered.map(|offer| offer.key.clone()).collect()
 }
 
+/// The attribute by which texts call the customer.
+pub(super) const CUSTOMER_NAME: &str = "customer.name";
+
 /// The terms as they are presented: with what is known of the prices that they name, and without plans that the
 /// subscription cannot change to.
-fn terms(terms: &Terms, snapshot: Option<&Subscription>, prices: &Prices) -> Terms {
+pub(super) fn terms(terms: &Terms, snapshot: Option<&Subscription>, prices: &Prices) -> Terms {
     let informed = informed(terms, prices);
     match snapshot {
         Some(snapshot) => fitting(&informed, snapshot).into_owned(),
@@ -313,6 +317,7 @@ fn frozen(
     flow: &Published,
     session: &Session,
     known: &Known,
+    customer_name: Option<&str>,
     key: &Key,
     now: Timestamp,
 ) -> Option<PresentedOffer> {
@@ -321,14 +326,15 @@ fn frozen(
     let terms = terms(&offer.terms, snapshot, &known.prices);
     // An offer still on the page keeps its id, so that a click on it is not lost to a new decision.
     let standing = session.offers.iter().find(|old| old.key == *key && old.state == OfferState::Presented);
-    let variables = snapshot.map(|snapshot| Variables::new(&terms, snapshot, now)).unwrap_or_default();
     let preview = snapshot.map(|snapshot| preview(&terms, snapshot, now)).unwrap_or_default();
+    let shown = Shown { terms: &terms, subscription: snapshot, preview: &preview, customer_name };
+    let copy = flow.compiled.texts(&session.locale).copy(key, &shown);
     Some(PresentedOffer {
         id: standing.map_or_else(|| OfferId::generate(now), |old| old.id),
         key: key.clone(),
         terms,
         state: OfferState::Presented,
-        copy: copy::render(&offer.copy, offer.terms.offer_type(), &variables, &session.locale),
+        copy,
         preview,
         presented_at: standing.map_or(now, |old| old.presented_at),
         expires_at: offer.expires_after.after(now).min(session.expires_at),

@@ -9,12 +9,13 @@ use validator::Validate;
 
 use super::app::App;
 use super::attributes;
-use super::decide::budgets_left;
+use super::decide::{CUSTOMER_NAME, budgets_left, terms};
 use super::error::ServiceError;
 use super::flows::Published;
 use super::prices;
 use super::publish;
 use super::snapshots::{self, Known};
+use crate::domain::copy::Shown;
 use crate::domain::decide::{Input, Trace, explain};
 use crate::domain::experiment::Unit;
 use crate::domain::facts::{Facts, Source};
@@ -23,7 +24,8 @@ use crate::domain::gather::{Given, Sources, gather};
 use crate::domain::history::History;
 use crate::domain::ids::{CustomerId, SubscriptionId};
 use crate::domain::jurisdiction::Place;
-use crate::domain::offer::Key;
+use crate::domain::offer::{Copy, Key};
+use crate::domain::preview as domain;
 
 /// What to preview. Facts are taken from the subscription and the customer; what is given in `facts` goes before.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
@@ -57,6 +59,9 @@ pub struct PreviewBody {
 pub struct PreviewView {
     /// The offers' keys, in order.
     pub offers: Vec<Key>,
+    /// Each offer's texts for whoever reads one of the languages that the flow has texts in; where the offer has none in
+    /// it, those that stand in.
+    pub copies: BTreeMap<Key, BTreeMap<String, Copy>>,
     /// The trace.
     pub trace: Trace,
     /// The other flow that a session begun with these facts would run instead, if any. The offers are this flow's.
@@ -136,7 +141,26 @@ pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewV
         let target = flow.document().routes.get(route)?;
         Some(RouteView { route, flow: target.flow.clone(), segments })
     });
-    Ok(PreviewView { offers: trace.decision.offers.clone(), trace, routed_to })
+    let offers = trace.decision.offers.clone();
+    let name = facts.text(CUSTOMER_NAME);
+    let copies = offers.iter().filter_map(|key| Some((key.clone(), copies(&flow, key, &input, name)?)));
+    Ok(PreviewView { copies: copies.collect(), offers, trace, routed_to })
+}
+
+/// An offer's texts in every language of the flow.
+fn copies(
+    flow: &Published,
+    key: &Key,
+    input: &Input<'_>,
+    customer_name: Option<&str>,
+) -> Option<BTreeMap<String, Copy>> {
+    let offer = flow.document().offers.get(key)?;
+    let terms = terms(&offer.terms, Some(input.subscription), input.prices);
+    let preview = domain::preview(&terms, input.subscription, input.now);
+    let shown =
+        Shown { terms: &terms, subscription: Some(input.subscription), preview: &preview, customer_name };
+    let languages = flow.compiled.languages().into_iter();
+    Some(languages.map(|tag| (tag.clone(), flow.compiled.texts(&tag).copy(key, &shown))).collect())
 }
 
 /// The draft or a published version, compiled.

@@ -11,7 +11,7 @@ use super::error::{Cause, ServiceError};
 use super::idempotency::{IdempotencyKey, Reply, matching, saved_reply};
 use super::view::session_view;
 use crate::domain::experiment::Exposure;
-use crate::domain::flow::FlowDocument;
+use crate::domain::flow::{CompiledFlow, FlowDocument};
 use crate::domain::ids::{CustomerId, OfferId, SessionId};
 use crate::domain::operation::Operation;
 use crate::domain::session::{Refused, Session};
@@ -107,7 +107,7 @@ pub(super) async fn transition(
         let flow = app.flows.version(&app.store, &session.flow).await?;
         let now = app.clock.now();
         let effects = step(&mut session, flow.document(), now)?;
-        let body = document(&session, flow.document())?;
+        let body = document(&session, &flow.compiled)?;
         let saved = key.map(|key| key.save(effects.status, body.clone(), now));
         // Only what goes on with it needs a copy.
         let written =
@@ -129,10 +129,11 @@ pub(super) async fn transition(
 /// The session as JSON, as the front end sees it.
 pub(super) async fn render(app: &App, session: &Session) -> Result<String, ServiceError> {
     let flow = app.flows.version(&app.store, &session.flow).await?;
-    document(session, flow.document())
+    document(session, &flow.compiled)
 }
 
-fn document(session: &Session, flow: &FlowDocument) -> Result<String, ServiceError> {
+/// The same where the session's flow is at hand.
+pub(super) fn document(session: &Session, flow: &CompiledFlow) -> Result<String, ServiceError> {
     serde_json::to_string(&session_view(session, flow))
         .map_err(|error| ServiceError::Internal(Cause::new(error)))
 }

@@ -1,13 +1,14 @@
 //! A session as the front end sees it: no more than it needs, and nothing about segments or rules.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::cannot::cancel_url;
-use crate::domain::copy::localized;
 use crate::domain::eligibility::cancels;
-use crate::domain::flow::FlowDocument;
+use crate::domain::flow::{CompiledFlow, ReasonText};
 use crate::domain::ids::{OfferId, OperationId, SessionId, SubscriptionId};
 use crate::domain::jurisdiction::{OffersRule, Permission, SurveyRule};
 use crate::domain::money::Currency;
@@ -144,27 +145,14 @@ pub struct SurveyView {
     /// Always false: nobody has to say why.
     pub required: bool,
     /// The question.
-    pub question: String,
+    #[schema(value_type = String)]
+    pub question: Arc<str>,
     /// The reasons to choose from.
-    pub reasons: Vec<ReasonView>,
+    #[schema(value_type = Vec<ReasonText>)]
+    pub reasons: Arc<[ReasonText]>,
     /// The reason that was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Key>,
-}
-
-/// A reason to choose.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = Reason)]
-pub struct ReasonView {
-    /// What to send.
-    pub key: Key,
-    /// What to show.
-    pub label: String,
-    /// A question to ask when it is chosen.
-    pub follow_up: Option<String>,
-    /// Whether the answer may carry `feature_tags`; absent where it may not.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub feature_tags: bool,
 }
 
 /// An offer.
@@ -262,7 +250,7 @@ pub struct BillingView {
 
 /// Renders a session.
 #[must_use]
-pub fn session_view(session: &Session, flow: &FlowDocument) -> SessionView {
+pub fn session_view(session: &Session, flow: &CompiledFlow) -> SessionView {
     SessionView {
         id: session.id,
         status: session.status(),
@@ -340,26 +328,12 @@ fn plan(subscription: &Subscription) -> Option<PlanView> {
     })
 }
 
-/// The question where the flow does not word its own.
-const QUESTION: &str = "Why do you want to cancel?";
-
-fn survey(session: &Session, flow: &FlowDocument) -> SurveyView {
-    let text = |texts| localized::<String>(texts, &session.locale).cloned().unwrap_or_default();
-    let own = flow.survey.as_ref().map(|survey| text(&survey.question));
+fn survey(session: &Session, flow: &CompiledFlow) -> SurveyView {
+    let texts = flow.texts(&session.locale);
     SurveyView {
         required: false,
-        question: own.unwrap_or_else(|| QUESTION.to_owned()),
-        reasons: flow
-            .reasons
-            .iter()
-            .filter(|_| session.shows_survey())
-            .map(|reason| ReasonView {
-                key: reason.key.clone(),
-                label: text(&reason.label),
-                follow_up: reason.follow_up.as_ref().map(text),
-                feature_tags: reason.feature_tags,
-            })
-            .collect(),
+        question: Arc::clone(&texts.question),
+        reasons: if session.shows_survey() { Arc::clone(&texts.reasons) } else { Arc::default() },
         answer: session.answers.reason.clone(),
     }
 }

@@ -13,6 +13,7 @@ mod backtests;
 mod billing;
 mod billing_changes;
 mod command_line;
+mod copy;
 mod customers;
 mod edges;
 mod events;

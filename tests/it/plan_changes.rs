@@ -74,7 +74,7 @@ async fn a_plan_is_changed_at_once_with_quantity_discounts_and_other_items_kept(
         );
         // Three of Lite and one Extra, less the ten percent that are there.
         assert_eq!(plan["next_invoice_amount"], 6_030);
-        assert_eq!(session.text_at("/offers/0/copy/headline"), "From 1 March 2027 on");
+        assert_eq!(session.text_at("/offers/0/copy/headline"), "From March 1, 2027 on");
 
         let saved = test.accept(&who, &session, "smaller").await.expect(200);
         assert_eq!(

@@ -39,7 +39,7 @@ async fn a_reason_changes_what_is_offered() {
         let half =
             &answered.body["offers"].as_array().unwrap().iter().find(|o| o["key"] == "half-off").unwrap();
         assert_eq!(half["preview"]["next_invoice_amount"], 2450);
-        assert_eq!(half["copy"]["headline"], "Half price until 1 June 2027");
+        assert_eq!(half["copy"]["headline"], "Half price until June 1, 2027");
         let wrong = test.act(&who, &session, "answers", json!({"reason": "weather"})).await.expect(422);
         assert_eq!(wrong.text_at("/errors/0/pointer"), "/reason");
         test.act(&who, &session, "keep", json!({})).await.expect(200);

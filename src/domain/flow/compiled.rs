@@ -1,8 +1,11 @@
 //! A flow made ready for deciding, once per version.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::document::{FlowDocument, Signal, When};
+use super::texts::{self, FlowTexts, Texts};
 use crate::domain::facts::Facts;
 use crate::domain::index::Index;
 use crate::domain::offer::Key;
@@ -18,6 +21,7 @@ pub struct CompiledFlow {
     route_segments: Vec<Vec<usize>>,
     /// The same for each experiment, in the order of their keys.
     experiment_segments: Vec<Vec<usize>>,
+    texts: Texts,
 }
 
 impl CompiledFlow {
@@ -37,13 +41,26 @@ impl CompiledFlow {
         };
         let experiment_segments =
             document.experiments.values().map(|experiment| of(&experiment.segments)).collect();
-        Self { document, index, rule_segments, route_segments, experiment_segments }
+        let texts = Texts::compile(&document);
+        Self { document, index, rule_segments, route_segments, experiment_segments, texts }
     }
 
     /// The document it was compiled from.
     #[must_use]
     pub fn document(&self) -> &FlowDocument {
         &self.document
+    }
+
+    /// Its texts for whoever asks for `locale`, a BCP 47 tag.
+    #[must_use]
+    pub fn texts(&self, locale: &str) -> Arc<FlowTexts> {
+        self.texts.of(&self.document, locale)
+    }
+
+    /// The languages that any of its texts is in, sorted.
+    #[must_use]
+    pub fn languages(&self) -> Vec<String> {
+        texts::languages(&self.document)
     }
 
     /// The first route that fits, counted from 0, with its segments that hold.

@@ -28,6 +28,9 @@ pub type Texts = BTreeMap<String, String>;
 pub struct FlowDocument {
     /// The flow's key.
     pub key: Key,
+    /// The language of whoever asks for none, or for one without texts; a BCP 47 tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_locale: Option<String>,
     /// What is asked before the reasons.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub survey: Option<Survey>,
@@ -291,6 +294,7 @@ impl FlowDocument {
     pub fn without_offers(key: Key) -> Self {
         Self {
             key,
+            default_locale: None,
             survey: None,
             reasons: Vec::new(),
             attributes: BTreeMap::new(),

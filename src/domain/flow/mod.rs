@@ -19,6 +19,7 @@ mod presets;
 mod problem;
 mod review;
 mod schema;
+mod texts;
 mod words;
 mod yaml;
 
@@ -34,6 +35,7 @@ pub use jurisdictions::{Jurisdictions, PolicyChoice, UnknownPlace};
 pub use presets::{Confidence, Ground, Preset, preset, presets};
 pub use problem::Problem;
 pub use schema::json_schema;
+pub use texts::{FlowTexts, ReasonText};
 pub use words::in_words;
 
 use problem::Problems;

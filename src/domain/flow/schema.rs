@@ -182,8 +182,7 @@ impl PartialSchema for LocalizedText {
             .schema_type(Type::String)
             .min_length(Some(1))
             .max_length(Some(MAX_LABEL_CHARS));
-        let doc =
-            "The text by language (BCP 47). The subscriber's language is tried first, then `en`, then any.";
+        let doc = "The text by language (BCP 47). Tried in turn: the subscriber's (`pt-BR`, then `pt`), the flow's `default_locale`, English, any.";
         map(text(LOCALE), value.into(), 1, MAX_LOCALES, doc).into()
     }
 }
@@ -254,6 +253,11 @@ impl ToSchema for PoliciesByPlace {
 impl PartialSchema for FlowDocument {
     fn schema() -> RefOr<Schema> {
         let rules = list::<Rule>(1, MAX_RULES, "Who gets what; the first rule that matches counts.");
+        let default_locale = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some(LOCALE))
+            .description(Some("The language of whoever asks for none, or for one without texts."))
+            .examples([json!("en")]);
         let routes = list::<Route>(
             0,
             MAX_ROUTES,
@@ -273,6 +277,7 @@ impl PartialSchema for FlowDocument {
         let object = ObjectBuilder::new()
             .property("key", reference::<Key>())
             .required("key")
+            .property("default_locale", default_locale)
             .property("survey", reference::<Survey>())
             .property("reasons", reasons)
             .property("attributes", attributes)

@@ -9,6 +9,8 @@ mod money;
 mod pause;
 mod plan;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -200,13 +202,17 @@ impl Terms {
 #[schema(as = OfferCopy)]
 pub struct Copy {
     /// One line.
-    pub headline: String,
+    #[schema(value_type = String)]
+    pub headline: Arc<str>,
     /// A paragraph.
-    pub body: String,
+    #[schema(value_type = String)]
+    pub body: Arc<str>,
     /// The label of the button that accepts.
-    pub accept: String,
+    #[schema(value_type = String)]
+    pub accept: Arc<str>,
     /// The label of the button that declines.
-    pub decline: String,
+    #[schema(value_type = String)]
+    pub decline: Arc<str>,
 }
 
 /// What has happened to an offer in its session.

@@ -40,7 +40,7 @@ pub(crate) struct BeginBody {
     /// The reason's key, where the app has asked already.
     #[serde(default)]
     reason: Option<Key>,
-    /// The language of the texts, a BCP 47 tag; English where it is left out or not available.
+    /// The language of the texts, a BCP 47 tag; the flow's default where it is left out or not available.
     #[serde(default)]
     #[validate(length(min = 2, max = 35))]
     #[schema(min_length = 2, max_length = 35, example = "en")]
@@ -96,7 +96,7 @@ pub(crate) async fn begin(
     let wanted = Wanted {
         subscription: body.subscription,
         reason: body.reason,
-        locale: body.locale.unwrap_or_else(|| "en".to_owned()),
+        locale: body.locale,
         context: body.context,
     };
     Ok(answer(services::begin::begin(&app, &by, wanted, idempotency.key()).await?))

@@ -36,6 +36,7 @@ pub(super) fn document(root: &At<'_>, problems: &mut Problems) -> Option<FlowDoc
     }
     let mut fields = Fields::of(root, problems)?;
     let key = fields.required("key", problems).and_then(|at| values::key(&at, problems));
+    let default_locale = fields.optional("default_locale").and_then(|at| values::locale(&at, problems));
     let survey = fields.optional("survey").and_then(|at| survey(&at, problems));
     let reasons = fields.optional("reasons").map(|at| reasons(&at, problems)).unwrap_or_default();
     let attributes = fields.optional("attributes").map(|at| attributes(&at, problems)).unwrap_or_default();
@@ -76,6 +77,7 @@ pub(super) fn document(root: &At<'_>, problems: &mut Problems) -> Option<FlowDoc
     fields.finish(problems);
     Some(FlowDocument {
         key: key?,
+        default_locale,
         survey,
         reasons,
         attributes,

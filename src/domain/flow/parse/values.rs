@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 
 use crate::domain::attribute::type_word;
 use crate::domain::condition::is_exact;
+use crate::domain::copy::is_unsafe;
 use crate::domain::facts::AttributeType;
 use crate::domain::flow::document::Texts;
 use crate::domain::flow::limits::{MAX_LABEL_CHARS, MAX_LOCALES, MAX_TAGS};
@@ -42,6 +43,14 @@ pub(super) fn line(at: &At<'_>, most: usize, problems: &mut Problems) -> Option<
     let text = string(at, problems)?;
     if text.trim().is_empty() || text.chars().count() > most {
         problems.add(at, "invalid_length", format!("expected 1 to {most} characters"));
+        return None;
+    }
+    if let Some(found) = text.chars().find(|c| is_unsafe(*c)) {
+        let detail = format!(
+            "the character U+{:04X} is not taken in a text that is shown: it controls what stands beside it",
+            u32::from(found)
+        );
+        problems.add(at, "unsafe_character", detail);
         return None;
     }
     Some(text.to_owned())
@@ -198,6 +207,16 @@ pub(super) fn tags(at: &At<'_>, problems: &mut Problems) -> BTreeSet<Key> {
         tags.extend(key(&at.element(index, item), problems));
     }
     tags
+}
+
+/// A language tag.
+pub(super) fn locale(at: &At<'_>, problems: &mut Problems) -> Option<String> {
+    let tag = string(at, problems)?;
+    if !is_locale(tag) {
+        problems.add(at, "invalid_locale", "expected a language tag such as `en` or `pt-BR`");
+        return None;
+    }
+    Some(tag.to_owned())
 }
 
 /// Entries by language.
