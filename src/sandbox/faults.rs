@@ -88,6 +88,9 @@ pub struct Fault {
     pub method: Option<String>,
     /// The path, in which `*` stands for anything: `/v1/subscriptions/*`.
     pub path: String,
+    /// How many matching calls go well before.
+    #[serde(default)]
+    pub after: u32,
     /// How many matching calls misbehave.
     #[serde(default = "once")]
     pub times: u32,
@@ -102,7 +105,7 @@ fn once() -> u32 {
 impl Fault {
     /// The next call of this method and path misbehaves once.
     pub fn once(method: &str, path: &str, fault: FaultKind) -> Self {
-        Self { method: Some(method.to_owned()), path: path.to_owned(), times: 1, fault }
+        Self { method: Some(method.to_owned()), path: path.to_owned(), after: 0, times: 1, fault }
     }
 
     fn meets(&self, method: &str, path: &str) -> bool {
@@ -112,7 +115,15 @@ impl Fault {
 
 /// Finds the first fault that meets the call and uses up one of its times.
 pub(super) fn take(faults: &mut Vec<Fault>, method: &str, path: &str) -> Option<FaultKind> {
-    let fault = faults.iter_mut().find(|f| f.times > 0 && f.meets(method, path))?;
+    let mut meeting = faults.iter_mut().filter(|f| f.times > 0 && f.meets(method, path));
+    // Each that still waits has let one more go well.
+    let fault = meeting.find_map(|fault| match fault.after.checked_sub(1) {
+        Some(left) => {
+            fault.after = left;
+            None
+        }
+        None => Some(fault),
+    })?;
     fault.times -= 1;
     let kind = fault.fault.clone();
     faults.retain(|f| f.times > 0);
@@ -149,6 +160,16 @@ mod tests {
         ] {
             assert_eq!(glob(pattern, text), fits, "{pattern} {text}");
         }
+    }
+
+    #[test]
+    fn a_fault_waits_for_its_call() {
+        let mut faults = vec![Fault { after: 2, ..Fault::once("POST", "*", FaultKind::LockTimeout) }];
+        assert_eq!(take(&mut faults, "POST", "/v1/x"), None);
+        assert_eq!(take(&mut faults, "GET", "/v1/x"), None);
+        assert_eq!(take(&mut faults, "POST", "/v1/x"), None);
+        assert_eq!(take(&mut faults, "POST", "/v1/x"), Some(FaultKind::LockTimeout));
+        assert!(faults.is_empty());
     }
 
     #[test]

@@ -43,6 +43,11 @@ impl Memory {
         }
     }
 
+    /// Forgets every key, as if a day had passed.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
     pub(super) fn remember(&mut self, key: &str, fingerprint: String, answer: Remembered, now: i64) {
         self.entries.insert(key.to_owned(), Entry { fingerprint, answer });
         self.ages.push_back((now, key.to_owned()));

@@ -175,6 +175,11 @@ impl Sandbox {
         self.shared.core().faults.clear();
     }
 
+    /// Forgets every idempotency key, as Stripe does after 24 hours.
+    pub fn forget_keys(&self) {
+        self.shared.core().memory.forget();
+    }
+
     /// Decides what becomes of a subscription when the last automatic attempt to collect its latest invoice failed.
     pub fn after_retries(&self, then: AfterRetries) {
         self.shared.core().state.after_retries = then;
