@@ -16,7 +16,7 @@ use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use super::cancel::{RELEASE, release};
 use super::change::update;
 use super::{Attempt, Halt, problem};
-use crate::billing::error::StripeError;
+use crate::billing::error::{StripeError, StripeErrorKind};
 use crate::billing::wire::{MARK, Phase, Planned, Seen};
 use crate::domain::eligibility::{Ineligible, can_change_plan};
 use crate::domain::ids::{PriceId, SubscriptionItemId};
@@ -57,7 +57,11 @@ pub(super) async fn act(
     let item = item.ok_or_else(|| {
         Halt::Ineligible(problem("item_missing", "the item whose price was to change is no longer there"))
     })?;
-    let ours = own_schedule(attempt, seen).await?;
+    let ours = own_schedule(attempt, seen, wanted).await?;
+    if let Some(found) = ours.as_ref().filter(|_| !attempt.has_done(SCHEDULE)) {
+        // On record before anything else, so that it is let go of if the rest comes to nothing.
+        return Ok(attempt.record(SCHEDULE, Some(found.clone()), None));
+    }
     if ours.is_none() {
         can_change_plan(&seen.subscription)?;
         // What an earlier change of the plan has scheduled makes room for this one.
@@ -84,15 +88,20 @@ async fn price(attempt: Attempt<'_>, id: &PriceId) -> Result<Price, Halt> {
     attempt.gateway.price(id).await?.ok_or_else(|| Ineligible::PriceUnknown.into())
 }
 
-/// The schedule that this operation has made. Where the answer to that was lost, and its key forgotten, it is known by
-/// what it says: nothing yet.
-async fn own_schedule(attempt: Attempt<'_>, seen: &Seen) -> Result<Option<String>, Halt> {
+/// The schedule that this operation has made. Where the answer to that was lost, Stripe replays it under its key; once
+/// the key is forgotten, the schedule is known by what it says: nothing yet.
+async fn own_schedule(attempt: Attempt<'_>, seen: &Seen, wanted: Wanted<'_>) -> Result<Option<String>, Halt> {
     let Some(schedule) = &seen.subscription.schedule else { return Ok(None) };
     if attempt.result_of(SCHEDULE) == Some(schedule.as_str()) {
         return Ok(Some(schedule.to_string()));
     }
-    if attempt.operation.attempts < 2 || seen.subscription.scheduled_by.is_some() {
+    if seen.subscription.scheduled_by.is_some() || wanted.when == PlanChangeWhen::Now {
         return Ok(None);
+    }
+    match make_schedule(attempt, 0).await {
+        Ok(made) => return Ok(made.result),
+        Err(Halt::Stripe(no)) if no.key_spent || no.kind == StripeErrorKind::Rejected => {}
+        Err(halt) => return Err(halt),
     }
     let Planned { created, phases, .. } = planned(attempt, schedule.as_str()).await?;
     let untouched = phases.len() == 1 && created >= attempt.operation.created_at.as_second();

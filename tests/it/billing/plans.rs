@@ -1,9 +1,10 @@
 //! Each effect, carried out once, seen in the sandbox; and the subscriptions that cannot take it.
 
 use counteroffer::billing::Progress;
-use counteroffer::domain::offer::{PauseAccess, PauseBehavior};
-use counteroffer::domain::operation::{CancelWhen, Effect, StripeFeedback};
+use counteroffer::domain::offer::{PauseAccess, PauseBehavior, PlanChangeWhen, Proration};
+use counteroffer::domain::operation::{CancelWhen, Effect, Operation, StripeFeedback};
 use counteroffer::domain::subscription::SubscriptionStatus;
+use jiff::SignedDuration;
 use serde_json::json;
 
 use super::{Bench, step_names};
@@ -213,6 +214,61 @@ async fn a_schedule_is_released_before_the_cancellation() {
         assert_eq!(step_names(&operation), ["release", "cancel"]);
         assert!(!subscription.scheduled);
     }
+}
+
+/// Makes a schedule for another plan, of which nothing is on record then: the process has died.
+async fn scheduled_and_forgotten(forgets: bool) -> (Bench, Operation, String) {
+    let bench = Bench::new().await;
+    let lite = bench.sandbox.seed_price("Lite", 1900, "usd", "month").unwrap();
+    let item = &bench.stored()["items"]["data"][0];
+    let effect = Effect::ChangePlan {
+        item: item["id"].as_str().unwrap().parse().unwrap(),
+        price: lite.parse().unwrap(),
+        from: item["price"]["id"].as_str().unwrap().parse().unwrap(),
+        when: PlanChangeWhen::PeriodEnd,
+        proration: Proration::None,
+        effective_at: bench.in_days(30),
+    };
+    let operation = bench.operation(effect);
+    bench.sandbox.clear_calls();
+    let made = bench.gateway.advance(&operation, bench.now()).await;
+    assert!(matches!(made, Progress::Step(step) if step.name == "schedule"));
+    if forgets {
+        bench.sandbox.forget_keys();
+    }
+    (bench, operation, lite)
+}
+
+#[tokio::test]
+async fn a_schedule_that_is_not_on_record_is_still_ours() {
+    for forgets in [false, true] {
+        let (bench, mut operation, _) = scheduled_and_forgotten(forgets).await;
+        bench.applied(&mut operation).await;
+        assert_eq!(step_names(&operation), ["schedule", "change_plan"], "{forgets}");
+        assert_eq!(bench.acts().len(), 2, "{:?}", bench.acts());
+    }
+}
+
+#[tokio::test]
+async fn a_schedule_that_is_not_on_record_is_let_go_of_where_the_change_is_refused() {
+    for forgets in [false, true] {
+        let (bench, mut operation, lite) = scheduled_and_forgotten(forgets).await;
+        bench.sandbox.call("POST", &format!("/v1/prices/{lite}"), &[("active", "false")]).unwrap();
+        assert_eq!(bench.rejected(&mut operation).await.code, "price_inactive");
+        assert!(bench.stored()["schedule"].is_null());
+    }
+}
+
+#[tokio::test]
+async fn a_schedule_of_somebody_elses_is_not_ours() {
+    let (bench, mut operation, _) = scheduled_and_forgotten(true).await;
+    let schedule = bench.stored()["schedule"].as_str().unwrap().to_owned();
+    bench.sandbox.call("POST", &format!("/v1/subscription_schedules/{schedule}/release"), &[]).unwrap();
+    // One from before the offer was accepted.
+    bench.sandbox.create("subscription_schedules", &[("from_subscription", &bench.subscription)]).unwrap();
+    operation.created_at += SignedDuration::from_secs(1);
+    assert_eq!(bench.rejected(&mut operation).await.code, "schedule_attached");
+    assert!(!bench.stored()["schedule"].is_null());
 }
 
 #[tokio::test]
