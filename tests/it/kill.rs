@@ -1,5 +1,7 @@
 //! The process dies in the middle of what Stripe is asked to do, and everything happens once all the same.
 
+mod harness;
+
 use std::time::Duration;
 
 use counteroffer::clock::Clock;
@@ -26,8 +28,7 @@ const LOOKS: u32 = 300;
 const PAUSE: Duration = Duration::from_millis(100);
 
 struct Scene {
-    // Gone with its file when the test ends.
-    _database: Database,
+    database: Database,
     sandbox: Sandbox,
     program: Program,
     config: Config,
@@ -51,17 +52,21 @@ impl Scene {
             .with("COUNTEROFFER_STRIPE__DEADLINE_MS", "4000")
             .with("COUNTEROFFER_WORKER__POLL_MS", "100");
         program.run(&["migrate"]).expect(0);
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("flow.yaml");
-        std::fs::write(&path, FLOW).unwrap();
-        program.run(&["flow", "publish", &path.display().to_string()]).expect(0);
         let config = Config::load(
             None,
             [("COUNTEROFFER_AUTH__ISSUER", "test"), ("COUNTEROFFER_AUTH__HS256_SECRET", TOKEN_SECRET)]
                 .map(|(name, value)| (name.to_owned(), value.to_owned())),
         )
         .unwrap();
-        Self { _database: database, sandbox, program, config, client: Client::new() }
+        Self { database, sandbox, program, config, client: Client::new() }
+    }
+
+    /// Publishes a flow.
+    fn publish(&self, flow: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flow.yaml");
+        std::fs::write(&path, flow).unwrap();
+        self.program.run(&["flow", "publish", &path.display().to_string()]).expect(0);
     }
 
     fn subscriber(&self) -> Subscriber {
@@ -175,6 +180,7 @@ impl Scene {
 async fn a_process_that_dies_and_comes_back_ends_what_it_began() {
     for database in [Some(sqlite()), postgres()].into_iter().flatten() {
         let scene = Scene::set(database).await;
+        scene.publish(FLOW);
         scene.play(scene.program.serve(), || scene.program.serve()).await;
     }
 }
@@ -183,6 +189,7 @@ async fn a_process_that_dies_and_comes_back_ends_what_it_began() {
 async fn another_process_ends_what_a_dead_one_began() {
     let Some(database) = postgres() else { return };
     let scene = Scene::set(database).await;
+    scene.publish(FLOW);
     let second = scene.program.serve();
     scene.play(scene.program.serve(), || second).await;
 }
