@@ -16,12 +16,13 @@ use tracing_subscriber::EnvFilter;
 
 use crate::billing::{BreakerState, Gateway, Limits, StripeOptions};
 use crate::clock::Clock;
-use crate::config::{Config, Log, LogFormat, Reconcile};
+use crate::config::{Config, ConfigError, Log, LogFormat, Reconcile};
 use crate::domain::ids::SessionId;
 use crate::http::metrics::Metrics;
 use crate::http::pages::health::Readiness;
 use crate::http::{Server, Shell, server};
 use crate::services::error::Cause;
+use crate::services::evidence::Signer;
 use crate::services::flows::Flows;
 use crate::services::reconcile::Reconciling;
 use crate::services::verify::Verifying;
@@ -70,6 +71,7 @@ pub async fn store(config: &Config) -> Result<Store, BootError> {
 /// # Errors
 /// When the database cannot be used, or the Stripe key is missing.
 pub async fn app(config: &Config, clock: Clock) -> Result<App, BootError> {
+    let signer = signer(config)?.map(Arc::new);
     let store = store(config).await?;
     let flows = Flows::default();
     flows.refresh(&store).await.map_err(|error| format!("the published flows cannot be read: {error}"))?;
@@ -77,6 +79,7 @@ pub async fn app(config: &Config, clock: Clock) -> Result<App, BootError> {
         gateway: gateway(config, &clock)?,
         store,
         flows,
+        signer,
         background: TaskTracker::new(),
         owner: SessionId::generate(clock.now()).to_string(),
         clock,
@@ -113,6 +116,15 @@ fn gateway(config: &Config, clock: &Clock) -> Result<Gateway, BootError> {
     };
     options.clock = clock.clone();
     Ok(Gateway::new(&options)?)
+}
+
+/// The key that exported evidence is signed with, where one is configured.
+fn signer(config: &Config) -> Result<Option<Signer>, ConfigError> {
+    let Some(path) = &config.evidence.signing_key_file else { return Ok(None) };
+    let refused = |detail| ConfigError::one("evidence.signing_key_file", detail);
+    let pem = std::fs::read(path).map_err(|error| refused(format!("cannot be read: {error}")))?;
+    let issuer = config.server.public_url.as_str().trim_end_matches('/');
+    Signer::new(&pem, issuer).map(Some).map_err(|error| refused(error.to_string()))
 }
 
 fn settings(config: &Config) -> Settings {

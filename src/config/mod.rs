@@ -15,8 +15,8 @@ use serde::Deserialize;
 
 pub use reference::{Reference, reference, reference_markdown};
 pub use sections::{
-    Auth, Database, Events, Log, LogFormat, Metrics, RateLimit, Reconcile, Server, Sessions, Stripe,
-    TokenAlgorithm, Worker,
+    Auth, Database, Events, Evidence, Log, LogFormat, Metrics, RateLimit, Reconcile, Server, Sessions,
+    Stripe, TokenAlgorithm, Worker,
 };
 
 /// The file of defaults, with a comment for every key.
@@ -42,6 +42,8 @@ pub struct Config {
     pub worker: Worker,
     /// Events for the app.
     pub events: Events,
+    /// The evidence of sessions.
+    pub evidence: Evidence,
     /// The comparison with Stripe.
     pub reconcile: Reconcile,
     /// Logging.

@@ -156,6 +156,15 @@ pub struct Events {
     pub retention_days: u32,
 }
 
+/// The evidence of sessions.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// A PEM file with the private key that exports are signed with.
+    #[serde(deserialize_with = "unless_empty")]
+    pub signing_key_file: Option<PathBuf>,
+}
+
 /// The comparison with Stripe.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

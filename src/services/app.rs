@@ -1,10 +1,12 @@
 //! What every use case works with.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 
+use super::evidence::Signer;
 use super::flows::Flows;
 use super::metrics::Metrics;
 use super::reconcile::Reconciling;
@@ -28,6 +30,8 @@ pub struct App {
     pub metrics: Metrics,
     /// What the configuration says about sessions and the worker.
     pub settings: Settings,
+    /// What signs exported evidence; none where no key is configured.
+    pub signer: Option<Arc<Signer>>,
     /// Billing work that goes on after its request was answered; waited for at shutdown.
     pub background: TaskTracker,
     /// This process, as the holder of leases.

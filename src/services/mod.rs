@@ -21,6 +21,7 @@ mod deliver;
 pub mod drift;
 pub mod error;
 pub mod events;
+pub mod evidence;
 pub mod experiments;
 pub mod flows;
 pub mod idempotency;

@@ -13,6 +13,7 @@ use super::app::App;
 use super::backtest;
 use super::deliver;
 use super::error::ServiceError;
+use super::evidence::retention;
 use super::experiments;
 use super::reconcile;
 use super::replay::replay;
@@ -122,7 +123,8 @@ async fn probe(app: &App) {
     }
 }
 
-/// Abandons sessions whose time is over, and forgets saved answers, Stripe's events and our own that are old enough.
+/// Abandons sessions whose time is over, and forgets saved answers, Stripe's events and our own, and evidence that are
+/// old enough.
 /// Says how many sessions it abandoned.
 ///
 /// # Errors
@@ -136,6 +138,7 @@ pub async fn sweep(app: &App) -> Result<usize, ServiceError> {
     app.store.purge_saved_answers(before).await?;
     app.store.purge_webhook_events(before).await?;
     app.store.purge_events(now.checked_sub(app.settings.event_retention).unwrap_or(Timestamp::MIN)).await?;
+    retention::sweep(app).await?;
     let mut abandoned = 0;
     for Stored { mut session, version } in app.store.sessions_to_expire(now, SWEEP).await? {
         if !session.expire(now) {

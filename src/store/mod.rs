@@ -25,6 +25,7 @@ mod erase;
 mod error;
 mod event_marks;
 mod events;
+mod evidence;
 mod experiments;
 mod exposures;
 mod flows;

@@ -88,6 +88,7 @@ diesel::table! {
         version -> BigInt,
         body -> Text,
         watched -> Bool,
+        evidence_until -> Nullable<BigInt>,
     }
 }
 

@@ -38,6 +38,7 @@ pub(super) struct SessionRow {
     closed_at: Option<i64>,
     version: i64,
     pub(super) body: String,
+    evidence_until: Option<i64>,
 }
 
 impl SessionRow {
@@ -66,6 +67,7 @@ impl SessionRow {
             closed_at: session.closed_at.map(micros),
             version,
             body: json("sessions.body", session)?,
+            evidence_until: session.evidence_until(session.contract_ended(None)).map(micros),
         })
     }
 
@@ -76,6 +78,8 @@ impl SessionRow {
             token_id: self.token_id.clone(),
             // An older version of the program may have written the same in other words.
             body: self.body.clone(),
+            // It may have been put off, since the contract goes on.
+            evidence_until: self.evidence_until,
             ..Self::new(session, self.version)?
         };
         Ok(*self == told)
@@ -91,25 +95,26 @@ impl SessionRow {
 one_row!(InsertSession(SessionRow) =
     "INSERT INTO sessions (id, customer, stripe_customer, subscription, livemode, flow_key, flow_version, status, step, \
      reason, mrr, currency, segments, token_id, awaited_operation, created_at, updated_at, expires_at, closed_at, \
-     version, body) VALUES (" id: Text, ", " customer: Text, ", " stripe_customer: Nullable<Text>,
+     version, body, evidence_until) VALUES (" id: Text, ", " customer: Text, ", " stripe_customer: Nullable<Text>,
     ", " subscription: Text, ", " livemode: Bool, ", " flow_key: Text, ", " flow_version: Integer,
     ", " status: Text, ", " step: Text, ", " reason: Nullable<Text>, ", " mrr: Nullable<BigInt>,
     ", " currency: Nullable<Text>, ", " segments: Text, ", " token_id: Nullable<Text>,
     ", " awaited_operation: Nullable<Text>, ", " created_at: BigInt, ", " updated_at: BigInt,
-    ", " expires_at: BigInt, ", " closed_at: Nullable<BigInt>, ", " version: BigInt, ", " body: Text;
+    ", " expires_at: BigInt, ", " closed_at: Nullable<BigInt>, ", " version: BigInt, ", " body: Text, ", " evidence_until: Nullable<BigInt>;
     ") ON CONFLICT DO NOTHING");
 
 many_rows!(InsertSessions(SessionRow) =
     "INSERT INTO sessions (id, customer, stripe_customer, subscription, livemode, flow_key, flow_version, status, step, \
      reason, mrr, currency, segments, token_id, awaited_operation, created_at, updated_at, expires_at, closed_at, \
-     version, body) SELECT * FROM unnest("
+     version, body, evidence_until) SELECT * FROM unnest("
     [id: String => Text, customer: String => Text, stripe_customer: Option<String> => Nullable<Text>,
      subscription: String => Text, livemode: bool => Bool, flow_key: String => Text, flow_version: i32 => Integer,
      status: String => Text, step: String => Text, reason: Option<String> => Nullable<Text>,
      mrr: Option<i64> => Nullable<BigInt>, currency: Option<String> => Nullable<Text>, segments: String => Text,
      token_id: Option<String> => Nullable<Text>, awaited_operation: Option<String> => Nullable<Text>,
      created_at: i64 => BigInt, updated_at: i64 => BigInt, expires_at: i64 => BigInt,
-     closed_at: Option<i64> => Nullable<BigInt>, version: i64 => BigInt, body: String => Text]
+     closed_at: Option<i64> => Nullable<BigInt>, version: i64 => BigInt, body: String => Text,
+     evidence_until: Option<i64> => Nullable<BigInt>]
     ") ON CONFLICT DO NOTHING RETURNING id" returning Text);
 
 one_row!(UpdateSession(SessionRow) =
@@ -119,20 +124,23 @@ one_row!(UpdateSession(SessionRow) =
     ", awaited_operation = " awaited_operation: Nullable<Text>, ", updated_at = " updated_at: BigInt,
     ", expires_at = " expires_at: BigInt, ", closed_at = " closed_at: Nullable<BigInt>,
     ", version = " version: BigInt, ", body = " body: Text,
+    ", evidence_until = " evidence_until: Nullable<BigInt>,
     " WHERE id = " id: Text, " AND version = " version: BigInt; " - 1");
 
 many_rows!(UpdateSessions(SessionRow) =
     "UPDATE sessions AS s SET customer = r.customer, stripe_customer = r.stripe_customer, status = r.status, \
      step = r.step, reason = r.reason, mrr = r.mrr, currency = r.currency, awaited_operation = r.awaited_operation, \
-     updated_at = r.updated_at, expires_at = r.expires_at, closed_at = r.closed_at, version = r.version, body = r.body \
+     updated_at = r.updated_at, expires_at = r.expires_at, closed_at = r.closed_at, version = r.version, body = r.body, \
+     evidence_until = r.evidence_until \
      FROM unnest("
     [id: String => Text, customer: String => Text, stripe_customer: Option<String> => Nullable<Text>,
      status: String => Text, step: String => Text, reason: Option<String> => Nullable<Text>,
      mrr: Option<i64> => Nullable<BigInt>, currency: Option<String> => Nullable<Text>,
      awaited_operation: Option<String> => Nullable<Text>, updated_at: i64 => BigInt, expires_at: i64 => BigInt,
-     closed_at: Option<i64> => Nullable<BigInt>, version: i64 => BigInt, body: String => Text]
+     closed_at: Option<i64> => Nullable<BigInt>, version: i64 => BigInt, body: String => Text,
+     evidence_until: Option<i64> => Nullable<BigInt>]
     ") AS r (id, customer, stripe_customer, status, step, reason, mrr, currency, awaited_operation, updated_at, \
-     expires_at, closed_at, version, body) WHERE s.id = r.id AND s.version = r.version - 1 RETURNING s.id"
+     expires_at, closed_at, version, body, evidence_until) WHERE s.id = r.id AND s.version = r.version - 1 RETURNING s.id"
     returning Text);
 
 /// Inserts sessions; the ids of those that met no other open session and no other use of their token.

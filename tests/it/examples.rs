@@ -96,7 +96,7 @@ fn piped() -> std::process::Stdio {
 }
 
 /// Whether a program is there. Its absence is said past the harness, which shows nothing of tests that pass.
-fn installed(program: &str) -> bool {
+pub(crate) fn installed(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok();
     if !found {
         let line = format!("NOT TESTED: an example in `examples/`, because `{program}` is not installed\n");

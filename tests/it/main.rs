@@ -17,6 +17,7 @@ mod copy;
 mod customers;
 mod edges;
 mod events;
+mod evidence;
 mod examples;
 mod experiments;
 mod flow_routes;

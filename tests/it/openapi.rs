@@ -14,8 +14,15 @@ use crate::support::database::sqlite;
 const CHECKED_IN: &str = include_str!("../../openapi/openapi.json");
 
 /// What anybody may call; everything else must name who may.
-const PUBLIC: [&str; 6] =
-    ["/v1/stripe/webhooks", "/v1/flow-schema.json", "/healthz", "/readyz", "/metrics", "/openapi.json"];
+const PUBLIC: [&str; 7] = [
+    "/v1/stripe/webhooks",
+    "/v1/flow-schema.json",
+    "/v1/evidence/jwks.json",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+];
 
 const ROLES: [(&str, Role); 4] = [
     ("server", Role::Server),

@@ -7,7 +7,7 @@ use utoipa::openapi::{Content, OpenApi, RefOr};
 const EXAMPLES: &str = include_str!("examples.json");
 
 /// The media types that hold JSON.
-const JSON: [&str; 2] = ["application/json", "application/schema+json"];
+const JSON: [&str; 3] = ["application/json", "application/schema+json", "application/jwk-set+json"];
 
 /// Adds the examples to the document.
 pub(super) fn add(document: &mut OpenApi) {

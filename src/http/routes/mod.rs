@@ -8,6 +8,7 @@ mod backtests;
 mod customers;
 mod drift;
 mod events;
+mod evidence;
 mod experiments;
 mod features;
 mod flows;
@@ -70,6 +71,9 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         .service(analytics::summary)
         .service(experiments::list)
         .service(experiments::read)
+        .service(evidence::period)
+        .service(evidence::keys)
+        .service(evidence::one)
         .service(webhooks::stripe)
         .service(health::healthz)
         .service(health::readyz)

@@ -177,7 +177,9 @@ async fn limits_of_bodies_are_those_stated() {
 
 #[actix_web::test]
 async fn limits_of_queries_and_headers_are_those_stated() {
-    let test = TestApp::start(sqlite()).await;
+    let key = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/http_shell/keys/ed25519.pem");
+    let with_key = [("COUNTEROFFER_EVIDENCE__SIGNING_KEY_FILE", key)];
+    let test = TestApp::start_with(sqlite(), &with_key).await;
     let document = document();
     let mut tried = 0;
     for operation in operations(&document) {

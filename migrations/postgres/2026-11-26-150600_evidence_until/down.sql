@@ -1,0 +1,2 @@
+DROP INDEX sessions_evidence;
+ALTER TABLE sessions DROP COLUMN evidence_until;
