@@ -40,18 +40,16 @@ pub(super) async fn refreshed(
     stored: Option<(Subscription, Timestamp)>,
 ) -> Result<Known, ServiceError> {
     let now = app.clock.now();
-    if let Some((subscription, fetched_at)) = &stored
-        && now.duration_since(*fetched_at) < app.settings.snapshot_max_age
-        && now.duration_since(*fetched_at) >= SignedDuration::ZERO
-    {
-        return Ok(Known::Subscription(Box::new(subscription.clone()), *fetched_at));
-    }
-    if let Some((subscription, fetched_at)) = stored.clone()
-        && app.gateway.breaker() != BreakerState::Closed
-    {
+    let stored = match stored {
+        Some((subscription, fetched_at)) if is_fresh(app, fetched_at, now) => {
+            return Ok(Known::Subscription(Box::new(subscription), fetched_at));
+        }
         // Nobody waits for a Stripe that is known to be away; the worker sees when it is back.
-        return Ok(stale(app, subscription, fetched_at, now));
-    }
+        Some((subscription, fetched_at)) if app.gateway.breaker() != BreakerState::Closed => {
+            return Ok(stale(app, subscription, fetched_at, now));
+        }
+        stored => stored,
+    };
     let asked = tokio::time::timeout(app.settings.snapshot_deadline, app.gateway.subscription(id)).await;
     let cause = match asked {
         Ok(Ok(Some(subscription))) => {
@@ -68,6 +66,11 @@ pub(super) async fn refreshed(
         Some((subscription, fetched_at)) => stale(app, subscription, fetched_at, now),
         None => Known::Nothing(cause),
     })
+}
+
+fn is_fresh(app: &App, fetched_at: Timestamp, now: Timestamp) -> bool {
+    let age = now.duration_since(fetched_at);
+    age >= SignedDuration::ZERO && age < app.settings.snapshot_max_age
 }
 
 /// Whether so old a picture is too old to promise a change in billing.
