@@ -26,6 +26,11 @@ impl Wish {
         Self { chain }
     }
 
+    /// Whether one of these tags is of the language.
+    pub(in crate::domain) fn is_met_by<'a>(&self, tags: impl Iterator<Item = &'a str> + Clone) -> bool {
+        self.best(tags).is_some()
+    }
+
     /// The best of these tags: one of the chain, or else any of the same language.
     fn best<'a>(&self, tags: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
         let all = tags.filter_map(|tag| Some((tag, *Self::new(tag).chain.first()?)));

@@ -97,7 +97,8 @@ pub struct Reviewed {
 }
 
 /// Reads a document as [`parse()`] does, and looks for what has a meaning but no use: conditions that never or always
-/// hold, rules that are never reached, offers that nobody gets, segments that nobody uses.
+/// hold, rules that are never reached, offers that nobody gets, segments that nobody uses, texts that are not in every
+/// language of the flow.
 ///
 /// # Errors
 /// As [`parse()`].

@@ -105,7 +105,8 @@ pub(crate) struct Validated {
 ///
 /// Everything that is wrong comes at once: 422, each problem with a JSON pointer and, for YAML, line and column. What has
 /// a meaning and is most likely a mistake comes as `warnings` of the same form: conditions that never or always hold,
-/// rules that are never reached, offers that nobody gets, segments that nothing names.
+/// rules that are never reached, offers that nobody gets, segments that nothing names, texts that are not in every language
+/// of the flow.
 #[utoipa::path(
     tag = "flows", operation_id = "validateFlow",
     request_body(content((FlowDocument = "application/json"), (String = "application/yaml"))),

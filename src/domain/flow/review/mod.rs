@@ -6,6 +6,7 @@
 
 mod conditions;
 mod judge;
+mod languages;
 mod reach;
 #[cfg(test)]
 mod tests;
@@ -22,5 +23,6 @@ pub(super) fn warnings(root: &At<'_>, document: &FlowDocument) -> Vec<Problem> {
     let mut found = Problems::default();
     conditions::check(root, document, &judge, &mut found);
     reach::check(root, document, &judge, &mut found);
+    languages::check(root, document, &mut found);
     found.all()
 }

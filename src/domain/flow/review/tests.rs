@@ -154,3 +154,35 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn texts_are_in_every_language_of_the_flow_and_whole() {
+    let text = "key: k
+reasons:
+  - {key: dear, label: {en: Dear, de: Teuer}, follow_up: {en: How?}, stripe_feedback: other}
+offers:
+  o:
+    type: custom
+    copy:
+      en-GB: {headline: Stay}
+      de-AT: {headline: Bleib, decline: Nein}
+  p: {type: custom, copy: {fr: {headline: Reste, accept: Oui, decline: Non}}}
+rules: [{otherwise: true, present: [o, p]}]
+";
+    let found: Vec<_> = warnings(text).into_iter().map(|one| (one.pointer, one.code, one.detail)).collect();
+    let missing = |pointer: &str, tags: &str| {
+        let detail = format!("there is no text in {tags}, which other texts of the flow are in; add it");
+        (pointer.to_owned(), "missing_language", detail)
+    };
+    let english = "`accept` is left out, and the default is in English; add it";
+    assert_eq!(
+        found,
+        [
+            missing("/reasons/0/label", "`fr`"),
+            missing("/reasons/0/follow_up", "`de`, `de-AT`, `fr`"),
+            missing("/offers/o/copy", "`fr`"),
+            ("/offers/o/copy/de-AT".to_owned(), "default_in_english", english.to_owned()),
+            missing("/offers/p/copy", "`de`, `de-AT`, `en`, `en-GB`"),
+        ]
+    );
+}
