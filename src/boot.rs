@@ -39,7 +39,8 @@ pub type BootError = Box<dyn std::error::Error>;
 pub fn log(settings: &Log) -> Result<(), BootError> {
     let logs = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(&settings.filter)?);
     let begun = match settings.format {
-        LogFormat::Json => logs.json().try_init(),
+        // A request has one span alone, and each that is listed is parsed and written anew for every line.
+        LogFormat::Json => logs.json().with_span_list(false).try_init(),
         LogFormat::Text => logs.with_writer(std::io::stderr).try_init(),
     };
     Ok(begun.map_err(|error| error.to_string())?)
