@@ -77,6 +77,42 @@ pub fn monthly_plan_change(
     given.max().unwrap_or(0)
 }
 
+/// What is left of a month's price once an offer is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Margin {
+    /// The price of a month less what the offer takes off it, in minor units.
+    pub price: Decimal,
+    /// What giving the offer costs a month, in minor units.
+    pub extra: i64,
+}
+
+impl Margin {
+    /// What is left after serving the customer, whose cost is minor units a month; none beyond all reckoning.
+    #[must_use]
+    pub fn kept(&self, serving: Decimal) -> Option<Decimal> {
+        self.price.checked_sub(serving)?.checked_sub(Decimal::from(self.extra))
+    }
+}
+
+/// What is left of a month's price when an offer gives money; none for one that gives none. What is given once, a
+/// credit, a waiver or free days, counts wholly against one billing period. `extra` is what giving the offer costs a
+/// month beside that, in minor units: it makes free features an offer that gives money.
+#[must_use]
+pub fn margin(terms: &Terms, subscription: &Subscription, extra: i64, now: Timestamp) -> Option<Margin> {
+    let mrr = subscription.mrr().amount;
+    let given = match terms {
+        Terms::Discount(discount) => Decimal::from(monthly_discount(*discount, subscription)),
+        Terms::Credit(_) | Terms::Waiver(_) | Terms::TrialExtension(_) => {
+            let period = subscription.main_item().map_or(Decimal::ONE, |item| months(item.every));
+            Decimal::from(cost(terms, subscription, None, now)) / period.max(Decimal::new(1, 2))
+        }
+        Terms::PlanChange(change) => Decimal::from(monthly_plan_change(change, subscription, None, now)),
+        Terms::FreeFeatures(_) if extra > 0 => Decimal::ZERO,
+        _ => return None,
+    };
+    Some(Margin { price: Decimal::from(mrr).checked_sub(given)?, extra })
+}
+
 fn discounted(terms: DiscountTerms, subscription: &Subscription, now: Timestamp) -> i64 {
     let until = match terms.duration {
         DiscountDuration::Once => None,

@@ -37,7 +37,7 @@ impl History {
     /// When an offer of this type was last accepted.
     #[must_use]
     pub fn last_accepted(&self, offer_type: OfferType) -> Option<Timestamp> {
-        self.accepted.iter().filter(|(of, _, _)| *of == offer_type).map(|(_, _, at)| *at).max()
+        last(&self.accepted, |of, _| of == offer_type)
     }
 
     /// What the discounts of this currency that were accepted in the 365 days before `now` give at most, in minor units.
@@ -49,4 +49,12 @@ impl History {
             .filter(|(at, given)| given.currency == currency && now.duration_since(*at) < DISCOUNT_WINDOW);
         recent.map(|(_, given)| given.amount).fold(0, i64::saturating_add)
     }
+}
+
+/// When the last of those that fit was decided on.
+pub(super) fn last(
+    offers: &[(OfferType, Key, Timestamp)],
+    fits: impl Fn(OfferType, &Key) -> bool,
+) -> Option<Timestamp> {
+    offers.iter().filter(|(of, key, _)| fits(*of, key)).map(|(_, _, at)| *at).max()
 }

@@ -22,6 +22,7 @@ pub mod feature;
 pub mod flow;
 pub mod gather;
 pub mod history;
+pub mod hold;
 pub mod ids;
 pub mod index;
 pub mod jurisdiction;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::debt::{Share, Split};
+use super::hold::BudgetHold;
 use super::ids::{OfferId, OperationId, PriceId, ProductId, SessionId, SubscriptionId, SubscriptionItemId};
 use super::money::Money;
 use super::offer::{DiscountTerms, PauseAccess, PauseBehavior, PlanChangeWhen, Proration};
@@ -270,15 +271,6 @@ pub struct OperationProblem {
     /// Stripe's request id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-}
-
-/// An amount taken from a budget for an accepted offer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BudgetHold {
-    /// The budget and its month: `default/0/2026-11`.
-    pub budget: String,
-    /// Minor units.
-    pub amount: i64,
 }
 
 /// One durable, ordered piece of Stripe work. Operations on one subscription are applied in the order in

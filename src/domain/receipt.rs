@@ -301,6 +301,8 @@ fn resumption(session: &Session) -> Option<Resumption> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::domain::ids::OperationId;
     use crate::domain::operation::{Effect, Operation, OperationState};
@@ -381,7 +383,10 @@ mod tests {
         for canceled in [false, true] {
             let mut session = session();
             let half = session.offers[0].id;
-            let effect = session.accept(half, None, OperationId::generate(at(1)), at(1)).unwrap().unwrap();
+            let effect = session
+                .accept(half, None, &BTreeMap::new(), OperationId::generate(at(1)), at(1))
+                .unwrap()
+                .unwrap();
             let operation = operation(&session, effect, Some(half));
             if canceled {
                 session.cancel(CancelWhen::PeriodEnd, OperationId::generate(at(2)), at(2)).unwrap();
@@ -407,7 +412,7 @@ mod tests {
     fn what_asks_nothing_of_billing_is_recorded() {
         let mut session = session();
         let talk = session.offers[1].id;
-        session.accept(talk, None, OperationId::generate(at(1)), at(1)).unwrap();
+        session.accept(talk, None, &BTreeMap::new(), OperationId::generate(at(1)), at(1)).unwrap();
         let receipt = receipt(&session);
         assert_eq!((receipt.accepted[0].state, receipt.status), (AcceptanceState::Recorded, Status::Saved));
     }

@@ -1,20 +1,26 @@
 //! Accept an offer: durable first, then tried at once, then left to the worker.
 
-use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 use super::app::App;
-use super::decide::budget_name;
+use super::books::{customer_caps, draws};
 use super::deliver;
 use super::error::ServiceError;
 use super::idempotency::{IdempotencyKey, Reply};
 use super::transition::{Access, Effects, refused, transition};
 use crate::domain::cost::cost;
-use crate::domain::flow::FlowDocument;
 use crate::domain::ids::{OfferId, OperationId, SessionId};
-use crate::domain::offer::{Choice, OfferType};
-use crate::domain::operation::{BudgetHold, Operation};
-use crate::domain::session::Session;
-use crate::store::BudgetTake;
+use crate::domain::offer::{Choice, Key};
+use crate::domain::operation::Operation;
+
+/// What the subscriber says when accepting.
+#[derive(Clone, Debug, Default)]
+pub struct Taken {
+    /// Which of the terms' choices.
+    pub choice: Option<Choice>,
+    /// Which of the offer's asks the subscriber agrees to, by key.
+    pub agreed: BTreeMap<Key, bool>,
+}
 
 /// Accepts an offer of a session.
 ///
@@ -26,62 +32,40 @@ pub async fn accept(
     access: &Access,
     id: SessionId,
     offer: OfferId,
-    choice: Option<Choice>,
+    Taken { choice, agreed }: Taken,
     key: Option<&IdempotencyKey>,
 ) -> Result<Reply, ServiceError> {
     let done = transition(app, access, id, key, "accept", |session, flow, now| {
         let operation = OperationId::generate(now);
-        let effect = session.accept(offer, choice, operation, now).map_err(|why| refused(session, &why))?;
-        let Some(effect) = effect else { return Ok(Effects { status: 200, ..Effects::default() }) };
-        let amount = price(session, offer, choice, now);
-        let budget = amount.map(|priced| takes(flow, session, priced, now)).unwrap_or_default();
+        let effect =
+            session.accept(offer, choice, &agreed, operation, now).map_err(|why| refused(session, &why))?;
+        let reserved = session.hold(offer, Vec::new());
+        let accepted = session.offers.iter().find(|candidate| candidate.id == offer);
+        let accepted = accepted.ok_or(ServiceError::NotFound("offer"))?;
+        let snapshot = session.snapshot.as_ref().filter(|_| effect.is_some());
+        let amount = snapshot.map(|snapshot| cost(&accepted.terms, snapshot, choice, now));
+        let drawn = draws(flow, session, accepted, (amount, reserved), now);
+        let effects = Effects {
+            budget: drawn.takes,
+            budget_return: drawn.returns,
+            customer_caps: customer_caps(flow, session, accepted, now),
+            status: 200,
+            ..Effects::default()
+        };
+        let Some(effect) = effect else {
+            session.hold(offer, drawn.holds);
+            return Ok(effects);
+        };
         let mut operation = Operation::new(operation, session, Some(offer), effect, now, now);
-        operation.holds = budget.iter().map(hold).collect();
-        let costs = amount.iter().map(|(_, amount)| (offer, *amount)).collect();
+        operation.holds = drawn.holds;
         Ok(Effects {
             operation: Some(operation),
             leased: true,
-            budget,
-            costs,
+            costs: amount.iter().map(|amount| (offer, *amount)).collect(),
             status: 202,
-            ..Effects::default()
+            ..effects
         })
     })
     .await?;
     deliver::at_once(app, access, id, key, done).await
-}
-
-/// The type of an accepted offer, and what it costs at most, in minor units.
-fn price(
-    session: &Session,
-    offer: OfferId,
-    choice: Option<Choice>,
-    now: Timestamp,
-) -> Option<(OfferType, i64)> {
-    let accepted = session.offers.iter().find(|candidate| candidate.id == offer)?;
-    let snapshot = session.snapshot.as_ref()?;
-    Some((accepted.terms.offer_type(), cost(&accepted.terms, snapshot, choice, now)))
-}
-
-/// What an accepted offer takes from the flow's budgets.
-fn takes(
-    flow: &FlowDocument,
-    session: &Session,
-    (offer_type, amount): (OfferType, i64),
-    now: Timestamp,
-) -> Vec<BudgetTake> {
-    let Some(currency) = session.snapshot.as_ref().map(|snapshot| snapshot.currency) else {
-        return Vec::new();
-    };
-    flow.budgets_for(offer_type, currency)
-        .map(|budget| BudgetTake {
-            budget: budget_name(&flow.key, budget, now),
-            amount,
-            limit: budget.amount,
-        })
-        .collect()
-}
-
-fn hold(take: &BudgetTake) -> BudgetHold {
-    BudgetHold { budget: take.budget.clone(), amount: take.amount }
 }

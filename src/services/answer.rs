@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::app::App;
 use super::begin;
-use super::decide::{Known, budget_names, decide, experiments_of, left};
+use super::books;
+use super::decide::{Known, decide, experiments_of};
 use super::declared::fitting;
 use super::error::ServiceError;
 use super::flows::Published;
@@ -84,7 +85,7 @@ pub(super) async fn known(
     token: BTreeMap<String, Value>,
 ) -> Result<(Known, BTreeMap<String, i64>, i32), ServiceError> {
     let session_id = session.id;
-    let (budgets, experiments) = (budget_names(flow, app.clock.now()), experiments_of(flow));
+    let (budgets, experiments) = (books::accounts(flow.document(), app.clock.now()), experiments_of(flow));
     let named = flow.document().prices();
     let Subscriber { profile, snapshot, history, usage, spent, exposures, prices } = app
         .store
@@ -115,7 +116,7 @@ pub(super) async fn known(
         bandits,
         routed,
     };
-    let left = left(flow, &spent, app.clock.now());
+    let left = books::left(flow.document(), &spent, app.clock.now());
     let ordinal = i32::try_from(app.store.decisions(session_id).await?.len()).unwrap_or(i32::MAX);
     Ok((known, left, ordinal))
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::app::App;
+use super::books;
 use super::cannot::Cannot;
-use super::decide::{Known, decide, experiments_of, left};
+use super::decide::{Known, decide, experiments_of};
 use super::declared::fitting;
 use super::error::ServiceError;
 use super::flows::Published;
@@ -72,7 +73,7 @@ pub async fn begin(
     let entry = app.flows.active(&app.settings.flow);
     let (budgets, named) = (route::possible_budgets(app, app.clock.now()), route::possible_prices(app));
     let experiments = experiments_of(&entry);
-    let Subscriber { profile, snapshot, history, usage, spent, exposures, prices } =
+    let Subscriber { profile, snapshot, history, usage, mut spent, exposures, prices } =
         app.store.subscriber(&by.customer, &wanted.subscription, budgets, experiments, named.clone()).await?;
     let snapshot = snapshots::refreshed(app, &wanted.subscription, snapshot).await?;
     let reachable = app.gateway.livemode();
@@ -125,7 +126,7 @@ pub async fn begin(
         session.cancel_now_allowed = flow.document().policy.cancel_now;
         session.answers = answers;
         session.pause = pause;
-        let decided = decide(&flow, &mut session, &known, left(&flow, &spent, now), 0, now)?;
+        let decided = decide(&flow, &mut session, &known, books::left(flow.document(), &spent, now), 0, now)?;
         let body = document(&session, &flow.compiled)?;
         let saved = key.map(|key| key.save(201, body.clone(), now));
         let presented = u64::try_from(decided.costs.len()).unwrap_or(0);
@@ -135,6 +136,7 @@ pub async fn begin(
             exposures: decided.exposures,
             costs: decided.costs,
             decision: decided.record,
+            budget: decided.budget,
             token_id: by.token_id.clone(),
             saved,
             patient: false,
@@ -145,6 +147,8 @@ pub async fn begin(
                 app.metrics.offers_presented.inc_by(presented);
                 return Ok(Reply { status: 201, body, replayed: false });
             }
+            // Others took it meanwhile: decided again with what is left now.
+            Begun::BudgetSpent => spent = app.store.budget_spent(route::possible_budgets(app, now)).await?,
             Begun::Replayed(answer) => return matching(key, answer),
             Begun::SameToken(id) => return found(app, by, id).await,
             Begun::Open(id) if !abandoned(app, id, now).await? => return found(app, by, id).await,
@@ -234,6 +238,7 @@ fn new_session(
         validated: Validated::default(),
         jurisdiction: None,
         evidence: Evidence::default(),
+        let_go: false,
     }
 }
 

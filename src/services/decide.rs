@@ -1,12 +1,13 @@
 //! Ask the domain what to offer, and make offers of the answer: with ids, texts and previews, frozen in the session.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::app::App;
+use super::books;
 use super::error::{Cause, ServiceError};
 use super::flows::Published;
 use super::route::Routed;
@@ -15,9 +16,10 @@ use crate::domain::cost::cost;
 use crate::domain::decide::{self, Decision, Input, LeftOut, Unseen, decide_unseen};
 use crate::domain::experiment::{Bandits, Exposure, Unit};
 use crate::domain::facts::{Facts, Value};
-use crate::domain::flow::Budget;
+use crate::domain::flow::FlowDocument;
 use crate::domain::gather::{Given, Sources, gather};
 use crate::domain::history::History;
+use crate::domain::hold::BudgetHold;
 use crate::domain::ids::OfferId;
 use crate::domain::jurisdiction::{Bar, BarRule, PERMISSION_NEEDED, Place};
 use crate::domain::offer::{Key, OfferState, PresentedOffer, Terms};
@@ -27,7 +29,7 @@ use crate::domain::price::Prices;
 use crate::domain::session::Session;
 use crate::domain::subscription::Subscription;
 use crate::domain::usage::Usage;
-use crate::store::{CustomerProfile, DecisionRecord};
+use crate::store::{BudgetTake, CustomerProfile, DecisionRecord};
 
 /// What is known when a decision is made.
 #[derive(Clone, Debug)]
@@ -159,49 +161,32 @@ pub(super) struct Decided {
     pub(super) exposures: Vec<Exposure>,
     /// What each presented offer costs at most, in minor units.
     pub(super) costs: Vec<(OfferId, i64)>,
+    /// What is set aside in budgets for newly presented offers.
+    pub(super) budget: Vec<BudgetTake>,
+    /// What was set aside for offers that are presented no more.
+    pub(super) budget_return: Vec<BudgetHold>,
 }
 
-/// What is left of each of the flow's budgets in its present period, by the budget's key.
+/// What is left of each of the flow's budgets and caps, by its key.
 ///
 /// # Errors
 /// When the database cannot be reached.
 pub(super) async fn budgets_left(
     app: &App,
-    flow: &Published,
+    flow: &FlowDocument,
     now: Timestamp,
 ) -> Result<BTreeMap<String, i64>, ServiceError> {
-    let names = budget_names(flow, now);
-    if names.is_empty() {
+    let accounts = books::accounts(flow, now);
+    if accounts.is_empty() {
         return Ok(BTreeMap::new());
     }
-    Ok(left(flow, &app.store.budget_spent(names).await?, now))
+    Ok(books::left(flow, &app.store.budget_spent(accounts).await?, now))
 }
 
 /// The flow whose recorded arms a decision needs; none where it has no experiments.
 pub(super) fn experiments_of(flow: &Published) -> Option<Key> {
     let document = flow.document();
     document.experiments_on_anybody().then(|| document.key.clone())
-}
-
-/// The names of the flow's budgets in the period that `now` is in, for the books.
-pub(super) fn budget_names(flow: &Published, now: Timestamp) -> Vec<String> {
-    let document = flow.document();
-    document.policy.budgets.iter().map(|budget| budget_name(&document.key, budget, now)).collect()
-}
-
-/// What is left of each of the flow's budgets when so much is spent of them, by the budget's key.
-pub(super) fn left(flow: &Published, spent: &HashMap<String, i64>, now: Timestamp) -> BTreeMap<String, i64> {
-    let document = flow.document();
-    let left = |budget: &Budget| {
-        let name = budget_name(&document.key, budget, now);
-        (budget.key(), budget.amount - spent.get(&name).copied().unwrap_or(0))
-    };
-    document.policy.budgets.iter().map(left).collect()
-}
-
-/// Names a budget of a flow in the period that `now` is in, for the books.
-pub(super) fn budget_name(flow: &Key, budget: &Budget, now: Timestamp) -> String {
-    format!("{flow}/{}/{}", budget.key(), budget.period(now))
 }
 
 /// Decides, and presents the offers in the session.
@@ -248,23 +233,29 @@ pub(super) fn decide(
     let decision = if session.asks_to_resume() { after_resume(decision) } else { decision };
     kept.asks_to_resume = session.asks_to_resume();
     kept.decision = Some(decision.clone());
+    session.let_go = decision.let_go.is_some();
     let name = kept.facts.text(CUSTOMER_NAME);
-    let offers: Vec<PresentedOffer> =
-        decision.offers.iter().filter_map(|key| frozen(flow, session, known, name, key, now)).collect();
-    let costs = offers
+    let mut offers: Vec<PresentedOffer> = decision
+        .offers
+        .iter()
+        .filter_map(|key| frozen(flow, session, known, name, (key, &decision), now))
+        .collect();
+    let costs: Vec<_> = offers
         .iter()
         .filter_map(|offer| Some((offer.id, cost(&offer.terms, snapshot?, None, now))))
         .collect();
+    let budget = set_aside(flow.document(), session, &mut offers, &costs, now);
     let waiting = !session.asks_to_resume()
         && decision.left_out.iter().any(|left_out| left_out.code == PERMISSION_NEEDED);
     session.await_permission(waiting, now);
-    if session.present(offers, now).is_err() {
+    let Ok(budget_return) = session.present(offers, now) else {
         return Err(ServiceError::Internal(Cause::new("offers were decided for a session that takes none")));
-    }
+    };
     session.expose(&decision.experiments);
     let body = serde_json::to_string(&kept).map_err(|error| ServiceError::Internal(Cause::new(error)))?;
     let record = DecisionRecord { ordinal, at: now, body };
-    Ok(Decided { record, segments: decision.segments, exposures: decision.experiments, costs })
+    let (segments, exposures) = (decision.segments, decision.experiments);
+    Ok(Decided { record, segments, exposures, costs, budget, budget_return })
 }
 
 /// The decision where the subscriber is asked first whether to come back from a pause: nothing is offered beside it.
@@ -275,7 +266,28 @@ fn after_resume(mut decision: Decision) -> Decision {
     decision.left_out.extend(offers.into_iter().map(waits));
     // Nobody has met an arm before it is shown.
     decision.experiments.clear();
+    decision.let_go = None;
     decision
+}
+
+/// Sets aside what newly presented offers cost where their budgets ask for it; an offer still on the page keeps what it
+/// has.
+fn set_aside(
+    flow: &FlowDocument,
+    session: &Session,
+    offers: &mut [PresentedOffer],
+    costs: &[(OfferId, i64)],
+    now: Timestamp,
+) -> Vec<BudgetTake> {
+    let mut takes = Vec::new();
+    for offer in offers.iter_mut().filter(|offer| offer.presented_at == now && offer.holds.is_empty()) {
+        let Some((_, amount)) = costs.iter().find(|(id, _)| *id == offer.id) else { continue };
+        let new = books::reserves(flow, session, offer, *amount, now);
+        let hold = |take: &BudgetTake| BudgetHold { budget: take.budget.clone(), amount: take.amount };
+        offer.holds = new.iter().map(hold).collect();
+        takes.extend(new);
+    }
+    takes
 }
 
 /// The mode that can be reached, where the subscription is not in it.
@@ -318,21 +330,21 @@ fn frozen(
     session: &Session,
     known: &Known,
     customer_name: Option<&str>,
-    key: &Key,
+    (key, decision): (&Key, &Decision),
     now: Timestamp,
 ) -> Option<PresentedOffer> {
     let offer = flow.document().offers.get(key)?;
     let snapshot = known.snapshot.as_ref().map(|(snapshot, _)| snapshot);
-    let terms = terms(&offer.terms, snapshot, &known.prices);
+    let terms = terms(&offer.terms_for(&decision.segments), snapshot, &known.prices);
     // An offer still on the page keeps its id, so that a click on it is not lost to a new decision.
     let standing = session.offers.iter().find(|old| old.key == *key && old.state == OfferState::Presented);
     let preview = snapshot.map(|snapshot| preview(&terms, snapshot, now)).unwrap_or_default();
     let shown = Shown { terms: &terms, subscription: snapshot, preview: &preview, customer_name };
-    let copy = flow.compiled.texts(&session.locale).copy(key, &shown);
+    let texts = flow.compiled.texts(&session.locale);
+    let copy = texts.copy(key, &shown);
     Some(PresentedOffer {
         id: standing.map_or_else(|| OfferId::generate(now), |old| old.id),
         key: key.clone(),
-        terms,
         state: OfferState::Presented,
         copy,
         preview,
@@ -340,5 +352,8 @@ fn frozen(
         expires_at: offer.expires_after.after(now).min(session.expires_at),
         decided_at: None,
         choice: None,
+        asks: texts.asks(key),
+        holds: standing.map(|old| old.holds.clone()).unwrap_or_default(),
+        terms,
     })
 }

@@ -10,6 +10,7 @@ mod app;
 pub mod attributes;
 pub mod backtest;
 pub mod begin;
+mod books;
 pub mod caller;
 pub mod cancel;
 pub mod cannot;

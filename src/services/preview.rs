@@ -118,7 +118,7 @@ pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewV
     for (attribute, value) in given {
         facts.state(attribute, value, Source::Profile, now);
     }
-    let budgets_left: BTreeMap<String, i64> = budgets_left(app, &flow, now).await?;
+    let budgets_left: BTreeMap<String, i64> = budgets_left(app, flow.document(), now).await?;
     let prices = prices::current(app, flow.document()).await?;
     let place = Place::of(&facts);
     let bar = flow.document().jurisdiction(place).and_then(|rules| rules.bar());

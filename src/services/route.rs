@@ -7,13 +7,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::app::App;
-use super::decide::{Known, budget_names, facts};
+use super::books;
+use super::decide::{Known, facts};
 use super::error::ServiceError;
 use super::flows::Published;
 use crate::domain::experiment::{Bandits, Exposure};
 use crate::domain::ids::{CustomerId, PriceId, SubscriptionId};
 use crate::domain::offer::Key;
 use crate::domain::session::FlowRef;
+use crate::store::Account;
 
 /// Why a session runs another flow than the configured one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -54,12 +56,13 @@ fn possible(app: &App) -> Vec<Arc<Published>> {
     flows
 }
 
-/// The names of the budgets of every flow that a session begun now may run.
-pub(super) fn possible_budgets(app: &App, now: Timestamp) -> Vec<String> {
-    let mut names: Vec<String> = possible(app).iter().flat_map(|flow| budget_names(flow, now)).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
+/// Where the budgets and caps of every flow that a session begun now may run are found in the books.
+pub(super) fn possible_budgets(app: &App, now: Timestamp) -> Vec<Account> {
+    let flows = possible(app);
+    let mut accounts: Vec<_> = flows.iter().flat_map(|flow| books::accounts(flow.document(), now)).collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    accounts
 }
 
 /// The prices that offers of those flows name, each once.

@@ -12,10 +12,14 @@ use super::idempotency::{IdempotencyKey, Reply, matching, saved_reply};
 use super::view::session_view;
 use crate::domain::experiment::Exposure;
 use crate::domain::flow::{CompiledFlow, FlowDocument};
+use crate::domain::hold::BudgetHold;
 use crate::domain::ids::{CustomerId, OfferId, SessionId};
+use crate::domain::offer::Key;
 use crate::domain::operation::Operation;
 use crate::domain::session::{Refused, Session};
-use crate::store::{AuditLine, BudgetTake, Change, Changed, DecisionRecord, SavedAnswer, Stored};
+use crate::store::{
+    AuditLine, BudgetTake, Change, Changed, CustomerCap, DecisionRecord, SavedAnswer, Stored,
+};
 
 /// How often a lost race is run again before giving up; each loss means that another request got through.
 const MAX_RACES: usize = 8;
@@ -55,6 +59,10 @@ pub(super) struct Effects {
     pub(super) costs: Vec<(OfferId, i64)>,
     /// Amounts taken from budgets.
     pub(super) budget: Vec<BudgetTake>,
+    /// What goes back to budgets.
+    pub(super) budget_return: Vec<BudgetHold>,
+    /// Caps that the customer must be below.
+    pub(super) customer_caps: Vec<CustomerCap>,
     /// Whether the write waits in a full queue rather than being refused.
     pub(super) patient: bool,
     /// The status of the answer.
@@ -64,8 +72,8 @@ pub(super) struct Effects {
 impl Effects {
     /// Writes a new decision besides.
     pub(super) fn decided(self, decided: Decided) -> Self {
-        let Decided { record, exposures, costs, segments: _ } = decided;
-        Self { decision: Some(record), exposures, costs, ..self }
+        let Decided { record, exposures, costs, budget, budget_return, segments: _ } = decided;
+        Self { decision: Some(record), exposures, costs, budget, budget_return, ..self }
     }
 }
 
@@ -119,7 +127,11 @@ pub(super) async fn transition(
                 return Ok(Done { reply, operation: effects.operation, leased: effects.leased, written });
             }
             Changed::Replayed(answer) => return matching(key, answer).map(Done::earlier),
-            Changed::BudgetSpent(_) => return Err(budget_spent()),
+            Changed::BudgetSpent(index) => {
+                let capped = effects.budget.get(index).is_some_and(|take| take.is_cap);
+                return Err(given_away(if capped { "cap_reached" } else { "budget_spent" }));
+            }
+            Changed::CapReached => return Err(given_away("cap_reached")),
             Changed::Stale | Changed::DuplicateEvent => {}
         }
     }
@@ -154,6 +166,8 @@ pub(super) fn refused(session: &Session, why: &Refused) -> ServiceError {
         Refused::SurveyNotPermitted => "survey_not_permitted",
         Refused::PermissionNotNeeded => "permission_not_needed",
         Refused::PermissionAnswered => "permission_answered",
+        Refused::UnknownAsk(key) => return unwilling(key, "unknown_ask", why),
+        Refused::AskRequired(key) => return unwilling(key, "ask_required", why),
         Refused::NowNotAllowed => "cancel_now_not_allowed",
     };
     let state = match session.step() {
@@ -163,9 +177,13 @@ pub(super) fn refused(session: &Session, why: &Refused) -> ServiceError {
     ServiceError::Conflict { code, detail: why.to_string(), state: Some(state.to_owned()) }
 }
 
-fn budget_spent() -> ServiceError {
+fn unwilling(key: &Key, code: &'static str, why: &Refused) -> ServiceError {
+    ServiceError::invalid(&format!("/asks/{key}"), code, why.to_string())
+}
+
+fn given_away(code: &'static str) -> ServiceError {
     ServiceError::Conflict {
-        code: "budget_spent",
+        code,
         detail: "this offer is no longer available; read the session for what is possible".to_owned(),
         state: None,
     }
@@ -192,6 +210,8 @@ fn change(
         costs: effects.costs.clone(),
         new_operations: effects.operation.iter().map(|new| (new.clone(), lease.clone())).collect(),
         budget: effects.budget.clone(),
+        budget_return: effects.budget_return.clone(),
+        customer_caps: effects.customer_caps.clone(),
         saved,
         patient: effects.patient,
         ..Change::new(now)

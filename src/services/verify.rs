@@ -70,6 +70,7 @@ fn look(inspection: &mut Inspection, looking: Looking) -> Result<Verified, Store
         for kept in page.sessions {
             found.extend(check_session(&kept, looking.now));
             kept.operations.iter().for_each(|one| held.count(&one.operation));
+            held.count_offers(&kept.session);
         }
         after = page.next;
         if after.is_none() {

@@ -12,7 +12,7 @@ use crate::domain::flow::{CompiledFlow, ReasonText};
 use crate::domain::ids::{OfferId, OperationId, SessionId, SubscriptionId};
 use crate::domain::jurisdiction::{OffersRule, Permission, SurveyRule};
 use crate::domain::money::Currency;
-use crate::domain::offer::{Choice, Copy, Key, OfferState, PauseAccess, PresentedOffer, Terms};
+use crate::domain::offer::{Choice, Copy, Key, OfferState, PauseAccess, PresentedAsk, PresentedOffer, Terms};
 use crate::domain::operation::CancelWhen;
 use crate::domain::preview::Preview;
 use crate::domain::session::{Session, State, Status, Step};
@@ -43,6 +43,10 @@ pub struct SessionView {
     pub survey: SurveyView,
     /// Every offer presented, in order.
     pub offers: Vec<OfferView>,
+    /// What to say in the place of offers, where this subscriber has had all that the flow gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub message: Option<Arc<str>>,
     /// The way out; present as long as the session is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<ExitView>,
@@ -178,6 +182,10 @@ pub struct OfferView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u8>, minimum = 0, maximum = 9)]
     pub choice: Option<Choice>,
+    /// What it asks in return, and, once it is accepted, what was agreed to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, max_items = 10)]
+    pub asks: Vec<PresentedAsk>,
 }
 
 /// The way out.
@@ -265,6 +273,7 @@ pub fn session_view(session: &Session, flow: &CompiledFlow) -> SessionView {
         }),
         survey: survey(session, flow),
         offers: session.offers.iter().map(offer).collect(),
+        message: goodbye(session, flow),
         exit: (session.status() == Status::InProgress).then(|| exit(session)),
         compliance: compliance(session),
         billing: billing(session),
@@ -328,6 +337,11 @@ fn plan(subscription: &Subscription) -> Option<PlanView> {
     })
 }
 
+fn goodbye(session: &Session, flow: &CompiledFlow) -> Option<Arc<str>> {
+    let let_go = session.let_go && session.status() == Status::InProgress;
+    let_go.then(|| Arc::clone(&flow.texts(&session.locale).goodbye))
+}
+
 fn survey(session: &Session, flow: &CompiledFlow) -> SurveyView {
     let texts = flow.texts(&session.locale);
     SurveyView {
@@ -348,6 +362,7 @@ fn offer(offer: &PresentedOffer) -> OfferView {
         preview: offer.preview.clone(),
         expires_at: offer.expires_at,
         choice: offer.choice,
+        asks: offer.asks.clone(),
     }
 }
 

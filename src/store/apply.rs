@@ -11,8 +11,8 @@ use super::change::{Changed, Prepared};
 use super::connection::Link;
 use super::error::Failure;
 use super::{
-    audit, budgets, decisions, departures, events, exposures, offers, operations, saved_answers,
-    session_rows, signals, snapshots, webhook_events,
+    audit, budgets, customer_caps, decisions, departures, events, exposures, offers, operations,
+    saved_answers, session_rows, signals, snapshots, webhook_events,
 };
 
 /// A change with its answer, once it is refused.
@@ -28,6 +28,7 @@ pub(super) fn execute(connection: &mut Link, changes: &[&Prepared]) -> Result<Ve
     note_events(connection, &mut runs)?;
     update_sessions(connection, &mut runs)?;
     update_operations(connection, &mut runs)?;
+    hold_customers(connection, &runs)?;
     take_budgets(connection, &runs)?;
     append(connection, &runs)?;
     Ok(runs.into_iter().map(|run| run.refused.unwrap_or(Changed::Done)).collect())
@@ -121,6 +122,19 @@ fn refuse(run: &mut Run<'_>, answer: Changed, writes: bool) -> Result<(), Stop> 
     }
     run.refused = Some(answer);
     Ok(())
+}
+
+fn hold_customers(connection: &mut Link, runs: &[Run<'_>]) -> Result<(), Stop> {
+    let capped: Vec<_> = live(runs).filter(|change| !change.customer_caps.is_empty()).collect();
+    let customers: HashSet<_> =
+        capped.iter().filter_map(|change| change.customer_caps.first()).map(|cap| &cap.customer).collect();
+    let caps: Vec<_> = capped.iter().flat_map(|change| &change.customer_caps).collect();
+    // Two of one customer in one transaction do not see each other; alone, they do.
+    let apart = customers.len() == capped.len();
+    if apart && (caps.is_empty() || customer_caps::hold(connection, &caps)?) {
+        return Ok(());
+    }
+    Err(Stop::Refused(Box::new(Changed::CapReached)))
 }
 
 fn take_budgets(connection: &mut Link, runs: &[Run<'_>]) -> Result<(), Stop> {

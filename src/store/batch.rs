@@ -55,8 +55,11 @@ pub(super) fn write(reader: &mut Reader, batch: Batch) {
         }
     }
     for (begin, waiter) in batch.begins.into_iter().zip(batch.begin_waiters) {
-        let one = alone(reader, |c| one_of(begin::execute(c, &[&begin])?));
-        waiter.send(one.map_err(Stop::error)).ok();
+        let one = match alone(reader, |c| one_of(begin::execute(c, &[&begin])?)) {
+            Err(Stop::Refused(_)) => Ok(Begun::BudgetSpent),
+            other => other.map_err(Stop::error),
+        };
+        waiter.send(one).ok();
     }
     for (change, waiter) in batch.changes.into_iter().zip(batch.change_waiters) {
         let one = match alone(reader, |c| one_of(apply::execute(c, &[&change])?)) {

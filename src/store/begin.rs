@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use diesel::prelude::*;
 
 use super::batch::Stop;
+use super::budgets::{self, BudgetTake};
+use super::change::Changed;
 use super::connection::Link;
 use super::decisions::{self, DecisionRecord, DecisionRow};
 use super::error::{Failure, StoreError, malformed};
@@ -34,6 +36,8 @@ pub struct Begin {
     pub decision: DecisionRecord,
     /// A digest of the customer token's `jti`, so that a replayed token gets the same session.
     pub token_id: Option<String>,
+    /// What to set aside in budgets for the presented offers.
+    pub budget: Vec<BudgetTake>,
     /// The answer to save with it.
     pub saved: Option<SavedAnswer>,
     /// Whether to wait where the queue is full.
@@ -45,6 +49,8 @@ pub struct Begin {
 pub enum Begun {
     /// Written.
     Created,
+    /// Not written: a budget does not hold what is to be set aside.
+    BudgetSpent,
     /// Not written: this session of the subscription is in progress.
     Open(SessionId),
     /// Not written: the token has begun this session of the subscription already.
@@ -60,6 +66,7 @@ pub(super) struct Prepared {
     offers: Vec<OfferRow>,
     exposures: Vec<ExposureRow>,
     decision: DecisionRow,
+    budget: Vec<BudgetTake>,
     saved: Option<SavedRow>,
 }
 
@@ -73,6 +80,7 @@ impl Prepared {
             exposures: exposures::rows(session.id, &begin.exposures, session.created_at)?,
             decision: DecisionRow::new(session.id, begin.decision)?,
             session: SessionRow::new(session, 1)?.begun(&begin.segments, token),
+            budget: begin.budget,
             saved: begin.saved.map(SavedRow::new).transpose()?,
         })
     }
@@ -94,6 +102,11 @@ pub(super) fn execute(connection: &mut Link, begins: &[&Prepared]) -> Result<Vec
     let mut rows: Vec<_> = live.iter().map(|begin| &begin.session).collect();
     let created = session_rows::insert(connection, &mut rows)?;
     let written = |begin: &&&Prepared| created.contains(&begin.session.id);
+    let takes: Vec<_> = live.iter().filter(written).flat_map(|begin| &begin.budget).collect();
+    if budgets::take(connection, &takes)?.is_some() {
+        // Alone, this is the answer; together, nobody knows yet whose it is.
+        return Err(Stop::Refused(Box::new(Changed::BudgetSpent(0))));
+    }
     let rows: Vec<_> = live.iter().filter(written).flat_map(|begin| &begin.offers).collect();
     offers::put(connection, &rows)?;
     let rows: Vec<_> = live.iter().filter(written).map(|begin| &begin.decision).collect();

@@ -1,9 +1,16 @@
-//! Budgets: how much has been given away, guarded so that no two takers together exceed the limit.
+//! The books: what has been given away of each budget, and how often what a cap counts was taken, guarded so that no two
+//! takers together exceed the limit.
+//!
+//! A budget is one account for each month, guarded by the statement that adds to it. A cap over a rolling window is one
+//! account for each day, and what counts is their sum; its takers take turns at an account of the cap's own, since
+//! PostgreSQL shows a sum without what others are about to commit. What each session and operation holds of the books
+//! says [`BudgetHold`](crate::domain::hold::BudgetHold).
 
 use std::collections::{BTreeMap, HashMap};
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 
 use super::Store;
 use super::connection::{Link, each};
@@ -14,12 +21,32 @@ use super::statement::one_row;
 /// An amount to take from a budget.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetTake {
-    /// The budget and its month: `default/0/2026-11`.
+    /// The budget and its month, or the cap and its day.
     pub budget: String,
-    /// Minor units, zero or more.
+    /// Minor units, zero or more; 1 of a cap.
     pub amount: i64,
-    /// What the budget holds in all, in minor units.
+    /// What the budget holds in all, in minor units, or the most that the cap allows.
     pub limit: i64,
+    /// Of a cap over a rolling window: the oldest day that counts, named as `budget` is.
+    pub since: Option<String>,
+    /// Whether it is a cap.
+    pub is_cap: bool,
+}
+
+/// What to look up in the books.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Account {
+    /// The budget and its month, or the cap and its day.
+    pub name: String,
+    /// Of a cap over a rolling window: the oldest day that counts.
+    pub since: Option<String>,
+}
+
+impl Account {
+    /// The account at which the takers of a cap over a rolling window take turns.
+    fn turn(cap_and_day: &str) -> &str {
+        cap_and_day.rsplit_once('/').map_or(cap_and_day, |(cap, _)| cap)
+    }
 }
 
 one_row!(TakeBudget(BudgetTake) =
@@ -36,7 +63,20 @@ pub(super) fn take(connection: &mut Link, takes: &[&BudgetTake]) -> QueryResult<
         sum.limit = sum.limit.min(take.limit);
     }
     for sum in sums.into_values() {
-        let fits = sum.amount <= sum.limit;
+        let fits = match &sum.since {
+            None => sum.amount <= sum.limit,
+            Some(since) => {
+                let turn = BudgetTake {
+                    budget: Account::turn(&sum.budget).to_owned(),
+                    amount: 0,
+                    limit: i64::MAX,
+                    ..sum.clone()
+                };
+                each!(&mut *connection, |c| TakeBudget(&turn).execute(c))?;
+                let used = within(connection, since, &sum.budget)?;
+                used.saturating_add(sum.amount) <= sum.limit
+            }
+        };
         if !fits || each!(connection, |c| TakeBudget(&sum).execute(c))? == 0 {
             return Ok(Some(sum.budget));
         }
@@ -44,30 +84,41 @@ pub(super) fn take(connection: &mut Link, takes: &[&BudgetTake]) -> QueryResult<
     Ok(None)
 }
 
+/// The sum of a cap's days from one to another.
+fn within(connection: &mut Link, since: &str, until: &str) -> QueryResult<i64> {
+    let days = dsl::budgets.filter(dsl::budget.between(since, until));
+    let sum: Option<i64> =
+        days.select(sql::<Nullable<BigInt>>("CAST(SUM(spent) AS BIGINT)")).first(connection)?;
+    Ok(sum.unwrap_or(0))
+}
+
 /// Gives an amount back.
 pub(super) fn give_back(connection: &mut Link, budget: &str, amount: i64) -> QueryResult<usize> {
     diesel::update(dsl::budgets.find(budget)).set(dsl::spent.eq(dsl::spent - amount)).execute(connection)
 }
 
-/// What has been spent of each of these budgets; budgets never touched are absent.
+/// What has been spent of each of these accounts, by name; those never touched are absent or zero.
 pub(super) fn spent<'a>(
     connection: &mut Link,
-    budgets: impl Iterator<Item = &'a String>,
+    accounts: impl Iterator<Item = &'a Account>,
 ) -> QueryResult<HashMap<String, i64>> {
     let mut spent = HashMap::new();
-    for budget in budgets {
-        let amount = dsl::budgets.find(budget).select(dsl::spent).first(connection).optional()?;
-        spent.extend(amount.map(|amount| (budget.clone(), amount)));
+    for Account { name, since } in accounts {
+        let amount = match since {
+            None => dsl::budgets.find(name).select(dsl::spent).first(connection).optional()?,
+            Some(since) => Some(within(connection, since, name)?),
+        };
+        spent.extend(amount.map(|amount| (name.clone(), amount)));
     }
     Ok(spent)
 }
 
 impl Store {
-    /// What has been spent of each budget, in minor units; budgets never touched are absent.
+    /// What has been spent of each account, by name: of budgets in minor units. Those never touched are absent or zero.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn budget_spent(&self, budgets: Vec<String>) -> Result<HashMap<String, i64>, StoreError> {
+    pub async fn budget_spent(&self, budgets: Vec<Account>) -> Result<HashMap<String, i64>, StoreError> {
         self.read(move |connection| Ok(spent(connection, budgets.iter())?)).await
     }
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::audit::{AuditLine, AuditRow};
 use super::budgets::BudgetTake;
+use super::customer_caps::CustomerCap;
 use super::decisions::{DecisionRecord, DecisionRow};
 use super::departures::{self, DepartureRow};
 use super::error::StoreError;
@@ -18,8 +19,9 @@ use super::text::whole;
 use super::time::micros;
 use crate::domain::event::NewEvent;
 use crate::domain::experiment::Exposure;
+use crate::domain::hold::BudgetHold;
 use crate::domain::ids::OfferId;
-use crate::domain::operation::{BudgetHold, Operation};
+use crate::domain::operation::Operation;
 use crate::domain::session::Session;
 use crate::domain::subscription::Subscription;
 
@@ -53,6 +55,8 @@ pub struct Change {
     pub budget: Vec<BudgetTake>,
     /// Amounts to give back to budgets.
     pub budget_return: Vec<BudgetHold>,
+    /// Caps that the customer must be below before this.
+    pub customer_caps: Vec<CustomerCap>,
     /// A snapshot and when it was fetched; an older one than is stored changes nothing.
     pub snapshot: Option<(Subscription, Timestamp)>,
     /// Whether what signals wait for may be so with that snapshot.
@@ -86,6 +90,7 @@ impl Change {
             operation: None,
             budget: Vec::new(),
             budget_return: Vec::new(),
+            customer_caps: Vec::new(),
             snapshot: None,
             recheck_signals: false,
             webhook_event: None,
@@ -108,6 +113,8 @@ pub enum Changed {
     Stale,
     /// This one of the budgets (its index) does not hold the amount.
     BudgetSpent(usize),
+    /// The customer has had all that a cap allows.
+    CapReached,
     /// The webhook event was handled before.
     DuplicateEvent,
     /// The key has this answer already, perhaps to another request (compare the fingerprint).
@@ -125,6 +132,7 @@ pub(super) struct Prepared {
     pub(super) operation: Option<(OperationRow, String)>,
     pub(super) budget: Vec<BudgetTake>,
     pub(super) budget_return: Vec<BudgetHold>,
+    pub(super) customer_caps: Vec<CustomerCap>,
     pub(super) snapshot: Option<SnapshotRow>,
     /// The subscription to look at for signals, and since when.
     pub(super) recheck: Option<(String, i64)>,
@@ -140,8 +148,12 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    pub(super) fn new(change: Change) -> Result<Self, StoreError> {
+    pub(super) fn new(mut change: Change) -> Result<Self, StoreError> {
         let now = change.now;
+        // Whatever ends an offer frees what is set aside for it: here, so that no path can forget it.
+        if let Some((session, _)) = &mut change.session {
+            change.budget_return.extend(session.release());
+        }
         let session = change.session.as_ref();
         let id = session.map(|(session, _)| session.id);
         let decided_anew = change.decision.is_some();
@@ -167,6 +179,7 @@ impl Prepared {
             departures: session.map_or_else(Vec::new, |(session, _)| departures::rows(session)),
             budget: change.budget,
             budget_return: change.budget_return,
+            customer_caps: change.customer_caps,
             snapshot: change
                 .snapshot
                 .map(|(snapshot, fetched_at)| SnapshotRow::new(&snapshot, fetched_at))

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::Store;
 use super::activity::{self, FoundActivity, Joined};
+use super::budgets::Account;
 use super::connection::Link;
 use super::customers::{self, CustomerProfile, CustomerRow};
 use super::error::{Failure, StoreError};
@@ -54,7 +55,7 @@ pub struct Subscriber {
 struct Wanted {
     customer: CustomerId,
     subscription: SubscriptionId,
-    budgets: Vec<String>,
+    budgets: Vec<Account>,
     experiments: Option<Key>,
     prices: Vec<PriceId>,
 }
@@ -233,7 +234,7 @@ impl Store {
         &self,
         customer: &CustomerId,
         subscription: &SubscriptionId,
-        budgets: Vec<String>,
+        budgets: Vec<Account>,
         experiments: Option<Key>,
         prices: Vec<PriceId>,
     ) -> Result<Subscriber, StoreError> {

@@ -10,8 +10,9 @@ use super::error::{Failure, StoreError, malformed};
 use super::operations::{self, OperationRow};
 use super::schema::operations::dsl;
 use super::time::micros;
+use crate::domain::hold::BudgetHold;
 use crate::domain::ids::OperationId;
-use crate::domain::operation::{BudgetHold, Operation, OperationState};
+use crate::domain::operation::{Operation, OperationState};
 
 /// Links `undo` with the operation that it undoes, and writes both. Which operation undoes it: this one, or the one that
 /// was faster.

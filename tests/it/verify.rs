@@ -19,8 +19,11 @@ use crate::support::database::databases;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const OFFERS: &str = "offers:\n  thanks: {type: credit, terms: {amount: 1500, currency: usd}}\n";
 const RULES: &str = "rules:\n  - {when: {reasons: [other]}, present: [thanks, tour]}\n";
-const BUDGETS: &str =
-    "policy:\n  budgets: [{offer_types: [discount, credit], per: month, amount: 500000, currency: usd}]\n";
+const BUDGETS: &str = "policy:\n  caps: [{per: offer, offer: tour, max: 9}]\n  budgets: \
+                       [{offer_types: [discount, credit], per: month, amount: 500000, currency: usd, reserve: presented}]\n";
+/// Where the books have that cap, and that budget at the end.
+const TOURS: &str = "default/offer/tour/all";
+const BUDGET: &str = "default/credit+discount/month/usd/2027-05";
 
 /// One session of each kind, all of them as they should be.
 struct Scene {
@@ -204,6 +207,11 @@ async fn broken_sessions(scene: &Scene) {
     scene
         .expect(&edit("sessions", handed_on, "\"closed_at\":", "\"closed\":"), "one_outcome", handed_on)
         .await;
+    for (session, of) in [(open, BUDGET), (handed_on, TOURS)] {
+        let (holds, forgotten) = ("\"holds\":[", "\"held\":[");
+        scene.expect(&edit("sessions", session, holds, forgotten), "budget", of).await;
+        scene.test.database.execute(&edit("sessions", session, forgotten, holds));
+    }
     let twice = "\"state\":\"presented\"";
     scene.expect(&edit("sessions", open, twice, "\"state\":\"accepted\""), "one_accepted", open).await;
     scene
@@ -278,13 +286,7 @@ async fn broken_operations(scene: &Scene) {
 async fn broken_surroundings(scene: &Scene) {
     let credit = scene.operation(&scene.credit).await;
     let session = scene.credit.text_at("/id");
-    scene
-        .expect(
-            "UPDATE budgets SET spent = spent + 1 WHERE spent > 0",
-            "budget",
-            "default/credit+discount/month/usd/2027-05",
-        )
-        .await;
+    scene.expect("UPDATE budgets SET spent = spent + 1 WHERE spent > 0", "budget", TOURS).await;
     scene
         .expect(
             &format!("DELETE FROM audit_lines WHERE session_id = '{session}' AND action = 'accept'"),

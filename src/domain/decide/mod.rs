@@ -7,6 +7,7 @@
 
 mod assign;
 mod guards;
+mod past;
 mod trace;
 mod unseen;
 
@@ -21,7 +22,7 @@ use super::experiment::{Exposure, Unit};
 use super::facts::Facts;
 use super::flow::{CompiledFlow, Rule};
 use super::history::History;
-use super::jurisdiction::Bar;
+use super::jurisdiction::{Bar, PERMISSION_NEEDED};
 use super::offer::Key;
 use super::price::Prices;
 use super::subscription::Subscription;
@@ -51,8 +52,8 @@ pub struct Input<'a> {
     pub answered: &'a [Key],
     /// What in the rules of the subscriber's place keeps offers from being shown.
     pub bar: Option<&'a Bar>,
-    /// What is left of each budget in its present period, by [`super::flow::Budget::key`], in minor units. A budget
-    /// that is not named is whole.
+    /// What is left of each budget in its present period, by [`super::flow::Budget::key`], in minor units, and of each
+    /// cap on an offer or a campaign, by [`super::flow::AcceptCap::key`]. What is not named is whole.
     pub budgets_left: &'a BTreeMap<String, i64>,
     /// What is known of the prices that offers of another plan name.
     pub prices: &'a Prices,
@@ -78,6 +79,10 @@ pub struct Decision {
     /// The experiments in which it could make a difference, with the customer's arm.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub experiments: Vec<Exposure>,
+    /// Where nothing is offered because a cap is reached: the cap's code. The flow says thank you then, and lets go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub let_go: Option<Cow<'static, str>>,
 }
 
 /// Why an offer is not presented.
@@ -85,9 +90,11 @@ pub struct Decision {
 pub struct LeftOut {
     /// The offer.
     pub offer: Key,
-    /// A stable code: `already_answered`, `stale_snapshot`, `subscription_unknown`, `resume_first`, `cooldown`, `budget_exhausted`, `below_margin_floor`, `over_max_offers`,
-    /// `holdout`, `replaced`, `not_permitted_here`, `permission_needed`, `permission_refused`, `over_max_offer_screens`,
-    /// `not_in_rule` (in traces), or a reason of ineligibility.
+    /// A stable code: `already_answered`, `stale_snapshot`, `subscription_unknown`, `resume_first`, `no_stacking`,
+    /// `offer_cooldown`, `cooldown`, `any_cooldown`, `declined_before`,
+    /// `customer_cap_reached`, `cap_reached`, `budget_exhausted`, `below_margin_floor`, `below_margin_amount`,
+    /// `over_max_offers`, `holdout`, `replaced`, `not_permitted_here`, `permission_needed`, `permission_refused`,
+    /// `over_max_offer_screens`, `not_in_rule` (in traces), or a reason of ineligibility.
     #[schema(value_type = String)]
     pub code: Cow<'static, str>,
     /// The same in words.
@@ -105,10 +112,20 @@ pub fn decide(flow: &CompiledFlow, input: &Input<'_>) -> Decision {
         .find(|(index, rule)| matching.allow_rule(*index) && reasons_allow(rule, input.reason));
     let (rule, present) =
         rule.map_or((None, [].as_slice()), |(index, rule)| (Some(index), rule.present.as_slice()));
+    let segments = matching.keys();
     let Assigned { exposures, present, mut left_out } = assign(&matching, present, input.unit);
-    let (offers, failed) = choose(flow, input, &present);
+    let (offers, failed) = choose(flow, input, &segments, &present);
     left_out.extend(failed);
-    Decision { segments: matching.keys(), rule, offers, left_out, experiments: exposures }
+    let let_go = letting_go(&offers, &left_out);
+    Decision { segments, rule, offers, left_out, experiments: exposures, let_go }
+}
+
+/// The code of the cap that leaves nothing to offer, if one does and no offer waits for permission.
+fn letting_go(offers: &[Key], left_out: &[LeftOut]) -> Option<Cow<'static, str>> {
+    let capped = |left_out: &&LeftOut| matches!(&*left_out.code, "customer_cap_reached" | "cap_reached");
+    let waits = left_out.iter().any(|left_out| left_out.code == PERMISSION_NEEDED);
+    let capped = left_out.iter().find(capped).filter(|_| offers.is_empty() && !waits);
+    capped.map(|left_out| left_out.code.clone())
 }
 
 /// Whether the rule asks for no reason, or for the one that was given.
@@ -118,7 +135,12 @@ fn reasons_allow(rule: &Rule, reason: Option<&Key>) -> bool {
 }
 
 /// The offers of a rule that pass the guards, and why the others do not.
-fn choose(flow: &CompiledFlow, input: &Input<'_>, present: &[Key]) -> (Vec<Key>, Vec<LeftOut>) {
+fn choose(
+    flow: &CompiledFlow,
+    input: &Input<'_>,
+    segments: &[Key],
+    present: &[Key],
+) -> (Vec<Key>, Vec<LeftOut>) {
     let document = flow.document();
     let most = usize::from(document.policy.max_offers);
     let (mut offers, mut left_out) = (Vec::new(), Vec::new());
@@ -127,7 +149,7 @@ fn choose(flow: &CompiledFlow, input: &Input<'_>, present: &[Key]) -> (Vec<Key>,
         let Some(offer) = document.offers.get(key) else {
             continue;
         };
-        let candidate = Candidate::new(key, offer, &document.policy, input);
+        let candidate = Candidate::new(key, offer, segments, &document.policy, input);
         let failed = guards::GUARDS.iter().find_map(|(_, guard)| match guard(&candidate) {
             Verdict::Failed { code, detail } => Some((code, detail)),
             Verdict::Passed | Verdict::Skipped(_) => None,

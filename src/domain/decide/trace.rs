@@ -12,6 +12,7 @@ use super::{Decision, Input, LeftOut, decide, reasons_allow};
 use crate::domain::condition::{Comparison, Condition, Names, Outcome, Tiers};
 use crate::domain::facts::{Fact, Source, Value};
 use crate::domain::flow::{CompiledFlow, FlowDocument, Rule};
+use crate::domain::money::Percent;
 use crate::domain::offer::{Key, OfferType};
 
 /// A decision with every step that led to it.
@@ -140,6 +141,10 @@ pub struct OfferTrace {
     /// Its type.
     #[serde(rename = "type")]
     pub offer_type: OfferType,
+    /// What it takes off for this subscriber, in percent, where that depends on the segments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Percent>, nullable = false)]
+    pub depth: Option<Percent>,
     /// Whether it is presented.
     pub presented: bool,
     /// Why not.
@@ -152,7 +157,8 @@ pub struct OfferTrace {
 /// What one guard said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GuardTrace {
-    /// Its name: `answered`, `freshness`, `eligibility`, `cooldown`, `budget`, `margin_floor`, `jurisdiction`.
+    /// Its name: `answered`, `freshness`, `eligibility`, `stacking`, `cooldown`, `declined`, `customer_cap`,
+    /// `cap`, `budget`, `margin_floor`, `jurisdiction`.
     #[schema(value_type = String)]
     pub guard: Cow<'static, str>,
     /// What it said.
@@ -313,7 +319,7 @@ fn why_not(document: &FlowDocument, rule: &Rule, input: &Input<'_>, decision: &D
 
 fn offers(document: &FlowDocument, input: &Input<'_>, decision: &Decision) -> Vec<OfferTrace> {
     let one = |(key, offer): (&Key, _)| {
-        let candidate = Candidate::new(key, offer, &document.policy, input);
+        let candidate = Candidate::new(key, offer, &decision.segments, &document.policy, input);
         let guards = GUARDS.iter().map(|(name, guard)| guard_trace(name, guard(&candidate))).collect();
         let presented = decision.offers.contains(key);
         let known = decision.left_out.iter().find(|left_out| left_out.offer == *key).cloned();
@@ -327,6 +333,7 @@ fn offers(document: &FlowDocument, input: &Input<'_>, decision: &Decision) -> Ve
         OfferTrace {
             offer: key.clone(),
             offer_type: candidate.offer.terms.offer_type(),
+            depth: candidate.depth(),
             presented,
             left_out,
             guards,

@@ -2,8 +2,9 @@
 //! are all that can be made.
 
 use super::assign::{Assigned, assign};
-use super::guards::{asks_nothing_of_billing, cooling};
-use super::{Decision, LeftOut, over_max, reasons_allow};
+use super::guards::asks_nothing_of_billing;
+use super::past::Past;
+use super::{Decision, LeftOut, letting_go, over_max, reasons_allow};
 use crate::domain::experiment::Unit;
 use crate::domain::facts::Facts;
 use crate::domain::flow::CompiledFlow;
@@ -51,7 +52,8 @@ pub fn decide_unseen(flow: &CompiledFlow, known: &Unseen<'_>) -> Decision {
             None => left_out.push(over_max(key, most)),
         }
     }
-    Decision { segments: matching.keys(), rule, offers, left_out, experiments: exposures }
+    let let_go = letting_go(&offers, &left_out);
+    Decision { segments: matching.keys(), rule, offers, left_out, experiments: exposures, let_go }
 }
 
 fn refusal(flow: &CompiledFlow, known: &Unseen<'_>, key: &Key) -> Option<LeftOut> {
@@ -66,8 +68,8 @@ fn refusal(flow: &CompiledFlow, known: &Unseen<'_>, key: &Key) -> Option<LeftOut
         let why = "billing could not be asked, and nothing is known of the subscription";
         return left_out("subscription_unknown", why.to_owned());
     }
-    let cooling = cooling(&document.policy, offer.terms.offer_type(), known.history, known.now);
-    let cooling = cooling.map(|detail| ("cooldown", detail));
-    let refusal = cooling.or_else(|| known.bar.map(|bar| (bar.code(), bar.to_string())));
+    let Unseen { history, now, .. } = *known;
+    let past = Past { key, offer, policy: &document.policy, history, now };
+    let refusal = past.all().or_else(|| known.bar.map(|bar| (bar.code(), bar.to_string())));
     refusal.and_then(|(code, detail)| left_out(code, detail))
 }

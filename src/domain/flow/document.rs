@@ -1,5 +1,6 @@
 //! The flow document as it is kept, published and shown. Its JSON is canonical: keys sorted, defaults written out.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -7,6 +8,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::care::{AcceptCap, Ask, Cooldowns, DeclinedCooldowns, Depth, Reserve};
 use super::experiment::{Allocation, Experiment, Holdout};
 use super::jurisdictions::Jurisdictions;
 use crate::domain::condition::{Segment, Tiers};
@@ -61,6 +63,9 @@ pub struct FlowDocument {
     /// What the app is to be told of before anybody begins to cancel.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub signals: BTreeMap<Key, Signal>,
+    /// What to say, by language, to those who have had all that a cap allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goodbye: Option<Texts>,
 }
 
 /// The survey's question.
@@ -105,6 +110,35 @@ pub struct OfferDefinition {
     pub copy: BTreeMap<String, CopyTemplate>,
     /// How long a presented offer can be accepted; at most 90 days, a day unless said otherwise.
     pub expires_after: Span,
+    /// How deep a discount may go, by segment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depth: Option<Depth>,
+    /// Days that must pass after it was accepted before it is presented again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cooldown_days: Option<u16>,
+    /// Whether a discount may be given to somebody who has one; the policy may allow it for all.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub stacking: bool,
+    /// The campaign it belongs to, which may be capped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<Key>,
+    /// What giving it costs a month beside the price, such as what free features cost to run; for the margin floors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monthly_cost: Option<Money>,
+    /// What it asks in return.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub asks: Vec<Ask>,
+}
+
+impl OfferDefinition {
+    /// The terms for somebody in these segments.
+    #[must_use]
+    pub fn terms_for(&self, segments: &[Key]) -> Cow<'_, Terms> {
+        match &self.depth {
+            Some(depth) => depth.deepen(&self.terms, segments),
+            None => Cow::Borrowed(&self.terms),
+        }
+    }
 }
 
 /// For these segments and reasons, present these offers.
@@ -176,16 +210,32 @@ pub struct Policy {
     /// Offers presented at a time, 1 to 5; 2 unless said otherwise.
     #[schema(required = false, minimum = 1, maximum = 5, default = 2)]
     pub max_offers: u8,
-    /// Days that must pass after an accepted offer before one of the same type is presented again.
+    /// Days that must pass after an accepted offer before one of the same type, or any, is presented again.
     #[schema(required = false, value_type = super::schema::CooldownDays)]
-    pub cooldown_days: BTreeMap<OfferType, u16>,
+    pub cooldown_days: Cooldowns,
+    /// Days that must pass after a declined offer before it, or one of the same type, is presented again.
+    #[serde(skip_serializing_if = "DeclinedCooldowns::is_empty")]
+    #[schema(required = false, value_type = super::schema::DeclinedCooldownDays)]
+    pub declined_cooldown_days: DeclinedCooldowns,
+    /// How often offers may be accepted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, max_items = 50)]
+    pub caps: Vec<AcceptCap>,
     /// What may be given away.
     #[schema(required = false, max_items = 20)]
     pub budgets: Vec<Budget>,
-    /// What must be left of the discounted price after the cost to serve, in percent of it. Asked of discounts to
-    /// customers whose `customer.cost_to_serve` is known.
+    /// What must be left of the price, less what an offer gives, after the cost to serve, in percent of it. Asked of
+    /// offers that give money to customers whose `customer.cost_to_serve` is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub margin_floor_percent: Option<Percent>,
+    /// The same as an amount a month, at most one for each currency.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, max_items = 20)]
+    pub margin_floor: Vec<Money>,
+    /// Whether discounts may be given to those who have one in force; not unless said otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false, default = false)]
+    pub stacking: bool,
     /// Whether subscribers may end at once, besides with the paid period; not unless said otherwise.
     #[schema(required = false, default = false)]
     pub cancel_now: bool,
@@ -198,9 +248,13 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             max_offers: 2,
-            cooldown_days: BTreeMap::new(),
+            cooldown_days: Cooldowns::default(),
+            declined_cooldown_days: DeclinedCooldowns::default(),
+            caps: Vec::new(),
             budgets: Vec::new(),
             margin_floor_percent: None,
+            margin_floor: Vec::new(),
+            stacking: false,
             cancel_now: false,
             jurisdictions: None,
         }
@@ -222,6 +276,9 @@ pub struct Budget {
     pub amount: i64,
     /// The currency. Subscriptions in another are not held by this budget.
     pub currency: Currency,
+    /// Whether what offers cost is set aside already when they are presented; else it is taken when they are accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reserve: Option<Reserve>,
 }
 
 /// How often a budget is filled up.
@@ -307,6 +364,7 @@ impl FlowDocument {
             holdout: None,
             experiments: BTreeMap::new(),
             signals: BTreeMap::new(),
+            goodbye: None,
         }
     }
 

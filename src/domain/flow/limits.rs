@@ -47,6 +47,10 @@ pub const MAX_LOCALES: usize = 50;
 pub const MAX_BUDGETS: usize = 20;
 /// Places that have rules.
 pub const MAX_PLACES: usize = 300;
+/// Caps of a policy.
+pub const MAX_CAPS: usize = 50;
+/// What one offer asks in return.
+pub const MAX_ASKS: usize = 10;
 /// Characters of a label, a question or a feature's name.
 pub const MAX_LABEL_CHARS: usize = 200;
 /// Experiments of a flow.

@@ -5,6 +5,7 @@
 //! is refused here, so that a published flow never fails while somebody waits; what can be promised and is most likely a
 //! mistake is warned of ([`review()`]). Nothing here decides, and nothing here knows how documents are kept.
 
+mod care;
 mod compiled;
 mod diff;
 mod document;
@@ -23,6 +24,7 @@ mod texts;
 mod words;
 mod yaml;
 
+pub use care::{AcceptCap, Ask, CapScope, Cooldowns, DeclinedCooldowns, Depth, Reserve};
 pub use compiled::CompiledFlow;
 pub(in crate::domain) use compiled::Matching;
 pub use diff::{Change, ChangeKind, diff};

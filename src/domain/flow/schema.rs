@@ -8,15 +8,16 @@ use utoipa::openapi::schema::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
+use super::care::{AcceptCap, Ask, Depth};
 use super::document::{
     FlowDocument, OfferDefinition, Policy, Reason, Route, Rule, Signal, SignalWhen, Survey, When,
 };
 use super::experiment::{Experiment, Holdout};
 use super::jurisdictions::PolicyChoice;
 use super::limits::{
-    MAX_ARMS, MAX_ATTRIBUTES, MAX_EXPERIMENTS, MAX_LABEL_CHARS, MAX_LOCALES, MAX_OFFERS, MAX_PLACES,
-    MAX_PRESENT, MAX_REASONS, MAX_ROUTES, MAX_RULE_KEYS, MAX_RULES, MAX_SEGMENTS, MAX_SIGNALS, MAX_TAGS,
-    MAX_TIERS,
+    MAX_ARMS, MAX_ASKS, MAX_ATTRIBUTES, MAX_EXPERIMENTS, MAX_LABEL_CHARS, MAX_LOCALES, MAX_OFFERS,
+    MAX_PLACES, MAX_PRESENT, MAX_REASONS, MAX_ROUTES, MAX_RULE_KEYS, MAX_RULES, MAX_SEGMENTS, MAX_SIGNALS,
+    MAX_TAGS, MAX_TIERS,
 };
 use super::presets::presets;
 use crate::domain::condition::{Condition, Segment, Tiers};
@@ -25,6 +26,7 @@ use crate::domain::experiment::Arm;
 use crate::domain::facts::AttributeType;
 use crate::domain::ids::PriceId;
 use crate::domain::jurisdiction::JurisdictionPolicy;
+use crate::domain::money::{Money, Percent};
 use crate::domain::offer::{
     ContactTerms, CreditTerms, CustomTerms, DiscountWire, FreeFeaturesTerms, InstallmentsTerms, Key,
     OfferType, PauseTerms, PlanChangeWhen, Proration, RedirectTerms, TrialExtensionTerms, WaiverTerms,
@@ -37,7 +39,7 @@ const LOCALE: &str = "^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$";
 #[derive(Debug)]
 pub(super) struct LocalizedText;
 
-/// Days by offer type.
+/// Days by offer type, after accepted offers.
 #[derive(Debug)]
 pub(super) struct CooldownDays;
 
@@ -104,6 +106,14 @@ impl ToSchema for PlanChoiceDefinition {
         register::<PriceId>(schemas);
     }
 }
+
+/// Days by offer type, after declined offers.
+#[derive(Debug)]
+pub(super) struct DeclinedCooldownDays;
+
+/// Percent off by segment.
+#[derive(Debug)]
+pub(super) struct DepthSegments;
 
 /// The JSON Schema (2020-12) of a flow document, as one document of its own.
 #[must_use]
@@ -188,13 +198,19 @@ impl PartialSchema for LocalizedText {
 }
 impl ToSchema for LocalizedText {}
 
+fn days(least: u16) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(least)).maximum(Some(3_650))
+}
+
+fn days_by_type(word: &str, doc: &str) -> RefOr<Schema> {
+    let all = OfferType::ALL.iter().map(|of| of.as_str()).chain([word]);
+    closed(all.fold(ObjectBuilder::new(), |object, name| object.property(name, days(0))), doc)
+}
+
 impl PartialSchema for CooldownDays {
     fn schema() -> RefOr<Schema> {
-        let days = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(3_650));
-        let all = OfferType::ALL
-            .iter()
-            .fold(ObjectBuilder::new(), |object, of| object.property(of.as_str(), days()));
-        closed(all, "Days by offer type; a type that is left out has no cooldown.")
+        let doc = "Days by offer type, or for `any` offer after any; what is left out has no cooldown.";
+        days_by_type("any", doc)
     }
 }
 impl ToSchema for CooldownDays {}
@@ -250,6 +266,70 @@ impl ToSchema for PoliciesByPlace {
     }
 }
 
+impl PartialSchema for DeclinedCooldownDays {
+    fn schema() -> RefOr<Schema> {
+        let doc =
+            "Days by offer type, or for the same `offer`; what is left out may be presented again at once.";
+        days_by_type("offer", doc)
+    }
+}
+impl ToSchema for DeclinedCooldownDays {}
+
+impl PartialSchema for DepthSegments {
+    fn schema() -> RefOr<Schema> {
+        map(Key::schema(), reference::<Percent>(), 0, MAX_SEGMENTS, "Percent off by segment.").into()
+    }
+}
+impl ToSchema for DepthSegments {}
+
+impl PartialSchema for AcceptCap {
+    fn schema() -> RefOr<Schema> {
+        let of = |per: &str, most: u32, doc: &str| {
+            let word =
+                ObjectBuilder::new().schema_type(SchemaType::new(Type::String)).enum_values(Some([per]));
+            let max = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(most));
+            let object = ObjectBuilder::new()
+                .property("per", word)
+                .required("per")
+                .property("max", max)
+                .required("max")
+                .property("within_days", days(1));
+            let object = match per {
+                "customer" => object.property(
+                    "offer_types",
+                    list::<OfferType>(
+                        1,
+                        OfferType::ALL.len(),
+                        "Of these types; of all where it is left out.",
+                    ),
+                ),
+                other => object.property(other, reference::<Key>()).required(other),
+            };
+            closed(object, doc)
+        };
+        OneOfBuilder::new()
+            .item(of("customer", 100, "What one customer accepts, on whatever subscription."))
+            .item(of("offer", 1_000_000_000, "How often one offer is accepted, by whomever."))
+            .item(of(
+                "campaign",
+                1_000_000_000,
+                "How often the offers of one campaign are accepted, by whomever.",
+            ))
+            .description(Some("How often offers may be accepted, in so many days or in all."))
+            .into()
+    }
+}
+impl ToSchema for AcceptCap {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "FlowCap".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        register::<Key>(schemas);
+        register::<OfferType>(schemas);
+    }
+}
+
 impl PartialSchema for FlowDocument {
     fn schema() -> RefOr<Schema> {
         let rules = list::<Rule>(1, MAX_RULES, "Who gets what; the first rule that matches counts.");
@@ -290,7 +370,8 @@ impl PartialSchema for FlowDocument {
             .property("policy", reference::<Policy>())
             .property("holdout", reference::<Holdout>())
             .property("experiments", experiments)
-            .property("signals", signals);
+            .property("signals", signals)
+            .property("goodbye", reference::<LocalizedText>());
         closed(
             object,
             "What happens when somebody cancels: reasons, segments, offers, rules, policy, experiments.",
@@ -387,7 +468,17 @@ impl PartialSchema for OfferDefinition {
                 .required("type")
                 .property("terms", terms)
                 .property("copy", copy)
-                .property("expires_after", reference::<Span>());
+                .property("expires_after", reference::<Span>())
+                .property("cooldown_days", days(0))
+                .property("campaign", reference::<Key>())
+                .property("monthly_cost", reference::<Money>())
+                .property("asks", list::<Ask>(0, MAX_ASKS, "What it asks in return."));
+            let object = if offer_type == OfferType::Discount {
+                let stacking = ObjectBuilder::new().schema_type(Type::Boolean);
+                object.property("depth", reference::<Depth>()).property("stacking", stacking)
+            } else {
+                object
+            };
             // A custom offer may hand on nothing but its key.
             let object = if offer_type == OfferType::Custom { object } else { object.required("terms") };
             closed(
@@ -420,6 +511,10 @@ impl ToSchema for OfferDefinition {
         register::<CustomTerms>(schemas);
         register::<CopyTemplate>(schemas);
         register::<Span>(schemas);
+        register::<Key>(schemas);
+        register::<Money>(schemas);
+        register::<Ask>(schemas);
+        register::<Depth>(schemas);
     }
 }
 

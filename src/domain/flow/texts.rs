@@ -6,14 +6,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::care::Ask;
 use super::document::FlowDocument;
 use crate::domain::copy::{CopyTemplate, Formatter, Prepared, Shown, Wish, choose, manner};
-use crate::domain::offer::{Copy, Key};
+use crate::domain::offer::{Copy, Key, PresentedAsk};
 
 /// How many languages are kept ready at a time; whoever asks in more of them waits some microseconds.
 const MAX_KEPT: usize = 100;
 /// The question where the flow does not word its own.
 const QUESTION: &str = "Why do you want to cancel?";
+/// The thanks where the flow does not word its own.
+const GOODBYE: &str = "Thank you for having been with us. You can cancel here.";
 
 /// A reason to choose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -37,7 +40,11 @@ pub struct FlowTexts {
     pub question: Arc<str>,
     /// The reasons, in the order in which they are shown.
     pub reasons: Arc<[ReasonText]>,
+    /// What is said where a cap leaves nothing to offer.
+    pub goodbye: Arc<str>,
     offers: BTreeMap<Key, (Arc<Prepared>, Arc<Formatter>)>,
+    /// By offer, for those that ask for something.
+    asks: BTreeMap<Key, Vec<PresentedAsk>>,
 }
 
 impl FlowTexts {
@@ -46,6 +53,12 @@ impl FlowTexts {
     pub fn copy(&self, offer: &Key, shown: &Shown<'_>) -> Copy {
         let filled = self.offers.get(offer).map(|(prepared, write)| prepared.fill_in(shown, write));
         filled.unwrap_or_default()
+    }
+
+    /// What an offer of the flow asks in return.
+    #[must_use]
+    pub fn asks(&self, offer: &Key) -> Vec<PresentedAsk> {
+        self.asks.get(offer).cloned().unwrap_or_default()
     }
 }
 
@@ -98,6 +111,16 @@ impl Texts {
             follow_up: reason.follow_up.as_ref().and_then(text),
             feature_tags: reason.feature_tags,
         };
+        let goodbye = document.goodbye.as_ref().and_then(text);
+        let ask = |ask: &Ask| PresentedAsk {
+            key: ask.key.clone(),
+            ask_type: ask.ask_type,
+            label: text(&ask.label).unwrap_or_default(),
+            required: ask.required,
+            agreed: None,
+        };
+        let asking = document.offers.iter().filter(|(_, offer)| !offer.asks.is_empty());
+        let asks = asking.map(|(key, offer)| (key.clone(), offer.asks.iter().map(ask).collect()));
         let mut formatters: HashMap<&str, Arc<Formatter>> = HashMap::new();
         let offers = self.offers.iter().filter_map(|(key, prepared)| {
             let (tag, prepared) = choose(prepared, &wishes)?;
@@ -107,8 +130,10 @@ impl Texts {
         });
         FlowTexts {
             question: question.as_deref().unwrap_or(QUESTION).into(),
-            offers: offers.collect(),
             reasons: document.reasons.iter().map(reason).collect(),
+            goodbye: goodbye.as_deref().unwrap_or(GOODBYE).into(),
+            offers: offers.collect(),
+            asks: asks.collect(),
         }
     }
 }
@@ -121,8 +146,10 @@ pub(super) fn languages(document: &FlowDocument) -> Vec<String> {
         .flat_map(|reason| reason.label.keys().chain(reason.follow_up.iter().flat_map(BTreeMap::keys)));
     let question = document.survey.iter().flat_map(|survey| survey.question.keys());
     let copies = document.offers.values().flat_map(|offer| offer.copy.keys());
-    let mut all: Vec<String> =
-        document.default_locale.iter().chain(labels).chain(question).chain(copies).cloned().collect();
+    let asks = document.offers.values().flat_map(|offer| &offer.asks).flat_map(|ask| ask.label.keys());
+    let goodbye = document.goodbye.iter().flat_map(BTreeMap::keys);
+    let all = document.default_locale.iter().chain(labels).chain(question).chain(copies);
+    let mut all: Vec<String> = all.chain(asks).chain(goodbye).cloned().collect();
     all.sort_unstable();
     all.dedup();
     all

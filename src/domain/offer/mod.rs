@@ -3,6 +3,7 @@
 //! A flow defines offers under keys; a session presents them, and from then on keeps its own frozen copy, so that a
 //! later version of the flow cannot change what somebody has been promised.
 
+mod ask;
 mod discount;
 mod key;
 mod money;
@@ -15,9 +16,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::hold::BudgetHold;
 use super::ids::{OfferId, PriceId};
 use super::preview::Preview;
 use super::span::Span;
+pub use ask::{AskState, AskType, PresentedAsk};
 pub use discount::{
     DiscountDuration, DiscountTerms, DiscountValue, DiscountWire, DurationWord, InvalidDiscount,
     MAX_DISCOUNT_MONTHS,
@@ -271,4 +274,11 @@ pub struct PresentedOffer {
     /// What was picked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice: Option<Choice>,
+    /// What it asks in return.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asks: Vec<PresentedAsk>,
+    /// What it holds of budgets and caps: set aside as long as it can be accepted, and for good where it is accepted and
+    /// no operation carries it out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<BudgetHold>,
 }

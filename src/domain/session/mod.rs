@@ -6,15 +6,18 @@
 mod evidence;
 mod state;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::debt::{split, waived};
 use super::evidence::{Evidence, What};
 use super::experiment::{Assignment, Exposure};
+use super::hold::BudgetHold;
 use super::ids::{CustomerId, OfferId, OperationId, SessionId, SubscriptionId};
 use super::jurisdiction::{Jurisdiction, Permission};
-use super::offer::{Choice, OfferState, PlanChangeTerms, PresentedOffer, Terms};
+use super::offer::{Choice, Key, OfferState, PlanChangeTerms, PresentedAsk, PresentedOffer, Terms};
 use super::operation::{CancelWhen, Effect, Operation, OperationState};
 use super::pause::{OpenPause, Resumer};
 use super::plan_change;
@@ -83,6 +86,9 @@ pub struct Session {
     /// What was shown and done.
     #[serde(default, skip_serializing_if = "Evidence::is_empty")]
     pub evidence: Evidence,
+    /// Whether nothing is offered because a cap is reached: the flow says thank you, and lets go.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub let_go: bool,
 }
 
 impl Session {
@@ -111,6 +117,7 @@ impl Session {
                 Step::Offer
             }
             State::Deciding if self.permission() == Permission::Needed => Step::Permission,
+            State::Deciding if self.let_go => Step::Confirm,
             State::Deciding
                 if self.answers.reason.is_none() && self.offers.is_empty() && self.shows_survey() =>
             {
@@ -221,11 +228,16 @@ impl Session {
         Ok(())
     }
 
-    /// Replaces the offers nobody has answered with those a new decision presents; answered ones stay.
+    /// Replaces the offers nobody has answered with those a new decision presents; answered ones stay. What was set
+    /// aside for the replaced ones, and goes on with none of the new ones, comes back.
     ///
     /// # Errors
     /// When the session is not open to offers.
-    pub fn present(&mut self, offers: Vec<PresentedOffer>, now: Timestamp) -> Result<(), Refused> {
+    pub fn present(
+        &mut self,
+        offers: Vec<PresentedOffer>,
+        now: Timestamp,
+    ) -> Result<Vec<BudgetHold>, Refused> {
         self.deciding()?;
         let before = |offer: &PresentedOffer| self.offers.iter().any(|old| old.id == offer.id);
         if !offers.is_empty() {
@@ -236,10 +248,15 @@ impl Session {
         {
             rules.screens = rules.screens.saturating_add(1);
         }
-        self.offers.retain(|offer| offer.state != OfferState::Presented);
+        let presented = |offer: &PresentedOffer| offer.state == OfferState::Presented;
+        let (replaced, answered) =
+            std::mem::take(&mut self.offers).into_iter().partition::<Vec<_>, _>(presented);
+        let gone = replaced.into_iter().filter(|old| offers.iter().all(|new| new.id != old.id));
+        let freed = gone.flat_map(|old| old.holds).collect();
+        self.offers = answered;
         self.offers.extend(offers);
         self.updated_at = now;
-        Ok(())
+        Ok(freed)
     }
 
     /// Takes note of the arms that a decision found the customer in.
@@ -251,7 +268,26 @@ impl Session {
         }
     }
 
-    /// Accepts an offer. With an [`Effect`] the session waits for `operation`; without one it is saved at once.
+    /// Puts what an offer holds in the place of what it held, which comes back: set aside before, it goes on with the
+    /// operation.
+    pub fn hold(&mut self, id: OfferId, holds: Vec<BudgetHold>) -> Vec<BudgetHold> {
+        self.offer_mut(id).map(|offer| std::mem::replace(&mut offer.holds, holds)).unwrap_or_default()
+    }
+
+    /// Takes out what is set aside for offers that can be accepted no more: those that are answered, and all of them
+    /// once the session has its outcome or is canceling. Whoever writes a session gives it back with that write.
+    pub fn release(&mut self) -> Vec<BudgetHold> {
+        let open = matches!(self.state, State::Deciding | State::Applying { .. } | State::Resuming { .. });
+        let over = |offer: &&mut PresentedOffer| match offer.state {
+            OfferState::Presented => !open,
+            OfferState::Accepted => false,
+            OfferState::Declined | OfferState::Rejected => true,
+        };
+        self.offers.iter_mut().filter(over).flat_map(|offer| std::mem::take(&mut offer.holds)).collect()
+    }
+
+    /// Accepts an offer; `agreed` says by key which of its asks the subscriber agrees to. With an [`Effect`] the
+    /// session waits for `operation`; without one it is saved at once.
     ///
     /// # Errors
     /// When the state, the offer or the choice does not allow it; the session is unchanged then.
@@ -259,14 +295,19 @@ impl Session {
         &mut self,
         id: OfferId,
         choice: Option<Choice>,
+        agreed: &BTreeMap<Key, bool>,
         operation: OperationId,
         now: Timestamp,
     ) -> Result<Option<Effect>, Refused> {
         self.deciding()?;
+        check_asks(self.open_offer(id, now)?, agreed)?;
         let effect = effect(self.open_offer(id, now)?, choice, self.snapshot.as_ref(), now)?;
         let offer = self.open_offer_mut(id, now)?;
         offer.state = OfferState::Accepted;
         offer.choice = choice;
+        for ask in &mut offer.asks {
+            ask.agreed = Some(agreed.get(&ask.key).copied().unwrap_or(false));
+        }
         offer.decided_at = Some(now);
         self.evidence.add(What::Accepted { offer: id, choice }, now);
         self.updated_at = now;
@@ -483,6 +524,18 @@ impl Session {
         self.needs_attention = false;
         self.updated_at = now;
         self.closed_at = Some(now);
+    }
+}
+
+/// Whether no ask is answered that the offer does not have, and all are agreed to that it cannot be had without.
+fn check_asks(offer: &PresentedOffer, agreed: &BTreeMap<Key, bool>) -> Result<(), Refused> {
+    if let Some(key) = agreed.keys().find(|key| offer.asks.iter().all(|ask| ask.key != **key)) {
+        return Err(Refused::UnknownAsk(key.clone()));
+    }
+    let missing = |ask: &&PresentedAsk| ask.required && !agreed.get(&ask.key).copied().unwrap_or(false);
+    match offer.asks.iter().find(missing) {
+        Some(ask) => Err(Refused::AskRequired(ask.key.clone())),
+        None => Ok(()),
     }
 }
 

@@ -192,6 +192,12 @@ pub enum Refused {
     /// The subscriber has answered whether offers may be shown.
     #[error("the subscriber has answered already, and is asked once per session")]
     PermissionAnswered,
+    /// An ask is answered that the offer does not have.
+    #[error("the offer asks no `{0}`; its `asks` say what it does")]
+    UnknownAsk(Key),
+    /// The offer cannot be had without it.
+    #[error("this offer needs your agreement to `{0}`; send `true` for it")]
+    AskRequired(Key),
     /// The flow does not let subscriptions end at once.
     #[error("this flow ends subscriptions with the paid period; send `period_end`")]
     NowNotAllowed,

@@ -28,6 +28,8 @@ fn offer(key: &str, terms: Terms) -> PresentedOffer {
         expires_at: later(24),
         decided_at: None,
         choice: None,
+        asks: Vec::new(),
+        holds: Vec::new(),
     }
 }
 
@@ -69,6 +71,7 @@ fn session() -> Session {
         validated: Validated::default(),
         jurisdiction: None,
         evidence: Evidence::default(),
+        let_go: false,
     }
 }
 
@@ -123,7 +126,7 @@ fn happen(session: &mut Session, event: Event) -> bool {
         Event::Answer => session.answer(Answers::default(), now()).is_err(),
         Event::Accept(index, choice) => {
             let id = id(session, index);
-            session.accept(id, choice, operation, now()).is_err()
+            session.accept(id, choice, &Default::default(), operation, now()).is_err()
         }
         Event::Decline(index) => {
             let id = id(session, index);
@@ -194,7 +197,7 @@ fn an_operation_settled_twice_changes_nothing_the_second_time() {
     let mut session = session();
     let operation = OperationId::generate(now());
     let pause = session.offers[0].id;
-    session.accept(pause, Some(1), operation, now()).unwrap();
+    session.accept(pause, Some(1), &Default::default(), operation, now()).unwrap();
     let operation = carried_out(&session, operation, Some(pause));
     assert!(session.settle(&operation, OperationState::Applied, None, now()));
     let saved = session.clone();
@@ -208,7 +211,7 @@ fn an_offer_refused_behind_a_cancellation_was_not_given() {
         let mut session = session();
         let (offer, pausing, leaving) =
             (session.offers[0].id, OperationId::generate(now()), OperationId::generate(now()));
-        session.accept(offer, Some(1), pausing, now()).unwrap();
+        session.accept(offer, Some(1), &Default::default(), pausing, now()).unwrap();
         let pausing = carried_out(&session, pausing, Some(offer));
         session.cancel(CancelWhen::PeriodEnd, leaving, now()).unwrap();
         if canceled {
@@ -252,7 +255,10 @@ fn an_expired_offer_cannot_be_accepted_but_the_way_out_stays() {
     let mut session = session();
     let talk = session.offers[1].id;
     let operation = OperationId::generate(now());
-    assert_eq!(session.accept(talk, None, operation, later(25)), Err(Refused::OfferExpired));
+    assert_eq!(
+        session.accept(talk, None, &Default::default(), operation, later(25)),
+        Err(Refused::OfferExpired)
+    );
     assert!(session.cancel(CancelWhen::PeriodEnd, operation, later(25)).is_ok());
 }
 
@@ -260,7 +266,8 @@ fn an_expired_offer_cannot_be_accepted_but_the_way_out_stays() {
 fn the_pause_fixes_its_end_when_it_is_accepted() {
     let mut session = session();
     let pause = session.offers[0].id;
-    let effect = session.accept(pause, Some(1), OperationId::generate(now()), now()).unwrap();
+    let effect =
+        session.accept(pause, Some(1), &Default::default(), OperationId::generate(now()), now()).unwrap();
     let resumes_at = "2027-06-01T12:00:00Z".parse().unwrap();
     assert_eq!(
         effect,

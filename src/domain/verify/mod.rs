@@ -13,8 +13,9 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
 
+use super::hold::BudgetHold;
 use super::ids::SubscriptionId;
-use super::operation::{BudgetHold, Operation, OperationState};
+use super::operation::{Operation, OperationState};
 use super::session::Session;
 use super::validation::Horizon;
 pub use operations::is_overdue;
@@ -87,7 +88,7 @@ invariants! {
     NotStuck = "not_stuck",
     /// A settled operation is held by nobody.
     NotHeld = "not_held",
-    /// What a budget has spent is what its operations hold that were neither refused nor undone.
+    /// What a budget has spent, or a cap has counted, is what operations hold of it that were neither refused nor undone, and what offers of sessions hold of it.
     Budget = "budget",
     /// A watched save is checked once at each horizon, and its session says what was found; nothing else is watched.
     SaveChecked = "save_checked",
@@ -205,7 +206,7 @@ pub fn check_session(kept: &KeptSession, now: Timestamp) -> Vec<Violation> {
     found
 }
 
-/// What operations hold of budgets, added up.
+/// What operations and offers hold of budgets and caps, added up.
 #[derive(Debug, Default)]
 pub struct Held(HashMap<String, i64>);
 
@@ -217,7 +218,17 @@ impl Held {
         if undone || operation.state == OperationState::Rejected {
             return;
         }
-        for BudgetHold { budget, amount } in &operation.holds {
+        self.add(&operation.holds);
+    }
+
+    /// Counts what the offers of a session hold: set aside as long as they can be accepted, or for good where they were
+    /// accepted and no operation carries them out.
+    pub fn count_offers(&mut self, session: &Session) {
+        session.offers.iter().for_each(|offer| self.add(&offer.holds));
+    }
+
+    fn add(&mut self, holds: &[BudgetHold]) {
+        for BudgetHold { budget, amount } in holds {
             let sum = self.0.entry(budget.clone()).or_default();
             *sum = sum.saturating_add(*amount);
         }

@@ -1,9 +1,12 @@
 //! What a subscriber does in a session.
 
+use std::collections::BTreeMap;
+
 use actix_web::web::Data;
 use actix_web::{HttpResponse, post};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, Type};
+use utoipa::{PartialSchema, ToSchema};
 use validator::Validate;
 
 use crate::domain::feature::FeatureTag;
@@ -15,6 +18,7 @@ use crate::http::body::{Body, OptionalBody};
 use crate::http::idempotency::{Idempotency, answer as reply};
 use crate::http::path::{Segment, Segments};
 use crate::http::problem::Problem;
+use crate::services::accept::Taken;
 use crate::services::answer::Said;
 use crate::services::view::SessionView;
 use crate::services::{self, Access, App};
@@ -118,6 +122,24 @@ pub(crate) struct AcceptBody {
     #[validate(range(max = 9))]
     #[schema(value_type = Option<u8>, minimum = 0, maximum = 9)]
     choice: Option<Choice>,
+    /// Which of the offer's `asks` the subscriber agrees to, by key; `false` for those left out.
+    #[serde(default)]
+    #[validate(length(max = 10))]
+    #[schema(schema_with = asks_schema)]
+    asks: BTreeMap<Key, bool>,
+}
+
+fn asks_schema() -> Object {
+    let flag = ObjectBuilder::new().schema_type(Type::Boolean);
+    let mut schema = ObjectBuilder::new()
+        .property_names(Some(Key::schema()))
+        .additional_properties(Some(AdditionalProperties::RefOr(flag.into())))
+        .description(Some(
+            "Which of the offer's `asks` the subscriber agrees to, by key; `false` for those left out.",
+        ))
+        .build();
+    schema.max_properties = Some(10);
+    schema
 }
 
 /// Accept an offer.
@@ -145,7 +167,8 @@ pub(crate) async fn accept(
     body: OptionalBody<AcceptBody>,
 ) -> Result<HttpResponse, Problem> {
     let access = Access::Customer(caller.0.customer);
-    Ok(reply(services::accept::accept(&app, &access, ids.0, ids.1, body.0.choice, idempotency.key()).await?))
+    let taken = Taken { choice: body.0.choice, agreed: body.0.asks };
+    Ok(reply(services::accept::accept(&app, &access, ids.0, ids.1, taken, idempotency.key()).await?))
 }
 
 /// A body without members.

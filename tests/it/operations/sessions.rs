@@ -249,7 +249,7 @@ async fn an_explanation_names_rule_facts_and_reasons() {
         assert_eq!(offer("breather")["left_out"]["code"], "over_max_offers");
         assert_eq!(offer("gift")["left_out"]["code"], "not_in_rule");
         assert_eq!(offer("half-off")["presented"], true);
-        assert_eq!(offer("half-off")["guards"].as_array().unwrap().len(), 7);
+        assert_eq!(offer("half-off")["guards"].as_array().unwrap().len(), 11);
 
         // Asked later, it still tells of then.
         test.accept(&who, &test.read(&who, &session).await, "half-off").await.expect(200);

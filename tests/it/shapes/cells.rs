@@ -36,7 +36,7 @@ fn flow(free: &str, lite: &str) -> String {
         reasons.push(json!({"key": key, "label": {"en": key}, "stripe_feedback": "other"}));
         rules.push(json!({"when": {"reasons": [key]}, "present": [key]}));
     }
-    let flow = json!({"key": "default", "reasons": reasons, "segments": {}, "offers": offers, "rules": rules, "policy": {}});
+    let flow = json!({"key": "default", "reasons": reasons, "segments": {}, "offers": offers, "rules": rules, "policy": {"stacking": true}});
     flow.to_string().replace("price_free", free).replace("price_lite", lite)
 }
 

@@ -1,13 +1,21 @@
+use counteroffer::domain::hold::BudgetHold;
 use counteroffer::domain::offer::OfferState;
-use counteroffer::domain::operation::BudgetHold;
 use counteroffer::domain::session::{Answers, Session};
-use counteroffer::store::{AuditLine, BudgetTake, Change, Changed, OperationUpdate, Store};
+use counteroffer::store::{Account, AuditLine, BudgetTake, Change, Changed, OperationUpdate, Store};
 use futures_util::future::join_all;
 
 use super::fixtures::{
     begin, cancellation, decision, later, lease, now, offer, saved, session, subscription,
 };
 use crate::support::database::databases;
+
+fn take(budget: &str, amount: i64, limit: i64) -> BudgetTake {
+    BudgetTake { budget: budget.to_owned(), amount, limit, since: None, is_cap: false }
+}
+
+fn account(name: &str) -> Account {
+    Account { name: name.to_owned(), since: None }
+}
 
 async fn begun(store: &Store, id: &str) -> Session {
     let one = session("ada", id);
@@ -57,7 +65,7 @@ async fn a_stale_change_writes_nothing_at_all() {
             session: Some((comment(&one, "hello"), version)),
             decision: Some(decision(1)),
             new_operations: vec![(cancellation(&one), None)],
-            budget: vec![BudgetTake { budget: "b".to_owned(), amount: 5, limit: 10 }],
+            budget: vec![take("b", 5, 10)],
             snapshot: Some((subscription("sub_1"), now())),
             webhook_event: Some(format!("evt_{name}")),
             audit: Some(AuditLine { actor: "customer".into(), action: "a".into(), detail: "{}".into() }),
@@ -70,7 +78,10 @@ async fn a_stale_change_writes_nothing_at_all() {
         assert!(store.saved_answer("customer:1", "good").await.unwrap().is_some());
         assert!(store.saved_answer("customer:1", "bad").await.unwrap().is_none());
         assert_eq!(store.operations(Default::default(), None, 10).await.unwrap().len(), 1);
-        assert_eq!(store.budget_spent(vec!["b".into(), "c".into()]).await.unwrap(), [("b".into(), 5)].into());
+        assert_eq!(
+            store.budget_spent(vec![account("b"), account("c")]).await.unwrap(),
+            [("b".into(), 5)].into()
+        );
         assert_eq!(store.audit_trail(None, 10).await.unwrap().len(), 1);
         // The event of the refused change is not taken for handled.
         let again = Change { webhook_event: Some("evt_bad".to_owned()), ..Change::new(now()) };
@@ -86,10 +97,7 @@ async fn a_budget_is_never_exceeded() {
         let store = database.store().await;
         let other = if database.name == "postgres" { database.store().await } else { store.clone() };
         let take = |number: usize| Change {
-            budget: vec![
-                BudgetTake { budget: "wide".to_owned(), amount: 10, limit: 100_000 },
-                BudgetTake { budget: "tight".to_owned(), amount: 10, limit: 255 },
-            ],
+            budget: vec![take("wide", 10, 100_000), take("tight", 10, 255)],
             saved: Some(saved(&format!("k{number}"), "{}")),
             ..Change::new(now())
         };
@@ -99,7 +107,7 @@ async fn a_budget_is_never_exceeded() {
         let done = changed.iter().filter(|changed| **changed == Changed::Done).count();
         assert_eq!(done, 25, "{}", database.name);
         assert!(changed.iter().all(|changed| matches!(changed, Changed::Done | Changed::BudgetSpent(1))));
-        let spent = store.budget_spent(vec!["tight".into(), "wide".into()]).await.unwrap();
+        let spent = store.budget_spent(vec![account("tight"), account("wide")]).await.unwrap();
         assert_eq!(spent, [("tight".into(), 250), ("wide".into(), 250)].into());
         let back = BudgetHold { budget: "tight".to_owned(), amount: 10 };
         store.change(Change { budget_return: vec![back], ..Change::new(now()) }).await.unwrap();
@@ -147,7 +155,7 @@ async fn offers_follow_the_session() {
         };
         assert_eq!(store.change(change).await.unwrap(), Changed::Done);
         let operation = cancellation(&one);
-        one.accept(one.offers[1].id, None, operation.id, now()).unwrap();
+        one.accept(one.offers[1].id, None, &Default::default(), operation.id, now()).unwrap();
         let change = Change { session: Some((one.clone(), 2)), ..Change::new(now()) };
         assert_eq!(store.change(change).await.unwrap(), Changed::Done);
         let summary = store.summary(Default::default(), now()).await.unwrap();

@@ -54,6 +54,8 @@ pub(super) fn offer(offer_key: &str) -> PresentedOffer {
         expires_at: later(86_400),
         decided_at: None,
         choice: None,
+        asks: Vec::new(),
+        holds: Vec::new(),
     }
 }
 
@@ -83,6 +85,7 @@ pub(super) fn session(customer: &str, id: &str) -> Session {
         validated: Validated::default(),
         jurisdiction: None,
         evidence: Evidence::default(),
+        let_go: false,
     }
 }
 
@@ -98,6 +101,7 @@ pub(super) fn begin(session: &Session) -> Begin {
         segments: vec![key("loyal"), key("big_spender")],
         costs: session.offers.iter().map(|offer| (offer.id, 100)).collect(),
         decision: decision(0),
+        budget: Vec::new(),
         token_id: None,
         saved: None,
         patient: false,

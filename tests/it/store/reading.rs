@@ -2,7 +2,7 @@ use counteroffer::domain::facts::Value;
 use counteroffer::domain::ids::ApiKeyId;
 use counteroffer::domain::offer::OfferType;
 use counteroffer::domain::session::{Answers, Session, Status};
-use counteroffer::store::{ApiKeyRecord, Change, CustomerProfile, SessionFilter, Store};
+use counteroffer::store::{Account, ApiKeyRecord, Change, CustomerProfile, SessionFilter, Store};
 
 use super::fixtures::{begin, cancellation, key, later, now, session, subscription};
 use crate::support::database::databases;
@@ -78,7 +78,7 @@ async fn figures_add_up() {
             write(&store, "ada", &format!("sub_{number}"), |one| {
                 let operation = cancellation(one).id;
                 because(one, "too_expensive");
-                one.accept(one.offers[0].id, None, operation, now()).unwrap();
+                one.accept(one.offers[0].id, None, &Default::default(), operation, now()).unwrap();
             })
             .await;
         }
@@ -133,7 +133,13 @@ async fn subscribers_are_read_at_once() {
         assert!(store.put_snapshot(&subscription("sub_1"), later(9)).await.unwrap());
         assert!(!store.put_snapshot(&subscription("sub_1"), later(5)).await.unwrap(), "{}", database.name);
         let known = store
-            .subscriber(&one.customer, &one.subscription, vec!["b".to_owned()], None, Vec::new())
+            .subscriber(
+                &one.customer,
+                &one.subscription,
+                vec![Account { name: "b".to_owned(), since: None }],
+                None,
+                Vec::new(),
+            )
             .await
             .unwrap();
         assert_eq!(known.profile, Some(profile.clone()));

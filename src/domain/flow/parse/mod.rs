@@ -3,6 +3,7 @@
 //! Each reader takes a value with its place, notes what is wrong with it and answers none only when nothing can be
 //! made of it. Readers go on after a problem, so that a document is mended in one go.
 
+mod care;
 mod conditions;
 mod expansion;
 mod experiments;
@@ -58,6 +59,7 @@ pub(super) fn document(root: &At<'_>, problems: &mut Problems) -> Option<FlowDoc
         experiments_at.as_ref().map(|at| experiments::experiments(at, problems)).unwrap_or_default();
     let signals_at = fields.optional("signals");
     let signals = signals_at.as_ref().map(|at| signals::signals(at, problems)).unwrap_or_default();
+    let goodbye = fields.optional("goodbye").and_then(|at| values::texts(&at, problems));
     // By what is written rather than by what could be read: a broken offer is not an unknown one as well.
     let known = references::Known {
         reasons: references::listed_keys(&fields.optional("reasons")),
@@ -74,6 +76,7 @@ pub(super) fn document(root: &At<'_>, problems: &mut Problems) -> Option<FlowDoc
     if let Some(at) = &signals_at {
         references::check_signals(at, &known, problems);
     }
+    references::check_care(&fields.optional("offers"), &fields.optional("policy"), &known, problems);
     fields.finish(problems);
     Some(FlowDocument {
         key: key?,
@@ -90,6 +93,7 @@ pub(super) fn document(root: &At<'_>, problems: &mut Problems) -> Option<FlowDoc
         holdout,
         experiments,
         signals,
+        goodbye,
     })
 }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::fields::Fields;
-use super::{terms, values};
+use super::{care, terms, values};
 use crate::domain::copy::{self, CopyTemplate, MAX_TEMPLATE_CHARS};
 use crate::domain::flow::document::OfferDefinition;
 use crate::domain::flow::limits::{MAX_EXPIRY_DAYS, MAX_OFFERS};
 use crate::domain::flow::node::At;
 use crate::domain::flow::problem::Problems;
-use crate::domain::offer::{Key, Terms};
+use crate::domain::offer::{Key, OfferType, Terms};
 use crate::domain::span::{Interval, Span};
 
 /// Reads the offers.
@@ -35,8 +35,26 @@ fn offer(at: &At<'_>, problems: &mut Problems) -> Option<OfferDefinition> {
     let expires_after = expires.map_or(Some(Span { interval: Interval::Day, count: 1 }), |at| {
         values::span(&at, MAX_EXPIRY_DAYS, problems)
     });
+    let depth = fields.optional("depth").map(|at| care::depth(&at, terms.as_ref(), problems));
+    let cooldown_days = fields.optional("cooldown_days").and_then(|at| care::days(&at, problems));
+    let may_stack = offer_type.is_none_or(|offer_type| offer_type == OfferType::Discount);
+    let stacking = may_stack.then(|| fields.optional("stacking")).flatten();
+    let stacking = stacking.and_then(|at| values::flag(&at, problems)).unwrap_or(false);
+    let campaign = fields.optional("campaign").and_then(|at| values::key(&at, problems));
+    let monthly_cost = fields.optional("monthly_cost").and_then(|at| values::money(&at, problems));
+    let asks = fields.optional("asks").map(|at| care::asks(&at, problems)).unwrap_or_default();
     fields.finish(problems);
-    Some(OfferDefinition { terms: terms?, copy, expires_after: expires_after? })
+    Some(OfferDefinition {
+        terms: terms?,
+        copy,
+        expires_after: expires_after?,
+        depth: depth.flatten(),
+        cooldown_days,
+        stacking,
+        campaign,
+        monthly_cost,
+        asks,
+    })
 }
 
 fn copies(at: &At<'_>, terms: Option<&Terms>, problems: &mut Problems) -> BTreeMap<String, CopyTemplate> {

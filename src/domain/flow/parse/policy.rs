@@ -1,18 +1,17 @@
 //! The policy's guard rails.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::fields::Fields;
 use super::jurisdictions::jurisdictions;
-use super::values;
+use super::{care, values};
+use crate::domain::flow::care::Reserve;
 use crate::domain::flow::document::{Budget, BudgetPeriod, Policy};
 use crate::domain::flow::limits::MAX_BUDGETS;
 use crate::domain::flow::node::At;
 use crate::domain::flow::problem::Problems;
-use crate::domain::offer::OfferType;
+use crate::domain::money::Money;
 
-/// The longest cooldown, in days.
-const MAX_COOLDOWN_DAYS: u16 = 3_650;
 /// The greatest budget, in minor units.
 const MAX_BUDGET: i64 = 1_000_000_000_000;
 
@@ -27,13 +26,25 @@ pub(super) fn policy(at: &At<'_>, problems: &mut Problems) -> Policy {
         policy.max_offers = most;
     }
     if let Some(at) = fields.optional("cooldown_days") {
-        policy.cooldown_days = cooldowns(&at, problems);
+        policy.cooldown_days = care::cooldowns(&at, problems);
+    }
+    if let Some(at) = fields.optional("declined_cooldown_days") {
+        policy.declined_cooldown_days = care::declined_cooldowns(&at, problems);
+    }
+    if let Some(at) = fields.optional("caps") {
+        policy.caps = care::caps(&at, problems);
     }
     if let Some(at) = fields.optional("budgets") {
         policy.budgets = budgets(&at, problems);
     }
     policy.margin_floor_percent =
         fields.optional("margin_floor_percent").and_then(|at| values::percent(&at, problems));
+    if let Some(at) = fields.optional("margin_floor") {
+        policy.margin_floor = floors(&at, problems);
+    }
+    if let Some(flag) = fields.optional("stacking").and_then(|at| values::flag(&at, problems)) {
+        policy.stacking = flag;
+    }
     if let Some(flag) = fields.optional("cancel_now").and_then(|at| values::flag(&at, problems)) {
         policy.cancel_now = flag;
     }
@@ -41,21 +52,6 @@ pub(super) fn policy(at: &At<'_>, problems: &mut Problems) -> Policy {
         fields.optional("jurisdictions").and_then(|at| jurisdictions(&at, problems)).map(Box::new);
     fields.finish(problems);
     policy
-}
-
-fn cooldowns(at: &At<'_>, problems: &mut Problems) -> BTreeMap<OfferType, u16> {
-    let mut cooldowns = BTreeMap::new();
-    let Some(mut fields) = Fields::of(at, problems) else {
-        return cooldowns;
-    };
-    for offer_type in OfferType::ALL {
-        let days = fields.optional(offer_type.as_str());
-        if let Some(days) = days.and_then(|at| values::small(&at, 0, MAX_COOLDOWN_DAYS, problems)) {
-            cooldowns.insert(offer_type, days);
-        }
-    }
-    fields.finish(problems);
-    cooldowns
 }
 
 fn budgets(at: &At<'_>, problems: &mut Problems) -> Vec<Budget> {
@@ -77,28 +73,34 @@ fn budgets(at: &At<'_>, problems: &mut Problems) -> Vec<Budget> {
 
 fn budget(at: &At<'_>, problems: &mut Problems) -> Option<Budget> {
     let mut fields = Fields::of(at, problems)?;
-    let types = fields.required("offer_types", problems).and_then(|at| offer_types(&at, problems));
+    let types = fields.required("offer_types", problems).and_then(|at| values::offer_types(&at, problems));
     let per = fields.required("per", problems);
     let per = per.and_then(|at| values::word(&at, &[BudgetPeriod::Month], |_| "month", problems));
     let amount = fields.required("amount", problems);
     let amount = amount.and_then(|at| values::whole(&at, 0, MAX_BUDGET, problems));
     let currency = fields.required("currency", problems).and_then(|at| values::currency(&at, problems));
+    let reserve = fields.optional("reserve");
+    let reserve = reserve.map(|at| values::word(&at, &[Reserve::Presented], |_| "presented", problems));
     fields.finish(problems);
-    Some(Budget { offer_types: types?, per: per?, amount: amount?, currency: currency? })
+    Some(Budget {
+        offer_types: types?,
+        per: per?,
+        amount: amount?,
+        currency: currency?,
+        reserve: reserve.flatten(),
+    })
 }
 
-fn offer_types(at: &At<'_>, problems: &mut Problems) -> Option<Vec<OfferType>> {
-    let items = values::list(at, 1, OfferType::ALL.len(), problems)?;
-    let mut types = Vec::new();
-    for (index, item) in items.iter().enumerate() {
+/// Amounts, one for each currency.
+fn floors(at: &At<'_>, problems: &mut Problems) -> Vec<Money> {
+    let mut floors: Vec<Money> = Vec::new();
+    for (index, item) in values::list(at, 0, MAX_BUDGETS, problems).unwrap_or_default().iter().enumerate() {
         let at = at.element(index, item);
-        let Some(offer_type) = values::offer_type(&at, problems) else {
-            continue;
-        };
-        if types.contains(&offer_type) {
-            problems.add(&at, "duplicate_value", "this type is named already; remove one");
+        let Some(floor) = values::money(&at, problems) else { continue };
+        if floors.iter().any(|known| known.currency == floor.currency) {
+            problems.add(&at, "duplicate_value", "there is a floor in this currency already; keep one");
         }
-        types.push(offer_type);
+        floors.push(floor);
     }
-    Some(types)
+    floors
 }

@@ -1,4 +1,4 @@
-//! That rules name only what the document defines.
+//! That rules, depths and caps name only what the document defines.
 
 use std::collections::BTreeSet;
 
@@ -92,15 +92,10 @@ fn replacements(map: &At<'_>, known: &Known<'_>, problems: &mut Problems) {
     let Kind::Map(entries) = &map.node.kind else { return };
     for entry in entries {
         if !known.offers.contains(entry.key.as_str()) {
-            let detail = unknown("offer", &entry.key);
-            problems.add_key(map, &entry.key, entry.at, "unknown_offer", detail);
+            let (code, detail) = unknown("offer", &entry.key);
+            problems.add_key(map, &entry.key, entry.at, code, detail);
         }
-        let by = map.entry(entry);
-        if let Kind::Text(text) = &entry.value.kind
-            && !known.offers.contains(text.as_str())
-        {
-            problems.add(&by, "unknown_offer", unknown("offer", text));
-        }
+        one(&map.entry(entry), "offer", &known.offers, problems);
     }
 }
 
@@ -110,8 +105,69 @@ fn each(map: &At<'_>, mut visit: impl FnMut(&At<'_>)) {
     }
 }
 
-fn unknown(what: &str, name: &str) -> String {
-    format!("there is no {what} `{name}` in this flow; define it, or correct the name")
+/// Notes every segment that a depth names, and every offer and campaign that a cap names, and the document does not
+/// define. A campaign is defined by the offers that belong to it.
+pub(super) fn check_care(
+    offers: &Option<At<'_>>,
+    policy: &Option<At<'_>>,
+    known: &Known<'_>,
+    problems: &mut Problems,
+) {
+    let mut campaigns = BTreeSet::new();
+    if let Some(offers) = offers
+        && let Kind::Map(entries) = &offers.node.kind
+    {
+        for entry in entries {
+            let offer = offers.entry(entry);
+            within(&offer, "campaign", |name| campaigns.extend(text(name).map(str::to_owned)));
+            within(&offer, "depth", |depth| {
+                within(depth, "segments", |segments| {
+                    let Kind::Map(entries) = &segments.node.kind else { return };
+                    for entry in entries.iter().filter(|entry| !known.segments.contains(entry.key.as_str())) {
+                        let (code, detail) = unknown("segment", &entry.key);
+                        problems.add_key(segments, &entry.key, entry.at, code, detail);
+                    }
+                });
+            });
+        }
+    }
+    let campaigns = campaigns.iter().map(String::as_str).collect();
+    let Some(policy) = policy else { return };
+    within(policy, "caps", |caps| {
+        let Kind::List(items) = &caps.node.kind else { return };
+        for (index, item) in items.iter().enumerate() {
+            let cap = caps.element(index, item);
+            within(&cap, "offer", |name| one(name, "offer", &known.offers, problems));
+            within(&cap, "campaign", |name| one(name, "campaign", &campaigns, problems));
+        }
+    });
+}
+
+fn text<'a>(at: &At<'a>) -> Option<&'a str> {
+    match &at.node.kind {
+        Kind::Text(text) => Some(text.as_str()),
+        _ => None,
+    }
+}
+
+fn one(at: &At<'_>, what: &str, known: &BTreeSet<&str>, problems: &mut Problems) {
+    if let Some(text) = text(at)
+        && !known.contains(text)
+    {
+        let (code, detail) = unknown(what, text);
+        problems.add(at, code, detail + &hint(text, known.iter().copied()));
+    }
+}
+
+fn unknown(what: &str, text: &str) -> (&'static str, String) {
+    let code = match what {
+        "offer" => "unknown_offer",
+        "segment" => "unknown_segment",
+        "segment tag" => "unknown_tag",
+        "campaign" => "unknown_campaign",
+        _ => "unknown_reason",
+    };
+    (code, format!("there is no {what} `{text}` in this flow; define it, or correct the name"))
 }
 
 /// Notes every segment that signals name and the document does not define.
@@ -135,17 +191,6 @@ fn all(list: &At<'_>, what: &str, known: &BTreeSet<&str>, problems: &mut Problem
         return;
     };
     for (index, item) in items.iter().enumerate() {
-        if let Kind::Text(text) = &item.kind
-            && !known.contains(text.as_str())
-        {
-            let code = match what {
-                "offer" => "unknown_offer",
-                "segment" => "unknown_segment",
-                "segment tag" => "unknown_tag",
-                _ => "unknown_reason",
-            };
-            let detail = unknown(what, text) + &hint(text, known.iter().copied());
-            problems.add(&list.element(index, item), code, detail);
-        }
+        one(&list.element(index, item), what, known, problems);
     }
 }

@@ -13,8 +13,8 @@ use crate::domain::flow::document::Texts;
 use crate::domain::flow::limits::{MAX_LABEL_CHARS, MAX_LOCALES, MAX_TAGS};
 use crate::domain::flow::node::{At, Entry, Kind, Node};
 use crate::domain::flow::problem::Problems;
-use crate::domain::money::{Currency, Percent};
-use crate::domain::offer::{Key, OfferType};
+use crate::domain::money::{Currency, Money, Percent};
+use crate::domain::offer::{Key, MAX_AMOUNT, OfferType};
 use crate::domain::operation::StripeFeedback;
 use crate::domain::span::{Interval, Span};
 
@@ -132,6 +132,16 @@ pub(super) fn percent(at: &At<'_>, problems: &mut Problems) -> Option<Percent> {
     Percent::try_from(number).map_err(|error| problems.add(at, "invalid_percent", error.to_string())).ok()
 }
 
+/// An amount of money, zero or more, as a map of `amount` and `currency`.
+pub(super) fn money(at: &At<'_>, problems: &mut Problems) -> Option<Money> {
+    let mut fields = super::fields::Fields::of(at, problems)?;
+    let amount = fields.required("amount", problems);
+    let amount = amount.and_then(|at| whole(&at, 0, MAX_AMOUNT, problems));
+    let currency = fields.required("currency", problems).and_then(|at| currency(&at, problems));
+    fields.finish(problems);
+    Some(Money { amount: amount?, currency: currency? })
+}
+
 /// One of a few words.
 pub(super) fn word<T: Copy>(
     at: &At<'_>,
@@ -156,6 +166,23 @@ pub(super) fn feedback(at: &At<'_>, problems: &mut Problems) -> Option<StripeFee
 /// An offer type.
 pub(super) fn offer_type(at: &At<'_>, problems: &mut Problems) -> Option<OfferType> {
     word(at, &OfferType::ALL, OfferType::as_str, problems)
+}
+
+/// A list of different offer types, at least one.
+pub(super) fn offer_types(at: &At<'_>, problems: &mut Problems) -> Option<Vec<OfferType>> {
+    let items = list(at, 1, OfferType::ALL.len(), problems)?;
+    let mut types = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let at = at.element(index, item);
+        let Some(offer_type) = offer_type(&at, problems) else {
+            continue;
+        };
+        if types.contains(&offer_type) {
+            problems.add(&at, "duplicate_value", "this type is named already; remove one");
+        }
+        types.push(offer_type);
+    }
+    Some(types)
 }
 
 /// An attribute type.
