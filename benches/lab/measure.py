@@ -224,16 +224,19 @@ def accept_scripts(lab):
     before = {"session": session, **lab.rows_of(session["id"])}
     expect_no_errors(lab.load.accept(lab.service.address, 1, 10))
     [after_session] = lab.postgres.rows("sessions", where)
-    [operation] = lab.postgres.rows("operations", where)
+    [operation] = lab.postgres.rows("operations", f"{where} AND settled")
+    # The end of the pause, written with the outcome.
+    scheduled = lab.postgres.rows("operations", f"{where} AND NOT settled")
     [snapshot] = lab.postgres.rows("snapshots", where)
     recorded = len(json.loads(operation["body"]).get("steps", []))
-    after = {"session": after_session, "operation": operation, "snapshot": snapshot, **lab.rows_of(session["id"]),
+    after = {"session": after_session, "operation": operation, "scheduled": scheduled, "snapshot": snapshot,
+             **lab.rows_of(session["id"]),
              # The last step is recorded with the outcome.
              "steps": max(recorded - 1, 0)}
     at_accept = {**session, "version": session["version"] + 1, "awaited_operation": operation["id"],
                  "body": after_session["body"]}
     lab.to_accept = ({**session, "version": session["version"]}, before["offers"])
-    size = written([after_session, operation, snapshot])
+    size = written([after_session, operation, *scheduled, snapshot])
     lab.report.note(f"An accept makes {2 + after['steps']} transactions: the accept itself, {after['steps']} steps recorded "
                     f"on the way, the outcome with the last step; about {size / 1000:.1f} kB of rows at the end.")
     return rows.accept(before, after, at_accept)

@@ -138,6 +138,10 @@ def accept(before, after, at_accept):
     version = at_accept["version"]
     script += sql.update("sessions", session, changed, f"id = {ours} AND version = {version}", done)
     script += sql.update("operations", {**operation, "due_at": pending["due_at"]}, held_columns, is_held)
+    if after["scheduled"]:
+        follows = {**ids, "id": numbered("ope_", operation["id"], "r")}
+        later = [{**row, "due_at": pending["due_at"]} for row in after["scheduled"]]
+        script += sql.insert("operations", later, [follows] * len(later))
     snapshot = after["snapshot"]
     script += sql.insert("snapshots", [snapshot], [{"subscription": numbered("sub_pg", snapshot["subscription"])}],
                          " ON CONFLICT (subscription) DO UPDATE SET stripe_customer = excluded.stripe_customer, "
