@@ -127,6 +127,111 @@ async fn a_plan_is_changed_with_the_end_of_the_period_and_the_schedule_goes_away
     .await;
 }
 
+/// The invoices of a subscriber, the newest first.
+fn invoices(test: &TestApp, who: &Subscriber) -> Vec<Value> {
+    let params = [("customer", who.customer.as_str()), ("limit", "100")];
+    test.sandbox.call("GET", "/v1/invoices", &params).unwrap()["data"].as_array().unwrap().clone()
+}
+
+/// Half of the period is over, as nearly as seconds allow.
+async fn half_way(test: &TestApp, price: &str, proration: &str) -> (Subscriber, Answer) {
+    test.publish(&flow(&[price], "now", proration)).await;
+    let who = test.subscriber();
+    let item = test.in_stripe(&who)["items"]["data"][0].clone();
+    let at = |name: &str| item[name].as_i64().unwrap();
+    let half = (at("current_period_end") - at("current_period_start")) / 2;
+    test.advance(SignedDuration::from_secs(half));
+    let session = test.begin(&who, None).await.expect(201);
+    (who, session)
+}
+
+fn pays_with(test: &TestApp, who: &Subscriber, card: &str) {
+    let card = [("default_payment_method", card)];
+    test.sandbox.call("POST", &format!("/v1/subscriptions/{}", who.subscription), &card).unwrap();
+}
+
+#[actix_web::test]
+async fn what_a_dearer_plan_costs_until_the_end_of_the_period_is_invoiced_at_once() {
+    on_every_database(async |test| {
+        let plus = test.sandbox.seed_price("Plus", 9900, "usd", "month").unwrap();
+        let (who, session) = half_way(&test, &plus, "always_invoice").await;
+        let before = test.in_stripe(&who);
+        test.accept(&who, &session, "smaller").await.expect(200);
+        let after = test.in_stripe(&who);
+        let item = |subscription: &Value| subscription["items"]["data"][0].clone();
+        assert_eq!(item(&after)["price"]["id"], plus.as_str());
+        assert_eq!(item(&after)["current_period_end"], item(&before)["current_period_end"]);
+        let made = invoices(&test, &who);
+        assert_eq!(made.len(), 2, "one for the period, one for the change: {made:#?}");
+        assert_eq!((&made[0]["total"], &made[0]["status"]), (&json!(2_500), &json!("paid")));
+        test
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn another_interval_begins_a_period_that_is_billed_at_once_less_what_is_not_used() {
+    on_every_database(async |test| {
+        let yearly = test.sandbox.seed_price("Yearly", 49_000, "usd", "year").unwrap();
+        let (who, session) = half_way(&test, &yearly, "create_prorations").await;
+        let plan = &session.body["offers"][0]["preview"]["plans"][0];
+        assert_eq!((&plan["amount"], &plan["interval"]), (&json!(49_000), &json!("year")));
+        test.accept(&who, &session, "smaller").await.expect(200);
+        let item = test.in_stripe(&who)["items"]["data"][0].clone();
+        assert_eq!(item["price"]["id"], yearly.as_str());
+        let days = (item["current_period_end"].as_i64().unwrap() - test.sandbox.now().as_second()) / DAY;
+        assert!((364..=366).contains(&days), "{days}");
+        let made = invoices(&test, &who);
+        assert_eq!(made.len(), 2, "{made:#?}");
+        assert_eq!((&made[0]["total"], &made[0]["status"]), (&json!(49_000 - 2_450), &json!("paid")));
+        test
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_change_that_cannot_be_paid_for_is_refused_and_the_plan_stays() {
+    on_every_database(async |test| {
+        for (name, amount, interval, proration) in
+            [("Plus", 9900, "month", "always_invoice"), ("Yearly", 49_000, "year", "create_prorations")]
+        {
+            let price = test.sandbox.seed_price(name, amount, "usd", interval).unwrap();
+            let (who, session) = half_way(&test, &price, proration).await;
+            pays_with(&test, &who, "pm_card_chargeCustomerFail");
+            let (before, made) = (test.in_stripe(&who), invoices(&test, &who).len());
+            let refused = test.accept(&who, &session, "smaller").await;
+            let listed = operation(&test, &session).await;
+            assert_eq!(listed.text_at("/data/0/state"), "rejected", "{}", listed.text);
+            assert_eq!(listed.text_at("/data/0/problem/code"), "card_declined", "{}", refused.text);
+            assert_eq!(test.in_stripe(&who), before);
+            assert_eq!(invoices(&test, &who).len(), made);
+            let left = test.read(&who, &session).await.expect(200);
+            assert_eq!((&left.body["status"], left.presented().len()), (&json!("in_progress"), 0));
+        }
+        test
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn another_interval_may_begin_with_the_end_of_the_period() {
+    on_every_database(async |test| {
+        let yearly = test.sandbox.seed_price("Yearly", 49_000, "usd", "year").unwrap();
+        test.publish(&flow(&[&yearly], "period_end", "none")).await;
+        let who = test.subscriber();
+        let session = test.begin(&who, None).await.expect(201);
+        test.accept(&who, &session, "smaller").await.expect(200);
+        assert_eq!(invoices(&test, &who).len(), 1);
+        test.advance(SignedDuration::from_secs(40 * DAY));
+        assert_eq!(price_of(&test, &who), yearly.as_str());
+        let made = invoices(&test, &who);
+        assert_eq!((made.len(), &made[0]["total"]), (2, &json!(49_000)));
+        assert_eq!(test.in_stripe(&who)["schedule"], Value::Null);
+        test
+    })
+    .await;
+}
+
 #[actix_web::test]
 async fn only_plans_that_the_subscription_can_change_to_are_presented_and_one_is_chosen() {
     on_every_database(async |test| {

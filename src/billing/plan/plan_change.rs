@@ -29,6 +29,9 @@ use crate::domain::subscription::{CollectionMethod, Item};
 pub(super) const SCHEDULE: &str = "schedule";
 pub(super) const CHANGE: &str = "change_plan";
 
+/// How many seconds Stripe's clock, which stamps schedules, may be behind ours.
+const APART: i64 = 60;
+
 /// What is asked for.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'a> {
@@ -104,7 +107,8 @@ async fn own_schedule(attempt: Attempt<'_>, seen: &Seen, wanted: Wanted<'_>) -> 
         Err(halt) => return Err(halt),
     }
     let Planned { created, phases, .. } = planned(attempt, schedule.as_str()).await?;
-    let untouched = phases.len() == 1 && created >= attempt.operation.created_at.as_second();
+    let since = attempt.operation.created_at.as_second().saturating_sub(APART);
+    let untouched = phases.len() == 1 && created >= since;
     Ok(untouched.then(|| schedule.to_string()))
 }
 

@@ -42,6 +42,8 @@ const CREDIT: i64 = 1_500;
 struct Prices {
     free: String,
     lite: String,
+    plus: String,
+    yearly: String,
 }
 
 /// How a process meets its end.

@@ -49,8 +49,13 @@ impl Arena {
             .with("COUNTEROFFER_SESSIONS__ACCEPT_DEADLINE_MS", "10000")
             .with("COUNTEROFFER_RATE_LIMIT__PER_SECOND", "10000")
             .with("COUNTEROFFER_RATE_LIMIT__BURST", "10000");
-        let price = |name, amount| scene.sandbox.seed_price(name, amount, "usd", "month").unwrap();
-        scene.publish(&kinds::flow(&Prices { free: price("Add-ons", 0), lite: price("Lite", 1900) }));
+        let price = |name, amount, every| scene.sandbox.seed_price(name, amount, "usd", every).unwrap();
+        scene.publish(&kinds::flow(&Prices {
+            free: price("Add-ons", 0, "month"),
+            lite: price("Lite", 1_900, "month"),
+            plus: price("Plus", 9_900, "month"),
+            yearly: price("Yearly", 49_000, "year"),
+        }));
         let made =
             scene.program.run(&["keys", "create", "--role", "operator", "--name", "harness"]).expect(0);
         let operator = made.out.lines().last().unwrap().to_owned();
@@ -67,11 +72,6 @@ impl Arena {
         }
     }
 
-    /// Whether a process that dies leaves nobody behind.
-    fn alone(&self) -> bool {
-        self.served.len() == 1
-    }
-
     /// One kill, and what came of it.
     pub(super) async fn round(&mut self, plan: &Plan, end: End) {
         let (subjects, calls) = match end {
@@ -86,10 +86,13 @@ impl Arena {
             let index = if number == 0 { victim } else { self.rng.random_range(0..self.served.len()) };
             answers.extend(self.act(subject, index));
         }
-        self.until(end, calls, &answers).await;
+        self.until(end, calls, &subjects, &answers).await;
         self.served.swap_remove(victim).kill();
         self.scene.sandbox.clear_faults();
         self.come_back(&subjects).await;
+        if self.rng.random_ratio(1, 4) {
+            self.die_again(&subjects).await;
+        }
         self.settle(&subjects).await;
         self.scene.sandbox.clear_faults();
         self.retry(&subjects).await;
@@ -147,17 +150,15 @@ impl Arena {
         }
     }
 
-    /// Waits for the moment of the end, or for all to be answered.
-    async fn until(&self, end: End, calls: u32, answers: &[Answering]) {
+    /// Waits for the moment of the end, or until all is done.
+    async fn until(&self, end: End, calls: u32, subjects: &[Subject], answers: &[Answering]) {
         for _ in 0..LOOKS {
             let made = self.scene.sandbox.calls();
             let come = match end {
                 End::AtCall { .. } => made.iter().any(|call| call.status.is_none()),
                 End::UnderLoad => made.len() >= usize::try_from(calls).unwrap(),
             };
-            // Who clicks nothing gets no answer either; the call then comes, or there is none so late.
-            let answered = !answers.is_empty() && answers.iter().all(Answering::is_finished);
-            if come || answered || (answers.is_empty() && made.len() > 20) {
+            if come || (answers.iter().all(Answering::is_finished) && self.is_settled(subjects).await) {
                 return;
             }
             tokio::time::sleep(LOOK).await;
@@ -165,10 +166,34 @@ impl Arena {
         panic!("{}: neither {end:?} nor an answer", self.name);
     }
 
+    /// One process more is killed while others' work is taken up, or it has just come to rest.
+    async fn die_again(&mut self, subjects: &[Subject]) {
+        let calls = self.rng.random_range(0..8);
+        for _ in 0..LOOKS {
+            if self.scene.sandbox.calls().len() >= calls || self.is_settled(subjects).await {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        let victim = self.rng.random_range(0..self.served.len());
+        self.served.swap_remove(victim).kill();
+        *self.tally.entry("killed again".to_owned()).or_default() += 1;
+        self.come_back(subjects).await;
+    }
+
+    async fn is_settled(&self, subjects: &[Subject]) -> bool {
+        for subject in subjects {
+            if self.operations(&subject.session).await.iter().any(is_open) {
+                return false;
+            }
+        }
+        true
+    }
+
     /// What happens between the end of one process and the beginning of the next, and at that beginning.
     async fn come_back(&mut self, subjects: &[Subject]) {
         self.keep_calls();
-        if self.alone() || self.served.is_empty() {
+        if self.served.is_empty() {
             // Its leases run out, and with them may the day that Stripe remembers keys for.
             self.scene
                 .database
@@ -299,17 +324,15 @@ impl Arena {
             if look % 50 == 0 {
                 self.hasten();
             }
-            let mut open = Vec::new();
-            for subject in subjects {
-                let operations = self.operations(&subject.session).await;
-                open.extend(operations.into_iter().filter(is_open));
-            }
-            if open.is_empty() {
+            if self.is_settled(subjects).await {
                 return;
             }
             tokio::time::sleep(LOOK).await;
-            assert!(look < LOOKS - 1, "{}: not settled: {open:#?}", self.name);
         }
+        for subject in subjects {
+            println!("{:?}: {:#?}", subject.kind, self.operations(&subject.session).await);
+        }
+        panic!("{}: not settled", self.name);
     }
 
     /// Lets the time pass that lies before the next attempt.
