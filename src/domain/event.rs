@@ -7,10 +7,10 @@ use utoipa::ToSchema;
 use super::drift::DriftKind;
 use super::feature::FeatureTag;
 use super::ids::{
-    CustomerId, DriftId, EventId, OfferId, OperationId, PriceId, ProductId, SessionId, SignalId,
+    AskId, CustomerId, DriftId, EventId, OfferId, OperationId, PriceId, ProductId, SessionId, SignalId,
     SubscriptionId,
 };
-use super::offer::{Key, PauseAccess};
+use super::offer::{AskType, Key, PauseAccess};
 use super::pause::{Mechanism, PauseEnd};
 use super::session::FlowRef;
 use super::validation::Evidence;
@@ -39,6 +39,12 @@ pub enum EventType {
     /// A feature is there for whose lack somebody had left.
     #[serde(rename = "winback.feature_shipped")]
     FeatureShipped,
+    /// A subscriber has done what an offer asked in return.
+    #[serde(rename = "ask.fulfilled")]
+    AskFulfilled,
+    /// What an offer asked in return is asked no more.
+    #[serde(rename = "ask.waived")]
+    AskWaived,
 }
 
 impl EventType {
@@ -53,6 +59,8 @@ impl EventType {
             Self::DriftFound => "drift.found",
             Self::SignalRaised => "signal.raised",
             Self::FeatureShipped => "winback.feature_shipped",
+            Self::AskFulfilled => "ask.fulfilled",
+            Self::AskWaived => "ask.waived",
         }
     }
 }
@@ -82,6 +90,12 @@ pub enum EventData {
     /// A feature is there for whose lack somebody had left.
     #[serde(rename = "winback.feature_shipped")]
     FeatureShipped(FeatureShipped),
+    /// A subscriber has done what an offer asked in return.
+    #[serde(rename = "ask.fulfilled")]
+    AskFulfilled(AskSettled),
+    /// What an offer asked in return is asked no more.
+    #[serde(rename = "ask.waived")]
+    AskWaived(AskSettled),
 }
 
 impl EventData {
@@ -96,6 +110,8 @@ impl EventData {
             Self::DriftFound(_) => EventType::DriftFound,
             Self::SignalRaised(_) => EventType::SignalRaised,
             Self::FeatureShipped(_) => EventType::FeatureShipped,
+            Self::AskFulfilled(_) => EventType::AskFulfilled,
+            Self::AskWaived(_) => EventType::AskWaived,
         }
     }
 }
@@ -239,6 +255,26 @@ pub struct FeatureShipped {
     pub shipped_at: Timestamp,
     /// When the subscriber left.
     pub left_at: Timestamp,
+}
+
+/// What an accepted offer asked in return, and nobody waits for any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AskSettledData)]
+pub struct AskSettled {
+    /// Where it is listed.
+    pub ask: AskId,
+    /// Its key in the offer.
+    pub key: Key,
+    /// Its type.
+    pub ask_type: AskType,
+    /// The offer.
+    pub offer: OfferId,
+    /// The offer's key in the flow.
+    pub offer_key: Key,
+    /// When the subscriber agreed to it.
+    pub agreed_at: Timestamp,
+    /// When operations said that it is done, or asked no more.
+    pub settled_at: Timestamp,
 }
 
 /// Something to tell the app, not yet written.

@@ -50,6 +50,9 @@ pub mod kind {
     /// A signal that was raised.
     #[derive(Debug)]
     pub enum Signal {}
+    /// What an accepted offer asks in return.
+    #[derive(Debug)]
+    pub enum Ask {}
     /// An API key.
     #[derive(Debug)]
     pub enum ApiKey {}
@@ -112,6 +115,10 @@ pub mod kind {
         const PREFIX: &'static str = "sig_";
         const NAME: &'static str = "signal";
     }
+    impl Kind for Ask {
+        const PREFIX: &'static str = "ask_";
+        const NAME: &'static str = "ask";
+    }
     impl Kind for ApiKey {
         const PREFIX: &'static str = "key_";
         const NAME: &'static str = "API key";
@@ -172,6 +179,8 @@ pub type DriftId = Id<kind::Drift>;
 pub type BacktestId = Id<kind::Backtest>;
 /// The id of a signal that was raised, `sig_…`.
 pub type SignalId = Id<kind::Signal>;
+/// The id of what an accepted offer asks in return, `ask_…`.
+pub type AskId = Id<kind::Ask>;
 /// The id of an API key, `key_…`; not the key itself.
 pub type ApiKeyId = Id<kind::ApiKey>;
 /// Stripe's subscription id, `sub_…`.

@@ -7,6 +7,7 @@ pub mod accept;
 pub mod activity;
 pub mod answer;
 mod app;
+pub mod asks;
 pub mod attributes;
 pub mod backtest;
 pub mod begin;

@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 use super::app::App;
 use super::error::ServiceError;
 use crate::domain::money::Money;
-use crate::domain::offer::{Key, OfferState, OfferType};
+use crate::domain::offer::{AskState, AskType, Key, OfferState, OfferType};
 use crate::domain::session::Status;
-use crate::store::{OfferCount, SessionFilter, Summary};
+use crate::store::{AskCount, OfferCount, SessionFilter, Summary};
 use validated::validated;
 pub use validated::{HeldRevenueView, ValidatedSummary};
 
@@ -135,6 +135,24 @@ pub struct TypeSummary {
     pub given_away: Vec<Money>,
 }
 
+/// What accepted offers asked in return, of one type.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct AskSummary {
+    /// The type.
+    #[serde(rename = "type")]
+    pub ask_type: AskType,
+    /// Asked, by offers that were accepted and not refused by billing.
+    pub asked: u64,
+    /// Agreed to, whatever became of it.
+    pub agreed: u64,
+    /// Done.
+    pub fulfilled: u64,
+    /// Agreed to, and asked no more.
+    pub waived: u64,
+    /// Done of those agreed to.
+    pub fulfillment_rate: Rate,
+}
+
 /// Monthly recurring revenue in one currency, before discounts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Revenue {
@@ -167,6 +185,8 @@ pub struct SummaryView {
     pub offers: Vec<OfferSummary>,
     /// By type of offer.
     pub offer_types: Vec<TypeSummary>,
+    /// What accepted offers asked in return, by type.
+    pub asks: Vec<AskSummary>,
     /// Per currency.
     pub mrr: Vec<Revenue>,
     /// What became of the saves, for each horizon.
@@ -194,6 +214,7 @@ fn view(summary: &Summary) -> SummaryView {
         reasons: reasons(summary),
         offers: offers(&summary.offers),
         offer_types: offer_types(summary),
+        asks: asks(&summary.asks),
         mrr: revenue(summary),
         validated: validated(&summary.saves),
     }
@@ -255,6 +276,26 @@ fn offer_types(summary: &Summary) -> Vec<TypeSummary> {
         }
     };
     OfferType::ALL.into_iter().map(of).filter(|summed| summed.numbers.presented > 0).collect()
+}
+
+fn asks(counts: &[AskCount]) -> Vec<AskSummary> {
+    let of = |ask_type: AskType| {
+        let count = |states: &[AskState]| -> u64 {
+            let same = counts.iter().filter(|one| one.ask_type == ask_type && states.contains(&one.state));
+            same.map(|one| one.count).sum()
+        };
+        let (fulfilled, waived) = (count(&[AskState::Fulfilled]), count(&[AskState::Waived]));
+        let agreed = count(&[AskState::Agreed]) + fulfilled + waived;
+        AskSummary {
+            ask_type,
+            asked: agreed + count(&[AskState::Refused]),
+            agreed,
+            fulfilled,
+            waived,
+            fulfillment_rate: Rate::of(fulfilled, agreed),
+        }
+    };
+    AskType::ALL.into_iter().map(of).filter(|summed| summed.asked > 0).collect()
 }
 
 fn revenue(summary: &Summary) -> Vec<Revenue> {

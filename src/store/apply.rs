@@ -11,7 +11,7 @@ use super::change::{Changed, Prepared};
 use super::connection::Link;
 use super::error::Failure;
 use super::{
-    audit, budgets, customer_caps, decisions, departures, events, exposures, offers, operations,
+    asks, audit, budgets, customer_caps, decisions, departures, events, exposures, offers, operations,
     saved_answers, session_rows, signals, snapshots, webhook_events,
 };
 
@@ -157,6 +157,7 @@ fn append(connection: &mut Link, runs: &[Run<'_>]) -> Result<(), Stop> {
         if let (Some(session), Some(_)) = (&change.session, &change.decision) {
             offers::withdraw(connection, &session.id, &change.offers)?;
         }
+        asks::put(connection, &change.asks)?;
         departures::put(connection, &change.departures)?;
         for hold in &change.budget_return {
             budgets::give_back(connection, &hold.budget, hold.amount)?;

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::asks::{self, AskRow};
 use super::audit::{AuditLine, AuditRow};
 use super::budgets::BudgetTake;
 use super::customer_caps::CustomerCap;
@@ -136,6 +137,8 @@ pub(super) struct Prepared {
     pub(super) snapshot: Option<SnapshotRow>,
     /// The subscription to look at for signals, and since when.
     pub(super) recheck: Option<(String, i64)>,
+    /// What accepted offers ask in return.
+    pub(super) asks: Vec<AskRow>,
     /// Who leaves for the lack of which feature.
     pub(super) departures: Vec<DepartureRow>,
     /// The event's id and when it came.
@@ -176,6 +179,7 @@ impl Prepared {
                 .as_ref()
                 .filter(|_| change.recheck_signals)
                 .map(|(snapshot, _)| (snapshot.id.to_string(), micros(now))),
+            asks: session.map_or_else(Vec::new, |(session, _)| asks::rows(session, now)),
             departures: session.map_or_else(Vec::new, |(session, _)| departures::rows(session)),
             budget: change.budget,
             budget_return: change.budget_return,

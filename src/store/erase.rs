@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use ulid::Ulid;
 
 use super::Store;
+use super::asks;
 use super::connection::Link;
 use super::error::{Failure, StoreError, malformed, unreadable};
 use super::schema::{
@@ -91,6 +92,7 @@ fn erase_session(
     }
     let decisions = session_decisions::table.filter(session_decisions::session_id.eq(session.id.to_string()));
     diesel::delete(decisions).execute(connection)?;
+    asks::erase(connection, session.id, nobody)?;
     erase_comments(connection, session.id, now)
 }
 

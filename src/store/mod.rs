@@ -9,6 +9,7 @@ use std::sync::Arc;
 mod activity;
 mod api_keys;
 mod apply;
+mod asks;
 mod audit;
 mod backtests;
 mod bandits;
@@ -60,6 +61,7 @@ mod writer;
 
 pub use activity::ActiveDays;
 pub use api_keys::ApiKeyRecord;
+pub use asks::{AskCount, AskFilter, AskRecord};
 pub use audit::{AuditEntry, AuditLine};
 pub use backtests::{Backtest, BacktestStep};
 pub use begin::{Begin, Begun};

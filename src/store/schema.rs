@@ -58,6 +58,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    asks (id) {
+        id -> Text,
+        session_id -> Text,
+        offer_id -> Text,
+        offer -> Text,
+        key -> Text,
+        #[sql_name = "type"]
+        ask_type -> Text,
+        label -> Text,
+        customer -> Text,
+        subscription -> Text,
+        livemode -> Bool,
+        state -> Text,
+        created_at -> BigInt,
+        settled_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     shipped_features (tag) {
         tag -> Text,
         shipped_at -> BigInt,
@@ -339,5 +358,12 @@ diesel::table! {
 diesel::joinable!(session_offers -> sessions (session_id));
 diesel::joinable!(session_experiments -> sessions (session_id));
 diesel::joinable!(save_checks -> sessions (session_id));
-diesel::allow_tables_to_appear_in_same_query!(sessions, session_offers, save_checks, session_experiments);
+diesel::joinable!(asks -> sessions (session_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    sessions,
+    session_offers,
+    save_checks,
+    session_experiments,
+    asks
+);
 diesel::allow_columns_to_appear_in_same_group_by_clause!(session_offers::offer_type, sessions::currency);

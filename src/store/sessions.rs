@@ -12,7 +12,7 @@ use super::Store;
 use super::connection::{AnyBackend, Link};
 use super::error::{Failure, StoreError, unreadable};
 use super::handle::MAX_PAGE;
-use super::schema::{save_checks, session_experiments, session_offers, sessions, sessions::dsl};
+use super::schema::{asks, save_checks, session_experiments, session_offers, sessions, sessions::dsl};
 use super::time::micros;
 use crate::domain::ids::{CustomerId, OperationId, SessionId, SubscriptionId};
 use crate::domain::offer::{Key, OfferType};
@@ -131,6 +131,7 @@ macro_rules! condition {
 impl SessionFilter {
     condition!(on_sessions over sessions::table);
     condition!(on_offers over InnerJoinQuerySource<session_offers::table, sessions::table>);
+    condition!(on_asks over InnerJoinQuerySource<asks::table, sessions::table>);
     condition!(on_saves over InnerJoinQuerySource<save_checks::table, sessions::table>);
 }
 

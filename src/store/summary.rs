@@ -6,6 +6,7 @@ use diesel::sql_types::BigInt;
 use jiff::Timestamp;
 
 use super::Store;
+use super::asks::{self, AskCount};
 use super::connection::Link;
 use super::error::{Failure, StoreError, malformed};
 use super::history::offer_type;
@@ -29,6 +30,8 @@ pub struct Summary {
     pub mrr: Vec<MrrSum>,
     /// What accepted offers cost at most, by type and currency.
     pub costs: Vec<OfferCost>,
+    /// What accepted offers asked in return, by type and what became of it.
+    pub asks: Vec<AskCount>,
     /// What became of the saves.
     pub saves: Saves,
 }
@@ -172,6 +175,7 @@ impl Store {
             let mut summary = Summary::default();
             sessions_of(connection, &filter, &mut summary)?;
             offers_of(connection, &filter, &mut summary)?;
+            summary.asks = asks::counts(connection, &filter)?;
             summary.saves = summary_of_saves::find(connection, &filter, now)?;
             Ok(summary)
         })

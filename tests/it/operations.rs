@@ -1,5 +1,6 @@
 //! What operations see and do: sessions, numbers, explanations, stuck billing, and the guard rails of a flow.
 
+mod asks;
 mod billing;
 mod guards;
 mod sessions;

@@ -51,11 +51,13 @@ pub enum AskState {
     Fulfilled,
     /// It is asked no more.
     Waived,
+    /// Billing refused the offer, so that nothing is asked for it.
+    Withdrawn,
 }
 
 impl AskState {
     /// Every state.
-    pub const ALL: [Self; 4] = [Self::Agreed, Self::Refused, Self::Fulfilled, Self::Waived];
+    pub const ALL: [Self; 5] = [Self::Agreed, Self::Refused, Self::Fulfilled, Self::Waived, Self::Withdrawn];
 
     /// The word on the wire.
     #[must_use]
@@ -65,6 +67,7 @@ impl AskState {
             Self::Refused => "refused",
             Self::Fulfilled => "fulfilled",
             Self::Waived => "waived",
+            Self::Withdrawn => "withdrawn",
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod activity;
 mod analytics;
+mod asks;
 mod backtests;
 mod customers;
 mod drift;
@@ -66,6 +67,9 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         .service(operations::list)
         .service(operations::retry)
         .service(operations::undo)
+        .service(asks::list)
+        .service(asks::fulfill)
+        .service(asks::waive)
         .service(drift::list)
         .service(drift::dismiss)
         .service(analytics::summary)

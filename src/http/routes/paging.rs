@@ -74,6 +74,11 @@ pub(super) fn wants_csv(request: &HttpRequest) -> bool {
     accept.is_some_and(|accept| accept.split(',').any(|kind| kind.trim().starts_with("text/csv")))
 }
 
+/// A text that a spreadsheet will not take for a formula; the app chooses its customers' ids, and so may an attacker.
+pub(super) fn spreadsheet_safe(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}
+
 /// A page as CSV; a next page, if there is one, is named in a `Link` header (RFC 8288).
 pub(super) fn csv<T: Serialize>(
     request: &HttpRequest,

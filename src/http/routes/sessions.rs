@@ -8,7 +8,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationError};
 
-use super::paging::{Limit, List, csv, wants_csv};
+use super::paging::{Limit, List, csv, spreadsheet_safe, wants_csv};
 use crate::domain::experiment::Assignment;
 use crate::domain::ids::{CustomerId, SessionId, SubscriptionId};
 use crate::domain::offer::{Key, OfferType};
@@ -292,11 +292,6 @@ impl From<&SessionRow> for CsvRow {
             validated_90: row.validated.and_then(|validated| validated.at(Horizon::Days90)),
         }
     }
-}
-
-/// A text that a spreadsheet will not take for a formula; the app chooses its customers' ids, and so may an attacker.
-fn spreadsheet_safe(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
 /// Explain a session's decisions.

@@ -8,10 +8,12 @@ use ulid::Ulid;
 
 use super::{Inspection, PAGE, readable};
 use crate::domain::ids::SubscriptionId;
+use crate::domain::offer::AskState;
 use crate::domain::operation::{Effect, Operation, OperationState};
 use crate::domain::pause::Resumer;
 use crate::domain::session::{Session, Status};
 use crate::domain::verify::{Invariant, KeptCheck, KeptOperation, KeptSession, Violation, is_overdue};
+use crate::store::asks::{self, rows as ask_rows};
 use crate::store::connection::Link;
 use crate::store::error::{Failure, StoreError, malformed};
 use crate::store::offers::{OfferRow, WITHDRAWN, rows as offer_rows};
@@ -116,6 +118,7 @@ fn page(connection: &mut Link, after: Option<&str>, looking: Looking) -> Result<
     let mut page = KeptSessions { next: ids.last().map(|id| (*id).to_owned()), ..KeptSessions::default() };
     let mut operations = operations_of(connection, &ids, looking, &mut page)?;
     let mut offers = offers_of(connection, &ids)?;
+    let asked = asks::states(connection, &ids)?;
     let mut checks = checks_of(connection, &ids, &mut page.violations)?;
     for (row, watched) in rows {
         page.sessions_read += 1;
@@ -125,6 +128,7 @@ fn page(connection: &mut Link, after: Option<&str>, looking: Looking) -> Result<
             found.push(Violation::new(Invariant::Columns, "sessions", &row.id));
         }
         compare_offers(&session, offers.remove(&row.id).unwrap_or_default(), found);
+        compare_asks(&session, &asked, looking.now, found);
         let flow = flow_exists(connection, &session)?;
         let mut operations = operations.remove(&row.id).unwrap_or_default();
         let ended = features_ended(&operations);
@@ -202,6 +206,25 @@ fn compare_offers(session: &Session, kept: Vec<(String, String)>, found: &mut Ve
     let missing = wanted.into_keys().filter(|id| !ids.contains(id));
     for id in differs.into_iter().chain(missing) {
         found.push(Violation::new(Invariant::Columns, "session_offers", id).and(session.id));
+    }
+}
+
+/// Whether each ask of a taken offer has its row; what operations have said of one that was agreed to is theirs to say.
+fn compare_asks(
+    session: &Session,
+    kept: &HashMap<(String, String), String>,
+    now: Timestamp,
+    found: &mut Vec<Violation>,
+) {
+    for row in ask_rows(session, now) {
+        let (ask, wanted) = row.told();
+        let said = [AskState::Fulfilled, AskState::Waived].map(AskState::as_str);
+        let fits = kept.get(&ask).is_some_and(|state| {
+            state == wanted || (wanted == AskState::Agreed.as_str() && said.contains(&state.as_str()))
+        });
+        if !fits {
+            found.push(Violation::new(Invariant::Columns, "asks", ask.0).and(session.id));
+        }
     }
 }
 
