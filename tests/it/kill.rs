@@ -58,7 +58,9 @@ impl Scene {
                 .map(|(name, value)| (name.to_owned(), value.to_owned())),
         )
         .unwrap();
-        Self { database, sandbox, program, config, client: Client::new() }
+        // A connection that is kept may be one that the other side is just giving up.
+        let client = Client::builder().pool_max_idle_per_host(0).build().unwrap();
+        Self { database, sandbox, program, config, client }
     }
 
     /// Publishes a flow.
