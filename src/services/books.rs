@@ -25,7 +25,8 @@ pub(super) fn left(
 ) -> BTreeMap<String, i64> {
     let left = |all: i64, account: &Account| all - spent.get(&account.name).copied().unwrap_or(0);
     let budgets = flow.policy.budgets.iter();
-    let budgets = budgets.map(|budget| (budget.key(), left(budget.amount, &of_budget(flow, budget, now))));
+    let budgets =
+        budgets.map(|budget| (budget.key().to_owned(), left(budget.amount, &of_budget(flow, budget, now))));
     let caps = flow.policy.caps.iter().filter_map(|cap| {
         let account = of_cap(flow, cap, now)?;
         Some((cap.key()?, left(i64::from(cap.max), &account)))

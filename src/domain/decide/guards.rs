@@ -159,7 +159,7 @@ fn budget(candidate: &Candidate<'_>) -> Verdict {
     let cost = cost(&terms, input.subscription, None, input.now);
     for budget in covering {
         let key = budget.key();
-        let left = input.budgets_left.get(&key).copied().unwrap_or(budget.amount);
+        let left = input.budgets_left.get(key).copied().unwrap_or(budget.amount);
         if cost > left {
             let detail = format!("it may cost {cost} and the budget {key} has {left} left, in minor units");
             return failed("budget_exhausted", detail);

@@ -279,6 +279,9 @@ pub struct Budget {
     /// Whether what offers cost is set aside already when they are presented; else it is taken when they are accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reserve: Option<Reserve>,
+    /// Its name, which every begin asks for several times.
+    #[serde(skip)]
+    key: String,
 }
 
 /// How often a budget is filled up.
@@ -290,6 +293,21 @@ pub enum BudgetPeriod {
 }
 
 impl Budget {
+    /// A budget of `amount` minor units.
+    #[must_use]
+    pub fn new(
+        offer_types: Vec<OfferType>,
+        per: BudgetPeriod,
+        amount: i64,
+        currency: Currency,
+        reserve: Option<Reserve>,
+    ) -> Self {
+        let mut types: Vec<_> = offer_types.iter().map(|offer_type| offer_type.as_str()).collect();
+        types.sort_unstable();
+        let key = format!("{}/month/{currency}", types.join("+"));
+        Self { offer_types, per, amount, currency, reserve, key }
+    }
+
     /// The limit.
     #[must_use]
     pub fn limit(&self) -> Money {
@@ -298,10 +316,8 @@ impl Budget {
 
     /// Names the budget within its flow, the same in every version: `discount+pause/month/usd`.
     #[must_use]
-    pub fn key(&self) -> String {
-        let mut types: Vec<_> = self.offer_types.iter().map(|offer_type| offer_type.as_str()).collect();
-        types.sort_unstable();
-        format!("{}/month/{}", types.join("+"), self.currency)
+    pub fn key(&self) -> &str {
+        &self.key
     }
 
     /// Names the period that `now` is in: `2027-03`.

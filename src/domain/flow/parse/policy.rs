@@ -62,7 +62,7 @@ fn budgets(at: &At<'_>, problems: &mut Problems) -> Vec<Budget> {
         let Some(budget) = budget(&at, problems) else {
             continue;
         };
-        if !seen.insert(budget.key()) {
+        if !seen.insert(budget.key().to_owned()) {
             let detail = "there is another budget for these types in this currency; keep one";
             problems.add(&at, "duplicate_budget", detail);
         }
@@ -82,13 +82,7 @@ fn budget(at: &At<'_>, problems: &mut Problems) -> Option<Budget> {
     let reserve = fields.optional("reserve");
     let reserve = reserve.map(|at| values::word(&at, &[Reserve::Presented], |_| "presented", problems));
     fields.finish(problems);
-    Some(Budget {
-        offer_types: types?,
-        per: per?,
-        amount: amount?,
-        currency: currency?,
-        reserve: reserve.flatten(),
-    })
+    Some(Budget::new(types?, per?, amount?, currency?, reserve.flatten()))
 }
 
 /// Amounts, one for each currency.
