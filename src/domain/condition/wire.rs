@@ -169,7 +169,7 @@ fn comparison_schema() -> Schema {
     let age = |doc: &str| of(&[Type::String], doc).pattern(Some("^[0-9]{1,5}[hdw]$"));
     let name =
         of(&[Type::String], "The attribute: one of the catalogue, or `customer.` and a name of your own.")
-            .pattern(Some("^(subscription|plan|history|customer)\\.[a-z0-9_.]{1,64}$"));
+            .pattern(Some("^(subscription|plan|history|usage|customer)\\.[a-z0-9_.]{1,64}$"));
     let object = ObjectBuilder::new()
         .description(Some("One attribute and exactly one operator, which must fit the attribute's type."))
         .property("attribute", name)

@@ -1,5 +1,8 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::domain::facts::{Source, Value};
+use crate::domain::flow::arbitrary::documents;
 use crate::domain::flow::{Format, parse};
 use crate::domain::gather::{Sources, gather};
 use crate::domain::jurisdiction::BarRule;
@@ -273,4 +276,23 @@ fn the_first_route_that_fits_counts() {
     case.facts.state("customer.industry", Value::Text("travel".into()), Source::Token, now());
     assert_eq!(flow.route(&case.facts, now()), Some((0, keys(&["travel"]))));
     assert_eq!(case.flow.route(&case.facts, now()), None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Whatever can be published decides without a panic, says the same when it explains, and keeps to its policy.
+    #[test]
+    fn whatever_validates_decides(document in documents(), reason in 0..3_usize) {
+        let Ok(document) = parse(&document.to_string(), Format::Json) else { return Ok(()) };
+        let (most, reason) = (document.policy.max_offers, document.reasons.get(reason));
+        let reason = reason.map(|reason| reason.key.to_string());
+        let case = Case { flow: CompiledFlow::compile(document), ..Case::new(reason.as_deref()) };
+        let decision = case.decide();
+        prop_assert!(decision.offers.len() <= usize::from(most));
+        let Input { facts, history, reason, answered, now, .. } = case.input();
+        let unseen = Unseen { facts, history, reason, answered, unit: None, bar: None, now };
+        prop_assert!(decide_unseen(&case.flow, &unseen).offers.len() <= usize::from(most));
+        let _ = (case.flow.route(facts, now), case.flow.signals(facts, now));
+    }
 }

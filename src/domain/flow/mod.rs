@@ -5,6 +5,8 @@
 //! is refused here, so that a published flow never fails while somebody waits; what can be promised and is most likely a
 //! mistake is warned of ([`review()`]). Nothing here decides, and nothing here knows how documents are kept.
 
+#[cfg(test)]
+pub(in crate::domain) mod arbitrary;
 mod care;
 mod compiled;
 mod diff;

@@ -2,6 +2,7 @@ use super::*;
 
 use crate::domain::offer::OfferType;
 
+mod documents;
 mod jurisdictions;
 mod refusals;
 
