@@ -212,6 +212,8 @@ async fn broken_sessions(scene: &Scene) {
         scene.expect(&edit("sessions", session, holds, forgotten), "budget", of).await;
         scene.test.database.execute(&edit("sessions", session, forgotten, holds));
     }
+    let later = edit("sessions", leaving, "\"event\":\"cancel_received\"", "\"event\":\"kept\"");
+    scene.expect(&later, "evidence", leaving).await;
     let twice = "\"state\":\"presented\"";
     scene.expect(&edit("sessions", open, twice, "\"state\":\"accepted\""), "one_accepted", open).await;
     scene

@@ -94,6 +94,8 @@ invariants! {
     SaveChecked = "save_checked",
     /// An acceptance, a cancellation, a resumption and an undo have a line each in the audit trail.
     Audited = "audited",
+    /// The digests of a session's evidence follow each other, and the texts are those that were shown.
+    Evidence = "evidence",
     /// What refers to something refers to something that is there.
     Refers = "refers",
     /// An event tells of what has happened, and what must be told is.
@@ -199,6 +201,9 @@ pub fn check_session(kept: &KeptSession, now: Timestamp) -> Vec<Violation> {
     let mut found = Vec::new();
     if !kept.flow {
         found.push(kept.violation(Invariant::Flow, "no such version"));
+    }
+    if !kept.session.evidence.is_sound() {
+        found.push(kept.violation(Invariant::Evidence, "changed or taken out afterwards"));
     }
     offers::check(kept, &mut found);
     operations::check(kept, now, &mut found);
