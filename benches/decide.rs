@@ -152,6 +152,7 @@ fn main() {
                 unit: None,
                 prices: &prices,
                 livemode: false,
+                again: None,
                 now,
             };
             black_box(decide(&compiled, black_box(&input)));

@@ -34,6 +34,7 @@ pub mod plan_change;
 pub mod preview;
 pub mod price;
 pub mod receipt;
+pub mod reentry;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod session;

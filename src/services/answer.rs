@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::app::App;
 use super::begin;
 use super::books;
-use super::decide::{Known, decide, experiments_of};
+use super::decide::{Known, again, decide, experiments_of};
 use super::declared::fitting;
 use super::error::ServiceError;
 use super::flows::Published;
@@ -84,12 +84,12 @@ pub(super) async fn known(
     flow: &Published,
     token: BTreeMap<String, Value>,
 ) -> Result<(Known, BTreeMap<String, i64>, i32), ServiceError> {
-    let session_id = session.id;
+    let (session_id, goes_on) = (session.id, session.reentry_of.is_some());
     let (budgets, experiments) = (books::accounts(flow.document(), app.clock.now()), experiments_of(flow));
     let named = flow.document().prices();
-    let Subscriber { profile, snapshot, history, usage, spent, exposures, prices } = app
+    let Subscriber { profile, snapshot, history, usage, spent, exposures, prices, .. } = app
         .store
-        .subscriber(&session.customer, &session.subscription, budgets, experiments, named.clone())
+        .subscriber(&session.customer, &session.subscription, budgets, experiments, named.clone(), false)
         .await?;
     let snapshot = match snapshots::refreshed(app, &session.subscription, snapshot).await? {
         snapshots::Known::Subscription(subscription, fetched_at) => Some((*subscription, fetched_at)),
@@ -103,6 +103,8 @@ pub(super) async fn known(
     let bandits = app.flows.bandits(&session.flow.key);
     let prices = prices::refreshed(app, &named, prices).await?;
     let (recorded, routed) = (exposures, None);
+    let decisions = app.store.decisions(session_id).await?;
+    let again = decisions.last().filter(|_| goes_on).and_then(|last| again(&last.body));
     let known = Known {
         profile,
         history,
@@ -115,8 +117,9 @@ pub(super) async fn known(
         recorded,
         bandits,
         routed,
+        again,
     };
     let left = books::left(flow.document(), &spent, app.clock.now());
-    let ordinal = i32::try_from(app.store.decisions(session_id).await?.len()).unwrap_or(i32::MAX);
+    let ordinal = i32::try_from(decisions.len()).unwrap_or(i32::MAX);
     Ok((known, left, ordinal))
 }

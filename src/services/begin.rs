@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::app::App;
 use super::books;
 use super::cannot::Cannot;
-use super::decide::{Known, decide, experiments_of};
+use super::decide::{Known, decide, experiments_of, reentry as reentry_by};
 use super::declared::fitting;
 use super::error::ServiceError;
 use super::flows::Published;
@@ -21,10 +21,11 @@ use crate::domain::evidence::Evidence;
 use crate::domain::facts::Value;
 use crate::domain::ids::{CustomerId, SessionId, SubscriptionId};
 use crate::domain::offer::Key;
+use crate::domain::reentry::{self, Reentry};
 use crate::domain::session::{Answers, Session, State};
 use crate::domain::subscription::Subscription;
 use crate::domain::validation::Validated;
-use crate::store::{Begin, Begun, Change, CustomerProfile, Stored, Subscriber};
+use crate::store::{Begin, Begun, Change, CustomerProfile, Earlier, Stored, Subscriber};
 
 /// Who begins a session, and what the one who vouches for them says.
 #[derive(Clone, Debug)]
@@ -73,8 +74,11 @@ pub async fn begin(
     let entry = app.flows.active(&app.settings.flow);
     let (budgets, named) = (route::possible_budgets(app, app.clock.now()), route::possible_prices(app));
     let experiments = experiments_of(&entry);
-    let Subscriber { profile, snapshot, history, usage, mut spent, exposures, prices } =
-        app.store.subscriber(&by.customer, &wanted.subscription, budgets, experiments, named.clone()).await?;
+    let may_go_on = route::may_go_on(app);
+    let Subscriber { profile, snapshot, history, usage, mut spent, exposures, prices, earlier: last } = app
+        .store
+        .subscriber(&by.customer, &wanted.subscription, budgets, experiments, named.clone(), may_go_on)
+        .await?;
     let snapshot = snapshots::refreshed(app, &wanted.subscription, snapshot).await?;
     let reachable = app.gateway.livemode();
     // Also where only Stripe's answer tells.
@@ -103,6 +107,7 @@ pub async fn begin(
         recorded,
         bandits,
         routed: None,
+        again: None,
     };
     for _ in 0..MAX_TRIES {
         let now = app.clock.now();
@@ -126,7 +131,13 @@ pub async fn begin(
         session.cancel_now_allowed = flow.document().policy.cancel_now;
         session.answers = answers;
         session.pause = pause;
+        let earlier = last.as_ref().filter(|last| goes_on(&flow, &last.session, now));
+        session.reentry_of = earlier.map(|earlier| earlier.session.id);
+        known.again = earlier.and_then(|earlier| decided_before(&flow, earlier));
         let decided = decide(&flow, &mut session, &known, books::left(flow.document(), &spent, now), 0, now)?;
+        if let Some(earlier) = earlier {
+            take_over(&mut session, earlier, &flow);
+        }
         let body = document(&session, &flow.compiled)?;
         let saved = key.map(|key| key.save(201, body.clone(), now));
         let presented = u64::try_from(decided.costs.len()).unwrap_or(0);
@@ -156,6 +167,28 @@ pub async fn begin(
         }
     }
     Err(ServiceError::Busy { retry_after: 1 })
+}
+
+/// Whether a session of this flow goes on with an earlier one.
+fn goes_on(flow: &Published, earlier: &Session, now: Timestamp) -> bool {
+    let window = flow.document().policy.reentry_window_hours;
+    window.is_some_and(|hours| reentry::goes_on(earlier, hours, now))
+}
+
+/// What the earlier session was decided from; nothing where another version of the flow did, whose rules are others.
+fn decided_before(flow: &Published, earlier: &Earlier) -> Option<Reentry> {
+    let same = earlier.session.flow == flow.reference();
+    earlier.decision.as_ref().filter(|_| same).and_then(|decision| reentry_by(earlier.session.id, decision))
+}
+
+/// The reason given earlier stays, until another is given. The evidence of this session does not have it, since it was
+/// not given here.
+fn take_over(session: &mut Session, earlier: &Earlier, flow: &Published) {
+    let reason = earlier.session.answers.reason.as_ref().filter(|_| session.answers.reason.is_none());
+    if let Some(defined) = reason.and_then(|reason| flow.document().reason(reason)) {
+        session.answers.reason = reason.cloned();
+        session.answers.feedback = Some(defined.stripe_feedback);
+    }
 }
 
 /// The subscription's picture, once it is clear that the subscription is the customer's and can still be canceled.
@@ -239,6 +272,7 @@ fn new_session(
         jurisdiction: None,
         evidence: Evidence::default(),
         let_go: false,
+        reentry_of: None,
     }
 }
 

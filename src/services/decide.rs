@@ -20,12 +20,13 @@ use crate::domain::flow::FlowDocument;
 use crate::domain::gather::{Given, Sources, gather};
 use crate::domain::history::History;
 use crate::domain::hold::BudgetHold;
-use crate::domain::ids::OfferId;
+use crate::domain::ids::{OfferId, SessionId};
 use crate::domain::jurisdiction::{Bar, BarRule, PERMISSION_NEEDED, Place};
 use crate::domain::offer::{Key, OfferState, PresentedOffer, Terms};
 use crate::domain::plan_change::{fitting, informed};
 use crate::domain::preview::preview;
 use crate::domain::price::Prices;
+use crate::domain::reentry::Reentry;
 use crate::domain::session::Session;
 use crate::domain::subscription::Subscription;
 use crate::domain::usage::Usage;
@@ -56,6 +57,8 @@ pub(super) struct Known {
     pub(super) bandits: Arc<Bandits>,
     /// Why the session runs another flow than the configured one, where it begins with one.
     pub(super) routed: Option<Routed>,
+    /// What was decided for the earlier session that this one goes on with.
+    pub(super) again: Option<Reentry>,
 }
 
 /// A decision as it is kept: with everything it was made from, so that it can be explained at any later time.
@@ -100,6 +103,9 @@ pub(super) struct Kept {
     /// Why the session runs another flow than the configured one; kept with its first decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) routed: Option<Routed>,
+    /// What was decided for the earlier session that this one goes on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) again: Option<Reentry>,
     pub(super) decision: Option<Decision>,
 }
 
@@ -119,6 +125,7 @@ impl Kept {
             prices: &self.prices,
             livemode: self.livemode.unwrap_or(subscription.livemode),
             unit: self.unit(session),
+            again: self.again.as_ref(),
             now: self.at,
         })
     }
@@ -144,6 +151,18 @@ impl Kept {
         let unit = Unit { customer: &session.customer, recorded: &self.recorded, bandits: &self.bandits };
         (!barred).then_some(unit)
     }
+}
+
+/// What a session that goes on with an earlier one was decided from, by a decision of its own as it was written.
+pub(super) fn again(decision: &str) -> Option<Reentry> {
+    serde_json::from_str::<Kept>(decision).ok()?.again
+}
+
+/// The same for a session that would go on with this one, by its last decision.
+pub(super) fn reentry(of: SessionId, decision: &str) -> Option<Reentry> {
+    let kept: Kept = serde_json::from_str(decision).ok()?;
+    let Decision { segments, rule, .. } = kept.decision?;
+    Some(Reentry { of, reason: kept.reason, segments, rule })
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
@@ -209,7 +228,7 @@ pub(super) fn decide(
     let seen_at = known.snapshot.as_ref().map(|(_, at)| *at);
     let mut kept = Kept {
         at: now,
-        reason: session.answers.reason.clone(),
+        reason: session.answers.reason.clone().or_else(|| known.again.as_ref()?.reason.clone()),
         answered: answered(session),
         facts,
         history: known.history.clone(),
@@ -224,6 +243,7 @@ pub(super) fn decide(
         bar: session.jurisdiction.as_ref().and_then(|rules| rules.bar()),
         asks_to_resume: false,
         routed: known.routed.clone(),
+        again: known.again.clone(),
         decision: None,
     };
     let decision = match kept.input(session) {

@@ -134,6 +134,7 @@ pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewV
         prices: &prices,
         livemode: app.gateway.livemode(),
         unit: body.customer.as_ref().map(of_customer),
+        again: None,
         now,
     };
     let trace = explain(&flow.compiled, &input);

@@ -44,6 +44,10 @@ pub struct SessionRow {
     pub subscription: SubscriptionId,
     /// The flow it ran.
     pub flow: FlowRef,
+    /// The earlier session that it goes on with: both count as one in figures, by the outcome of the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub reentry_of: Option<SessionId>,
     /// The reason given.
     pub reason: Option<Key>,
     /// The offers presented.
@@ -113,6 +117,7 @@ fn row(session: &Session) -> SessionRow {
         customer: session.customer.clone(),
         subscription: session.subscription.clone(),
         flow: session.flow.clone(),
+        reentry_of: session.reentry_of,
         reason: session.answers.reason.clone(),
         offers: session.offers.iter().map(offer).collect(),
         experiments: session.experiments.clone(),

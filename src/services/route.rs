@@ -65,6 +65,11 @@ pub(super) fn possible_budgets(app: &App, now: Timestamp) -> Vec<Account> {
     accounts
 }
 
+/// Whether one of those flows has a window in which sessions are gone on with.
+pub(super) fn may_go_on(app: &App) -> bool {
+    possible(app).iter().any(|flow| flow.document().policy.reentry_window_hours.is_some())
+}
+
 /// The prices that offers of those flows name, each once.
 pub(super) fn possible_prices(app: &App) -> Vec<PriceId> {
     let mut prices: Vec<PriceId> = Vec::new();
@@ -86,6 +91,7 @@ pub(super) async fn experiments(
 ) -> Result<(Vec<Exposure>, Arc<Bandits>), ServiceError> {
     let Some(flow) = flow else { return Ok(Default::default()) };
     let bandits = app.flows.bandits(&flow);
-    let read = app.store.subscriber(customer, subscription, Vec::new(), Some(flow), Vec::new()).await?;
+    let read =
+        app.store.subscriber(customer, subscription, Vec::new(), Some(flow), Vec::new(), false).await?;
     Ok((read.exposures, bandits))
 }

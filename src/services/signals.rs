@@ -97,8 +97,10 @@ pub(super) async fn take_up(app: &App) -> Result<usize, ServiceError> {
 }
 
 async fn look(app: &App, flow: &Published, check: SignalCheck, now: Timestamp) -> Result<(), ServiceError> {
-    let Subscriber { profile, snapshot, history, usage, .. } =
-        app.store.subscriber(&check.customer, &check.subscription, Vec::new(), None, Vec::new()).await?;
+    let Subscriber { profile, snapshot, history, usage, .. } = app
+        .store
+        .subscriber(&check.customer, &check.subscription, Vec::new(), None, Vec::new(), false)
+        .await?;
     let Some((subscription, seen_at)) = &snapshot else { return Ok(()) };
     let (livemode, ended) = (subscription.livemode, subscription.status.is_ended());
     let profile = profile.as_ref();

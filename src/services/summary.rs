@@ -193,11 +193,12 @@ pub struct SummaryView {
     pub validated: Vec<ValidatedSummary>,
 }
 
-/// Sums up the sessions that a filter lets through.
+/// Sums up the sessions that a filter lets through. Of sessions that count as one, the last counts.
 ///
 /// # Errors
 /// When the database cannot be reached.
 pub async fn summary(app: &App, filter: SessionFilter) -> Result<SummaryView, ServiceError> {
+    let filter = SessionFilter { once: true, ..filter };
     Ok(view(&app.store.summary(filter, app.clock.now()).await?))
 }
 

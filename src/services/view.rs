@@ -34,6 +34,10 @@ pub struct SessionView {
     pub step: Step,
     /// What may be done now; anything else is answered 409.
     pub actions: Vec<Action>,
+    /// The earlier session that it goes on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub reentry_of: Option<SessionId>,
     /// The subscription.
     pub subscription: SubscriptionView,
     /// The pause of ours that the subscriber may end; present as long as the session is open.
@@ -265,6 +269,7 @@ pub fn session_view(session: &Session, flow: &CompiledFlow) -> SessionView {
         livemode: session.livemode,
         step: session.step(),
         actions: actions(session),
+        reentry_of: session.reentry_of,
         subscription: subscription(session),
         pause: session.pause.filter(|_| session.status() == Status::InProgress).map(|met| PauseView {
             access: met.access,

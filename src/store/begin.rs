@@ -62,6 +62,7 @@ pub enum Begun {
 /// A [`Begin`] as rows.
 pub(super) struct Prepared {
     id: SessionId,
+    reentry_of: Option<SessionId>,
     session: SessionRow,
     offers: Vec<OfferRow>,
     exposures: Vec<ExposureRow>,
@@ -76,6 +77,7 @@ impl Prepared {
         let token = begin.token_id.map(|token| whole("the token's id", token)).transpose()?;
         Ok(Self {
             id: session.id,
+            reentry_of: session.reentry_of,
             offers: offers::rows(session, &begin.costs, true),
             exposures: exposures::rows(session.id, &begin.exposures, session.created_at)?,
             decision: DecisionRow::new(session.id, begin.decision)?,
@@ -109,6 +111,10 @@ pub(super) fn execute(connection: &mut Link, begins: &[&Prepared]) -> Result<Vec
     }
     let rows: Vec<_> = live.iter().filter(written).flat_map(|begin| &begin.offers).collect();
     offers::put(connection, &rows)?;
+    for earlier in live.iter().filter(written).filter_map(|begin| begin.reentry_of) {
+        let target = dsl::sessions.find(earlier.to_string());
+        diesel::update(target).set(dsl::reentered.eq(true)).execute(connection)?;
+    }
     let rows: Vec<_> = live.iter().filter(written).map(|begin| &begin.decision).collect();
     decisions::insert(connection, &rows)?;
     let rows: Vec<_> = live.iter().filter(written).flat_map(|begin| &begin.exposures).collect();

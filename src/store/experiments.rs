@@ -29,13 +29,13 @@ pub struct ArmCount {
     pub since: Timestamp,
 }
 
-/// Of each customer the first session in which the experiment could matter, and those of them to whom the same happened
+/// Of each customer the first session in which the experiment could matter (of those that count as one, the last), and those of them to whom the same happened
 /// as one row. Grouped here, since of plans, costs and outcomes there are few kinds.
 const OUTCOMES: &str = "WITH firsts AS (\
     SELECT e.session_id, e.arm, e.shares, s.status, s.currency, s.expires_at, \
         ROW_NUMBER() OVER (PARTITION BY s.customer ORDER BY e.exposed_at, e.session_id) AS place \
     FROM session_experiments AS e INNER JOIN sessions AS s ON s.id = e.session_id \
-    WHERE e.experiment = $1 AND s.flow_key = $2 AND s.livemode = $3), \
+    WHERE e.experiment = $1 AND s.flow_key = $2 AND s.livemode = $3 AND NOT s.reentered), \
 told AS (\
     SELECT f.arm, f.shares, f.status, f.currency, \
         CASE WHEN f.expires_at > $4 THEN 0 WHEN f.expires_at > $5 THEN 1 WHEN f.expires_at > $6 THEN 2 \

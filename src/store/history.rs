@@ -22,6 +22,7 @@ type Answered = (Remembered, Option<Money>);
 pub(super) fn find(connection: &mut Link, customer: &CustomerId) -> Result<History, Failure> {
     let ended: Vec<(String, i64, Option<i64>)> = sessions::table
         .filter(sessions::customer.eq(customer.as_str()))
+        .filter(sessions::reentered.eq(false))
         .group_by(sessions::status)
         .select((sessions::status, count_star(), max(sessions::closed_at)))
         .load(connection)?;

@@ -83,7 +83,7 @@ pub use operations::{Lease, OperationFilter};
 pub use prices::KnownPrice;
 pub use save_checks::SaveCheck;
 pub use saved_answers::SavedAnswer;
-pub use sessions::{Page, SessionFilter, Stored};
+pub use sessions::{Earlier, Page, SessionFilter, Stored};
 pub use signals::{DueSignal, SignalCheck, SignalFilter, SignalRecord};
 pub use subscribers::Subscriber;
 pub use summary::{MrrSum, OfferCost, OfferCount, Summary};

@@ -108,6 +108,7 @@ diesel::table! {
         body -> Text,
         watched -> Bool,
         evidence_until -> Nullable<BigInt>,
+        reentered -> Bool,
     }
 }
 

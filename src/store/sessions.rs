@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::Store;
 use super::connection::{AnyBackend, Link};
+use super::decisions;
 use super::error::{Failure, StoreError, unreadable};
 use super::handle::MAX_PAGE;
 use super::schema::{asks, save_checks, session_experiments, session_offers, sessions, sessions::dsl};
@@ -25,6 +26,15 @@ pub struct Stored {
     pub session: Session,
     /// Its version: 1 when it begins, one more with every change.
     pub version: i64,
+}
+
+/// An earlier session of a subscription.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    /// The session.
+    pub session: Session,
+    /// Its last decision, as it was written.
+    pub decision: Option<String>,
 }
 
 /// Which sessions are meant; what is absent does not matter.
@@ -56,6 +66,8 @@ pub struct SessionFilter {
     pub created_from: Option<Timestamp>,
     /// Begun before this instant.
     pub created_to: Option<Timestamp>,
+    /// Of sessions that count as one, the last.
+    pub once: bool,
 }
 
 /// Part of a list.
@@ -81,7 +93,7 @@ macro_rules! condition {
     ($name:ident over $source:ty) => {
         pub(super) fn $name(&self) -> Box<dyn BoxableExpression<$source, AnyBackend, SqlType = Bool>> {
             type Condition = Box<dyn BoxableExpression<$source, AnyBackend, SqlType = Bool>>;
-            let all: [Option<Condition>; 12] = [
+            let all: [Option<Condition>; 13] = [
                 self.status.map(|status| -> Condition { Box::new(dsl::status.eq(status.as_str())) }),
                 self.reason.as_ref().map(|reason| -> Condition {
                     Box::new(dsl::reason.assume_not_null().eq(reason.to_string()))
@@ -94,6 +106,7 @@ macro_rules! condition {
                 self.livemode.map(|livemode| -> Condition { Box::new(dsl::livemode.eq(livemode)) }),
                 self.created_from.map(|from| -> Condition { Box::new(dsl::created_at.ge(micros(from))) }),
                 self.created_to.map(|to| -> Condition { Box::new(dsl::created_at.lt(micros(to))) }),
+                self.once.then(|| -> Condition { Box::new(dsl::reentered.eq(false)) }),
                 // An underscore in a key stands for itself.
                 self.segment.as_ref().map(|key| -> Condition {
                     let pattern = format!("%|{}|%", key.as_str().replace('_', "!_"));
@@ -146,6 +159,23 @@ fn find_open(connection: &mut Link, subscription: &SubscriptionId) -> Result<Opt
         .filter(dsl::status.eq(Status::InProgress.as_str()))
         .select((dsl::body, dsl::version));
     query.first(connection).optional()?.map(read).transpose()
+}
+
+/// The last session of a subscription that its customer began, with its last decision.
+pub(super) fn find_last(
+    connection: &mut Link,
+    customer: &CustomerId,
+    subscription: &SubscriptionId,
+) -> Result<Option<Earlier>, Failure> {
+    let query = dsl::sessions
+        .filter(dsl::customer.eq(customer.as_str()))
+        .filter(dsl::subscription.eq(subscription.as_str()))
+        .order(dsl::id.desc())
+        .select((dsl::body, dsl::version));
+    let Some(row) = query.first(connection).optional()? else { return Ok(None) };
+    let Stored { session, .. } = read(row)?;
+    let decision = decisions::last_of(connection, std::iter::once(session.id))?.remove(&session.id);
+    Ok(Some(Earlier { session, decision: decision.map(|decision| decision.body) }))
 }
 
 impl Store {

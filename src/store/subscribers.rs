@@ -19,6 +19,7 @@ use super::customers::{self, CustomerProfile, CustomerRow};
 use super::error::{Failure, StoreError};
 use super::prices::{FoundPrice, KnownPrice};
 use super::reader::{Reader, Readers};
+use super::sessions::{self, Earlier};
 use super::snapshots::{self, FoundSnapshot};
 use super::statement::many_rows;
 use super::{budgets, exposures, history, prices};
@@ -49,6 +50,8 @@ pub struct Subscriber {
     pub exposures: Vec<Exposure>,
     /// What is known of the prices asked for; those never looked at are absent.
     pub prices: Vec<KnownPrice>,
+    /// The customer's last session about the subscription, where it was asked for.
+    pub earlier: Option<Earlier>,
 }
 
 /// Whom somebody asks about.
@@ -58,6 +61,7 @@ struct Wanted {
     budgets: Vec<Account>,
     experiments: Option<Key>,
     prices: Vec<PriceId>,
+    earlier: bool,
 }
 
 /// The same as the database says it, to be read by the one who asked.
@@ -69,6 +73,7 @@ struct Found {
     spent: HashMap<String, i64>,
     exposures: Vec<Exposure>,
     prices: Vec<FoundPrice>,
+    earlier: Option<Earlier>,
 }
 
 type Waiter = oneshot::Sender<Result<Found, StoreError>>;
@@ -199,6 +204,7 @@ fn find_all(connection: &mut Link, wanted: &[Wanted]) -> Result<Vec<Found>, Fail
                 spent: spent.clone(),
                 exposures: if known { recorded(connection, one)? } else { Vec::new() },
                 prices: priced.clone(),
+                earlier: if known { earlier(connection, one)? } else { None },
             })
         },
     );
@@ -214,7 +220,12 @@ fn find(connection: &mut Link, one: &Wanted) -> Result<Found, Failure> {
         spent: budgets::spent(connection, one.budgets.iter())?,
         exposures: recorded(connection, one)?,
         prices: prices::find(connection, one.prices.iter())?,
+        earlier: earlier(connection, one)?,
     })
+}
+
+fn earlier(connection: &mut Link, one: &Wanted) -> Result<Option<Earlier>, Failure> {
+    if one.earlier { sessions::find_last(connection, &one.customer, &one.subscription) } else { Ok(None) }
 }
 
 fn recorded(connection: &mut Link, one: &Wanted) -> Result<Vec<Exposure>, Failure> {
@@ -226,7 +237,8 @@ fn recorded(connection: &mut Link, one: &Wanted) -> Result<Vec<Exposure>, Failur
 
 impl Store {
     /// All that is known of a subscriber, what has been spent of these budgets, the arms recorded in the flow of
-    /// `experiments`, where one is given, and these prices; read at once.
+    /// `experiments`, where one is given, these prices, and, if asked for, the customer's last session about it; read at
+    /// once.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -237,9 +249,10 @@ impl Store {
         budgets: Vec<Account>,
         experiments: Option<Key>,
         prices: Vec<PriceId>,
+        earlier: bool,
     ) -> Result<Subscriber, StoreError> {
         let (customer, subscription) = (customer.clone(), subscription.clone());
-        let wanted = Wanted { customer, subscription, budgets, experiments, prices };
+        let wanted = Wanted { customer, subscription, budgets, experiments, prices, earlier };
         let found = self.shared.lookups.ask(&self.shared.readers, wanted).await?;
         Ok(Subscriber {
             profile: found.profile.map(CustomerRow::read).transpose()?,
@@ -249,6 +262,7 @@ impl Store {
             spent: found.spent,
             exposures: found.exposures,
             prices: found.prices.into_iter().map(prices::read).collect::<Result<_, _>>()?,
+            earlier: found.earlier,
         })
     }
 }

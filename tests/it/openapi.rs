@@ -52,6 +52,7 @@ fn operations(document: &Value) -> Vec<Operation> {
             let id = match path {
                 path if path.contains("billing-operations") => "bop_",
                 path if path.contains("/drift/") => "drf_",
+                path if path.contains("/asks/") => "ask_",
                 path if path.contains("/backtests/") => "bkt_",
                 _ => "ses_",
             };

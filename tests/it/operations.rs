@@ -3,6 +3,7 @@
 mod asks;
 mod billing;
 mod guards;
+mod reentry;
 mod sessions;
 
 use jiff::SignedDuration;

@@ -72,6 +72,7 @@ impl Case {
             prices: &crate::domain::price::Prices::default(),
             livemode: false,
             unit: Some(Unit { customer: &customer, recorded: &self.recorded, bandits: &Bandits::new() }),
+            again: None,
             now: now(),
         };
         let decision = decide(&self.flow, &input);

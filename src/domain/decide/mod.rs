@@ -25,6 +25,7 @@ use super::history::History;
 use super::jurisdiction::{Bar, PERMISSION_NEEDED};
 use super::offer::Key;
 use super::price::Prices;
+use super::reentry::Reentry;
 use super::subscription::Subscription;
 use assign::{Assigned, assign};
 pub use assign::{ExperimentTrace, Standing};
@@ -61,6 +62,9 @@ pub struct Input<'a> {
     pub livemode: bool,
     /// Whom arms of experiments are drawn for; nobody is in any where it is left out.
     pub unit: Option<Unit<'a>>,
+    /// What an earlier session was decided from, where this one goes on with it. As long as the reason is the same, its
+    /// segments and rule count, whatever the facts say by now.
+    pub again: Option<&'a Reentry>,
     /// The present.
     pub now: Timestamp,
 }
@@ -106,13 +110,16 @@ pub struct LeftOut {
 pub fn decide(flow: &CompiledFlow, input: &Input<'_>) -> Decision {
     let matching = flow.matching(input.facts, input.now);
     let rules = &flow.document().rules;
-    let rule = rules
-        .iter()
-        .enumerate()
-        .find(|(index, rule)| matching.allow_rule(*index) && reasons_allow(rule, input.reason));
-    let (rule, present) =
-        rule.map_or((None, [].as_slice()), |(index, rule)| (Some(index), rule.present.as_slice()));
-    let segments = matching.keys();
+    let (segments, rule) = match input.again.filter(|again| again.reason.as_ref() == input.reason) {
+        Some(again) => (again.segments.clone(), again.rule),
+        None => {
+            let mut numbered = rules.iter().enumerate();
+            let rule = numbered
+                .find(|(index, rule)| matching.allow_rule(*index) && reasons_allow(rule, input.reason));
+            (matching.keys(), rule.map(|(index, _)| index))
+        }
+    };
+    let present = rule.and_then(|index| rules.get(index)).map_or([].as_slice(), |rule| &rule.present);
     let Assigned { exposures, present, mut left_out } = assign(&matching, present, input.unit);
     let (offers, failed) = choose(flow, input, &segments, &present);
     left_out.extend(failed);

@@ -81,6 +81,7 @@ impl Case {
             unit: None,
             prices: &self.prices,
             livemode: false,
+            again: None,
             now: now(),
         }
     }

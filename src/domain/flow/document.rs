@@ -236,6 +236,11 @@ pub struct Policy {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false, default = false)]
     pub stacking: bool,
+    /// Hours in which a subscriber who left the flow open, or stayed without an offer, and begins again goes on with the
+    /// same pass, 1 to 720: both sessions count as one, and what was decided stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 720, nullable = false)]
+    pub reentry_window_hours: Option<u16>,
     /// Whether subscribers may end at once, besides with the paid period; not unless said otherwise.
     #[schema(required = false, default = false)]
     pub cancel_now: bool,
@@ -255,6 +260,7 @@ impl Default for Policy {
             margin_floor_percent: None,
             margin_floor: Vec::new(),
             stacking: false,
+            reentry_window_hours: None,
             cancel_now: false,
             jurisdictions: None,
         }

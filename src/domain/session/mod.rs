@@ -56,6 +56,9 @@ pub struct Session {
     /// The pause of ours that it met when it began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<OpenPause>,
+    /// The earlier session of the subscription that it goes on with: both count as one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reentry_of: Option<SessionId>,
     /// Where it stands.
     pub state: State,
     /// What the survey brought.

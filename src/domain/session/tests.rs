@@ -72,6 +72,7 @@ fn session() -> Session {
         jurisdiction: None,
         evidence: Evidence::default(),
         let_go: false,
+        reentry_of: None,
     }
 }
 

@@ -68,7 +68,7 @@ impl SummaryQuery {
 ///
 /// Counts by outcome, reason, offer and type; acceptance, save and cancellation rates, each with its numerator and
 /// denominator; monthly recurring revenue at risk, saved and lost, and what was given away for it, per currency.
-/// Sessions still in progress are in no rate. Of saves, how many billing has shown to hold after 30, 60 and 90 days;
+/// Sessions still in progress are in no rate. Of sessions that count as one (`reentry_of`), the last counts, with its offers. Of saves, how many billing has shown to hold after 30, 60 and 90 days;
 /// those that are younger are in no such rate.
 #[utoipa::path(
     tag = "operations", operation_id = "summarizeSessions",

@@ -209,6 +209,7 @@ impl SessionQuery {
             livemode: self.livemode,
             created_from: self.created_from,
             created_to: self.created_to,
+            once: false,
         }
     }
 }
@@ -262,6 +263,7 @@ struct CsvRow {
     validated_30: Option<bool>,
     validated_60: Option<bool>,
     validated_90: Option<bool>,
+    reentry_of: String,
 }
 
 impl From<&SessionRow> for CsvRow {
@@ -290,6 +292,7 @@ impl From<&SessionRow> for CsvRow {
             validated_30: row.validated.and_then(|validated| validated.at(Horizon::Days30)),
             validated_60: row.validated.and_then(|validated| validated.at(Horizon::Days60)),
             validated_90: row.validated.and_then(|validated| validated.at(Horizon::Days90)),
+            reentry_of: row.reentry_of.map(|id| id.to_string()).unwrap_or_default(),
         }
     }
 }

@@ -128,6 +128,12 @@ fn page(connection: &mut Link, after: Option<&str>, looking: Looking) -> Result<
             found.push(Violation::new(Invariant::Columns, "sessions", &row.id));
         }
         compare_offers(&session, offers.remove(&row.id).unwrap_or_default(), found);
+        if let Some(earlier) = session.reentry_of {
+            let marked = sessions::table.find(earlier.to_string()).select(sessions::reentered);
+            if !marked.first(connection).optional()?.unwrap_or(false) {
+                found.push(Violation::new(Invariant::Refers, "sessions.reentry_of", session.id).and(earlier));
+            }
+        }
         compare_asks(&session, &asked, looking.now, found);
         let flow = flow_exists(connection, &session)?;
         let mut operations = operations.remove(&row.id).unwrap_or_default();

@@ -100,13 +100,15 @@ fn probes(document: &Value, schema: &Value, pointer: &str) -> Vec<Probe> {
         let dotted =
             schema.pointer("/propertyNames/pattern").is_some_and(|p| p.as_str().unwrap().contains("\\."));
         let name = |number| if dotted { format!("plan.a{number}") } else { format!("a{number}") };
-        let many = |count: usize| (0..count).map(|n| (name(n), json!(n))).collect::<Map<_, _>>();
+        let flags = schema.pointer("/additionalProperties/type").is_some_and(|kind| kind == "boolean");
+        let entry = |number: usize| if flags { json!(true) } else { json!(number) };
+        let many = |count: usize| (0..count).map(|n| (name(n), entry(n))).collect::<Map<_, _>>();
         add(true, Value::Object(many(most)), "");
         add(false, Value::Object(many(most + 1)), "");
         if let Some(pattern) = schema.pointer("/propertyNames/pattern") {
             let (text, beyond) = longest(pattern.as_str().unwrap());
-            add(true, json!({ text: 1 }), "");
-            add(false, json!({ &beyond: 1 }), &format!("/{beyond}"));
+            add(true, json!({ text: entry(1) }), "");
+            add(false, json!({ &beyond: entry(1) }), &format!("/{beyond}"));
         }
         let values = schema.pointer("/additionalProperties/oneOf").and_then(Value::as_array);
         for value in values.into_iter().flatten() {

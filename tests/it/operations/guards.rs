@@ -26,11 +26,11 @@ fn budget(times: i64) -> String {
 }
 
 #[actix_web::test]
-async fn sixteen_accepts_at_once_get_what_the_budget_allows() {
+async fn sixty_four_accepts_at_once_get_what_the_budget_allows() {
     on_every_database(async |test| {
         publish(&test, &budget(3)).await;
         let mut sessions = Vec::new();
-        for _ in 0..16 {
+        for _ in 0..64 {
             let who = test.subscriber();
             let session = test.begin(&who, Some("too_expensive")).await.expect(201);
             sessions.push((who, session));
@@ -429,6 +429,94 @@ async fn an_offer_may_ask_for_something_in_return() {
         let saved = test.act(&who, &session, &accept, json!({"asks": {"tell": true}})).await.expect(200);
         assert_eq!(saved.body["offers"][0]["asks"][0]["agreed"], true);
         assert_eq!(saved.body["offers"][0]["asks"][1]["agreed"], false);
+        test
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn what_is_left_after_the_cost_to_serve_stays_above_the_floors() {
+    on_every_database(async |test| {
+        let key = test.key(Role::Server).await;
+        // Half of 49 dollars are left of the price, less 15 that serving costs: 9.50, which are 38.7 %.
+        for (floor, code) in [
+            ("margin_floor_percent: 40", Some("below_margin_floor")),
+            ("margin_floor_percent: 38", None),
+            ("margin_floor: [{amount: 951, currency: usd}]", Some("below_margin_amount")),
+            ("margin_floor: [{amount: 950, currency: usd}]", None),
+            ("margin_floor: [{amount: 951, currency: eur}]", None),
+        ] {
+            publish(&test, floor).await;
+            let who = test.subscriber();
+            let path = format!("/v1/customers/{}", who.customer);
+            let body = json!({"attributes": {"cost_to_serve": 1500}});
+            test.send(reqwest::Method::PUT, &path, &key, Some(body), &[]).await.expect(200);
+            let session = test.begin(&who, Some("too_expensive")).await.expect(201);
+            let found = left_out(&test, &session).await.get("half-off").cloned();
+            assert_eq!(found.as_deref(), code, "{floor}, {}", test.database.name);
+            assert_eq!(session.presented().contains(&"half-off"), code.is_none());
+            // Of whom nobody knows what they cost, nothing is asked.
+            let unknown = test.begin(&test.subscriber(), Some("too_expensive")).await.expect(201);
+            assert_eq!(unknown.presented(), ["half-off", "breather"]);
+        }
+        test
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn what_was_set_aside_comes_back_when_billing_refuses_the_offer_or_the_subscription_ends() {
+    on_every_database(async |test| {
+        publish(&test, &budget(1).replace("currency: usd}", "currency: usd, reserve: presented}")).await;
+        let refused = test.subscriber();
+        let session = test.begin(&refused, Some("too_expensive")).await.expect(201);
+        discount_by_hand(&test, &refused);
+        test.accept(&refused, &session, "half-off").await.expect(409);
+        let ended = test.subscriber();
+        let session = test.begin(&ended, Some("too_expensive")).await.expect(201);
+        assert_eq!(session.presented(), ["half-off", "breather"], "refused by billing");
+        test.sandbox.take_webhooks();
+        test.sandbox.call("DELETE", &format!("/v1/subscriptions/{}", ended.subscription), &[]).unwrap();
+        test.sandbox.deliver(&test.sandbox.take_webhooks()).await;
+        assert_eq!(test.read(&ended, &session).await.expect(200).body["status"], "canceled");
+        let next = test.begin(&test.subscriber(), Some("too_expensive")).await.expect(201);
+        assert_eq!(next.presented(), ["half-off", "breather"], "ended elsewhere");
+        test
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn what_is_undone_no_longer_counts_against_the_cap_on_the_offer() {
+    on_every_database(async |test| {
+        publish(&test, "caps: [{per: offer, offer: half-off, max: 1}]").await;
+        let who = test.subscriber();
+        let session = test.begin(&who, Some("too_expensive")).await.expect(201);
+        test.accept(&who, &session, "half-off").await.expect(200);
+        let full = test.begin(&test.subscriber(), Some("too_expensive")).await.expect(201);
+        assert_eq!(left_out(&test, &full).await["half-off"], "cap_reached");
+        let key = test.key(Role::Operator).await;
+        let path = format!("/v1/billing-operations?session={}", session.text_at("/id"));
+        let operation = test.get(&path, &key).await.expect(200).text_at("/data/0/id").to_owned();
+        let undo = format!("/v1/billing-operations/{operation}/undo");
+        test.post(&undo, &key, json!({"reason": "by mistake"})).await.expect(200);
+        let next = test.begin(&test.subscriber(), Some("too_expensive")).await.expect(201);
+        assert_eq!(next.presented(), ["half-off", "breather"]);
+        test
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_cap_on_what_asks_nothing_of_billing_holds_too() {
+    on_every_database(async |test| {
+        publish(&test, "caps: [{per: offer, offer: tour, max: 1}]").await;
+        let (one, two) = (test.subscriber(), test.subscriber());
+        let first = test.begin(&one, Some("too_hard")).await.expect(201);
+        let second = test.begin(&two, Some("too_hard")).await.expect(201);
+        test.accept(&one, &first, "tour").await.expect(200);
+        let late = test.accept(&two, &second, "tour").await.expect(409);
+        assert_eq!(late.text_at("/code"), "cap_reached");
         test
     })
     .await;

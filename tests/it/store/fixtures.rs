@@ -86,6 +86,7 @@ pub(super) fn session(customer: &str, id: &str) -> Session {
         jurisdiction: None,
         evidence: Evidence::default(),
         let_go: false,
+        reentry_of: None,
     }
 }
 

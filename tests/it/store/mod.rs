@@ -1,6 +1,7 @@
 //! The store on every database there is.
 
 mod begin;
+mod books;
 mod change;
 mod erase;
 mod events;

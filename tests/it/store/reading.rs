@@ -139,6 +139,7 @@ async fn subscribers_are_read_at_once() {
                 vec![Account { name: "b".to_owned(), since: None }],
                 None,
                 Vec::new(),
+                false,
             )
             .await
             .unwrap();
@@ -164,7 +165,8 @@ async fn subscribers_asked_for_at_once_are_not_mixed_up() {
             let customer =
                 if number == 7 { one.customer.clone() } else { format!("c{number}").parse().unwrap() };
             let wanted = format!("sub_{number}").parse().unwrap();
-            let known = store.subscriber(&customer, &wanted, Vec::new(), None, Vec::new()).await.unwrap();
+            let known =
+                store.subscriber(&customer, &wanted, Vec::new(), None, Vec::new(), false).await.unwrap();
             let expected = (number % 3 == 0).then(|| (subscription(&format!("sub_{number}")), later(number)));
             assert_eq!(known.snapshot, expected, "{}", database.name);
             assert_eq!((known.history.sessions, known.profile), (u32::from(number == 7), None));

@@ -15,6 +15,9 @@ use crate::domain::money::Money;
 /// The greatest budget, in minor units.
 const MAX_BUDGET: i64 = 1_000_000_000_000;
 
+/// The longest window for coming back, in hours.
+const MAX_REENTRY: u16 = 720;
+
 /// Reads the policy; what is broken keeps its default.
 pub(super) fn policy(at: &At<'_>, problems: &mut Problems) -> Policy {
     let mut policy = Policy::default();
@@ -45,6 +48,8 @@ pub(super) fn policy(at: &At<'_>, problems: &mut Problems) -> Policy {
     if let Some(flag) = fields.optional("stacking").and_then(|at| values::flag(&at, problems)) {
         policy.stacking = flag;
     }
+    policy.reentry_window_hours =
+        fields.optional("reentry_window_hours").and_then(|at| values::small(&at, 1, MAX_REENTRY, problems));
     if let Some(flag) = fields.optional("cancel_now").and_then(|at| values::flag(&at, problems)) {
         policy.cancel_now = flag;
     }
