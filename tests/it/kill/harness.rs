@@ -18,6 +18,7 @@ mod arena;
 mod kinds;
 mod proof;
 mod shown;
+mod subject;
 
 use std::collections::HashMap;
 
@@ -27,10 +28,11 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 
 use super::*;
-use arena::{Arena, Subject};
+use arena::Arena;
 use kinds::{Act, KINDS, Kind};
 use proof::Undisturbed;
 use shown::Shown;
+use subject::{Answering, Subject};
 
 /// How often to look, and how many times: what is waited for takes seconds, and may take minutes where much else runs.
 const LOOK: Duration = Duration::from_millis(10);
@@ -63,7 +65,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// Every call of every kind, both ways, in no order; every fourth kill is one under load.
+    /// Every call of every kind, both ways, in no order; every fifth kill is one under load.
     fn ends(&self, kills: usize) -> Vec<End> {
         let mut every = Vec::new();
         for kind in KINDS {
@@ -74,7 +76,7 @@ impl Plan {
         println!("{} places to be killed at", every.len());
         every.shuffle(&mut StdRng::seed_from_u64(self.seed));
         let mut places = every.iter().cycle();
-        let end = |number| if number % 4 == 3 { End::UnderLoad } else { *places.next().unwrap() };
+        let end = |number| if number % 5 == 4 { End::UnderLoad } else { *places.next().unwrap() };
         (0..kills).map(end).collect()
     }
 }
