@@ -8,6 +8,7 @@
 
 mod table;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -27,8 +28,16 @@ const MAX_LITERALS: usize = 600;
 pub struct Bits(Vec<u64>);
 
 impl Bits {
-    fn filled(len: usize, word: u64) -> Self {
-        Self(vec![word; len.div_ceil(64)])
+    fn none(len: usize) -> Self {
+        Self(vec![0; len.div_ceil(64)])
+    }
+
+    fn all(len: usize) -> Self {
+        let mut words = vec![u64::MAX; len.div_ceil(64)];
+        if let (Some(last), used @ 1..) = (words.last_mut(), len % 64) {
+            *last = u64::MAX >> (64 - used);
+        }
+        Self(words)
     }
 
     fn set(&mut self, at: usize) {
@@ -109,11 +118,12 @@ pub struct Index {
     /// Their names, sorted: the places in [`Bits`].
     keys: Vec<Key>,
     clauses: usize,
-    /// For each clause its segment.
-    owners: Vec<usize>,
+    /// For each clause its segment; none where that is the one of the same place, as it is for plain conjunctions.
+    owners: Option<Vec<usize>>,
     /// Segments left to their tree, each behind those that it names.
     trees: Vec<(usize, Condition)>,
     tiers: Option<Tiers>,
+    /// Sorted by name, as facts are.
     attributes: Vec<(String, Vec<Group>)>,
 }
 
@@ -145,6 +155,7 @@ impl Index {
             }
         }
         let attributes = group(&clauses);
+        let owners = Some(owners).filter(|owners| !owners.iter().copied().eq(0..keys.len()));
         Self { keys, clauses: clauses.len(), owners, trees, tiers: tiers.cloned(), attributes }
     }
 
@@ -157,19 +168,29 @@ impl Index {
     /// Which of the segments hold, by their places in [`Index::keys`].
     #[must_use]
     pub fn matching(&self, facts: &Facts, now: Timestamp) -> Bits {
-        let mut clauses = Bits::filled(self.clauses, u64::MAX);
+        let mut clauses = Bits::all(self.clauses);
+        // Both are sorted by name, so one pass over the facts finds them all.
+        let mut rest = facts.iter().peekable();
         for (attribute, groups) in &self.attributes {
-            let value = facts.get(attribute).map(|fact| &fact.value);
+            let value = loop {
+                match rest.peek().map(|(name, fact)| (name.cmp(&attribute.as_str()), fact)) {
+                    Some((Ordering::Less, _)) => rest.next(),
+                    Some((Ordering::Equal, fact)) => break Some(&fact.value),
+                    Some((Ordering::Greater, _)) | None => break None,
+                };
+            };
             for group in groups {
                 group.narrow(value, now, &mut clauses);
             }
         }
-        let mut matching = Bits::filled(self.keys.len(), 0);
-        for (clause, owner) in self.owners.iter().enumerate() {
-            if clauses.has(clause) {
-                matching.set(*owner);
+        let mut matching = match &self.owners {
+            None => clauses,
+            Some(owners) => {
+                let mut matching = Bits::none(self.keys.len());
+                clauses.iter().filter_map(|clause| owners.get(clause)).for_each(|owner| matching.set(*owner));
+                matching
             }
-        }
+        };
         for (place, condition) in &self.trees {
             let segment = |key: &Key| self.keys.binary_search(key).is_ok_and(|named| matching.has(named));
             let names = Names { segment: &segment, tiers: self.tiers.as_ref() };
@@ -184,7 +205,7 @@ impl Index {
 impl Group {
     fn new(tests: Vec<Tested>, clauses: usize, means: &mut Means) -> Self {
         let absent = means.take(1, tests.len(), &tests, clauses).then(|| {
-            let mut absent = Bits::filled(clauses, u64::MAX);
+            let mut absent = Bits::all(clauses);
             for tested in &tests {
                 tested.narrow(tested.test == Test::Exists(false), &mut absent);
             }

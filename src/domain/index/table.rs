@@ -50,7 +50,7 @@ impl Means {
 #[derive(Debug)]
 pub(super) enum Table {
     Present(Bits),
-    Number(Ranks<Decimal>),
+    Number(Numbers),
     Instant(Ranks<Timestamp>),
     Age(Ranks<i64>),
     Boolean {
@@ -70,6 +70,39 @@ pub(super) enum Table {
 pub(super) struct Ranks<T> {
     constants: Vec<T>,
     masks: Vec<Bits>,
+}
+
+/// Ranks of numbers. Most flows compare with numbers of few digits, and whole numbers are compared far faster.
+#[derive(Debug)]
+pub(super) struct Numbers {
+    ranks: Ranks<Decimal>,
+    /// Digits behind the point that every constant fits in.
+    scale: u32,
+    /// The constants in units of that; empty where one of them is too large.
+    scaled: Vec<i64>,
+}
+
+impl Numbers {
+    fn new(ranks: Ranks<Decimal>) -> Self {
+        let scale = ranks.constants.iter().map(Decimal::scale).max().unwrap_or(0);
+        let scaled = ranks.constants.iter().map(|constant| in_units(constant, scale));
+        let scaled = scaled.collect::<Option<_>>().unwrap_or_default();
+        Self { ranks, scale, scaled }
+    }
+
+    fn look_up(&self, number: &Decimal) -> Option<&Bits> {
+        match in_units(number, self.scale) {
+            Some(units) if !self.scaled.is_empty() => self.ranks.mask(self.scaled.binary_search(&units)),
+            _ => self.ranks.look_up(number),
+        }
+    }
+}
+
+/// The number in units of the last of so many digits behind the point; none where it has more, or is too large.
+fn in_units(number: &Decimal, scale: u32) -> Option<i64> {
+    let shift = scale.checked_sub(number.scale())?;
+    let units = i64::try_from(number.mantissa()).ok()?;
+    units.checked_mul(10_i64.checked_pow(shift)?)
 }
 
 /// The kind of a comparison: those of one kind on one attribute share a table.
@@ -104,7 +137,7 @@ impl Table {
                 };
                 Some(Self::Boolean { no: of(false), yes: of(true) })
             }
-            Some(Test::Number(_)) => ranks(tests, clauses, number, means).map(Self::Number),
+            Some(Test::Number(_)) => ranks(tests, clauses, number, means).map(Numbers::new).map(Self::Number),
             Some(Test::Instant(_)) => ranks(tests, clauses, instant, means).map(Self::Instant),
             Some(Test::Age(_)) => ranks(tests, clauses, age, means).map(Self::Age),
             Some(Test::Text(_)) => texts(tests, clauses, means),
@@ -117,7 +150,7 @@ impl Table {
     pub(super) fn look_up(&self, value: &Value, now: Timestamp) -> Option<&Bits> {
         match (self, value) {
             (Self::Present(mask), _) => Some(mask),
-            (Self::Number(ranks), Value::Number(number)) => ranks.look_up(number),
+            (Self::Number(numbers), Value::Number(number)) => numbers.look_up(number),
             (Self::Instant(ranks), _) => ranks.look_up(&as_instant(value)?),
             (Self::Age(ranks), _) => ranks.look_up(&age_micros(as_instant(value)?, now)),
             (Self::Boolean { no, yes }, Value::Boolean(flag)) => Some(if *flag { yes } else { no }),
@@ -129,17 +162,21 @@ impl Table {
 
 impl<T: Ord> Ranks<T> {
     fn look_up(&self, value: &T) -> Option<&Bits> {
-        let rank = match self.constants.binary_search(value) {
+        self.mask(self.constants.binary_search(value))
+    }
+
+    /// The mask of what is one of the constants, or would stand before one.
+    fn mask(&self, place: Result<usize, usize>) -> Option<&Bits> {
+        self.masks.get(match place {
             Ok(at) => at * 2 + 1,
             Err(at) => at * 2,
-        };
-        self.masks.get(rank)
+        })
     }
 }
 
 /// The clauses left when exactly the tests for which `holds` says so hold.
 fn mask(tests: &[Tested], clauses: usize, holds: impl Fn(&Test) -> bool) -> Bits {
-    let mut mask = Bits::filled(clauses, u64::MAX);
+    let mut mask = Bits::all(clauses);
     for tested in tests {
         tested.narrow(holds(&tested.test), &mut mask);
     }
@@ -165,7 +202,7 @@ fn ranks<T: Ord + Clone>(
     let rank = |constant: &T| constants.binary_search(constant).map_or(0, |at| at * 2 + 1);
     let ranked: Vec<Order<usize>> = orders.iter().map(|order| order.map(rank)).collect();
     let masks = (0..=constants.len() * 2).map(|at| {
-        let mut mask = Bits::filled(clauses, u64::MAX);
+        let mut mask = Bits::all(clauses);
         for (tested, order) in tests.iter().zip(&ranked) {
             tested.narrow(order.holds(&at), &mut mask);
         }
