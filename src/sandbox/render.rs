@@ -37,7 +37,7 @@ pub(super) fn object(state: &State, kind: ObjectKind, id: &str) -> Value {
         }
         _ => {}
     }
-    shown.public()
+    Value::Object(shown.0)
 }
 
 /// Stripe's list envelope.
