@@ -17,12 +17,12 @@ import tempfile
 # Nothing of a measurement stays in the source folder.
 sys.dont_write_bytecode = True
 
-from lab import measure, neighbour
+from lab import deciding, measure, neighbour
 from lab.pgbench import Pgbench
 from lab.processes import Load, Postgres, Service
 from lab.report import Report
 
-ALL = {**measure.ALL, **neighbour.ALL}
+ALL = {**measure.ALL, **neighbour.ALL, **deciding.ALL}
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 

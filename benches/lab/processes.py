@@ -220,8 +220,8 @@ class Load:
         begins = {"subscribers": subscribers, "issuer": ISSUER, "secret": TOKEN_SECRET, **more}
         return self.ask("begin", begins=begins, run=self._run(address, connections, seconds))
 
-    def accept(self, address, connections, seconds):
-        return self.ask("accept", run=self._run(address, connections, seconds))
+    def accept(self, address, connections, seconds, **more):
+        return self.ask("accept", run=self._run(address, connections, seconds), **more)
 
     @staticmethod
     def _run(address, connections, seconds):

@@ -46,7 +46,12 @@ enum Command {
     /// Begin sessions.
     Begin { begins: Begins, run: Run },
     /// Accept an offer in each of the sessions that the last `begin` with `keep` began.
-    Accept { run: Run },
+    Accept {
+        run: Run,
+        /// Whether a budget is too small for all.
+        #[serde(default)]
+        scarce: bool,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -80,9 +85,9 @@ async fn main() {
                 begun = begins.kept(&outcome);
                 outcome.report()
             }
-            Command::Accept { run } => {
+            Command::Accept { run, scarce } => {
                 let sessions = std::mem::take(&mut begun);
-                let outcome = run.drive(accepts(sessions)).await;
+                let outcome = run.drive(accepts(sessions, scarce)).await;
                 sandbox.clear_calls();
                 outcome.report()
             }

@@ -33,9 +33,16 @@ pub(crate) struct Begins {
     /// Whether to remember the sessions for accepts.
     #[serde(default)]
     keep: bool,
+    /// The type of the offer that they accept.
+    #[serde(default = "pause")]
+    offer: String,
     /// Poison every so many requests; 0 poisons none.
     #[serde(default)]
     poison_every: usize,
+}
+
+fn pause() -> String {
+    "pause".to_owned()
 }
 
 /// A session in which to accept.
@@ -43,6 +50,7 @@ pub(crate) struct Begun {
     token: String,
     session: String,
     offer: String,
+    body: &'static str,
 }
 
 impl Begins {
@@ -77,22 +85,24 @@ impl Begins {
         let begun = |(token, body): &(String, String)| {
             let session: Value = serde_json::from_str(body).unwrap();
             let offers = session["offers"].as_array().unwrap();
-            let pause = offers.iter().find(|offer| offer["type"] == "pause").expect("no pause is offered");
+            let offer = offers.iter().find(|offer| offer["type"] == self.offer.as_str());
             Begun {
                 token: token.clone(),
                 session: session["id"].as_str().unwrap().to_owned(),
-                offer: pause["id"].as_str().unwrap().to_owned(),
+                offer: offer.expect("no such offer is made")["id"].as_str().unwrap().to_owned(),
+                body: if self.offer == "pause" { r#"{"choice":0}"# } else { "{}" },
             }
         };
         outcome.kept.iter().map(begun).collect()
     }
 }
 
-/// Accepts of the pause, in sessions begun before.
-pub(crate) fn accepts(sessions: Vec<Begun>) -> Vec<Request> {
+/// Accepts in sessions begun before; where there is not enough for all, some are refused for it.
+pub(crate) fn accepts(sessions: Vec<Begun>, scarce: bool) -> Vec<Request> {
+    let good: &[u16] = if scarce { &[200, 202, 409] } else { &[200, 202] };
     let request = |begun: Begun| {
         let path = format!("/v1/sessions/{}/offers/{}/accept", begun.session, begun.offer);
-        Request::post(&path, begun.token, r#"{"choice":0}"#, &[200, 202], false)
+        Request::post(&path, begun.token, begun.body, good, false)
     };
     sessions.into_iter().map(request).collect()
 }
