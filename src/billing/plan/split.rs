@@ -134,6 +134,17 @@ impl Plan<'_> {
         Err(changed("an invoice that was to be split has been paid or changed meanwhile"))
     }
 
+    /// Whether every part is there to ask for what the original is about to ask for no more: an earlier attempt that was
+    /// refused deletes them, and may have died before it could say so.
+    async fn all_there(self) -> Result<(), Halt> {
+        for (number, part) in self.drafts() {
+            if self.made(number).await?.total != part.amount {
+                return Err(not_visible(number));
+            }
+        }
+        Ok(())
+    }
+
     async fn replace(self, number: usize, share: &Share) -> Result<StepRecord, Halt> {
         if self.attempt.operation.taken_off() == 0 {
             self.still_possible().await?;
@@ -141,6 +152,9 @@ impl Plan<'_> {
         let record = match forgive::standing(self.attempt, share).await? {
             Standing::Forgiven(note) => forgive::record(self.attempt, number, share, note, None),
             Standing::Open(bill) if bill.amount_remaining == share.amount => {
+                if self.attempt.operation.taken_off() == 0 {
+                    self.all_there().await?;
+                }
                 forgive::act(self.attempt, number, share, &bill, self.generation).await?
             }
             _ => return Err(changed("an invoice that was to be split has been paid or changed meanwhile")),
@@ -174,6 +188,7 @@ impl Plan<'_> {
             return Ok(self.deferral(id, None));
         }
         self.still_possible().await?;
+        self.all_there().await?;
         let subscription = &self.seen.subscription;
         let mark = HashMap::from([(MARK.to_owned(), attempt.operation.id.to_string())]);
         let request = CreateInvoiceItem::new()

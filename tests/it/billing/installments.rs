@@ -2,6 +2,7 @@
 
 use counteroffer::billing::Progress;
 use counteroffer::domain::operation::Effect;
+use counteroffer::sandbox::RecordedCall;
 use serde_json::Value;
 
 use super::Bench;
@@ -58,6 +59,41 @@ async fn parts_of_invoices_that_are_sent_are_sent() {
     let part = parts(&bench).remove(0);
     assert_eq!(part["collection_method"], "send_invoice");
     assert_eq!(part["auto_advance"], true);
+}
+
+#[tokio::test]
+async fn the_original_stays_where_a_refused_attempt_has_deleted_the_parts_and_died() {
+    // Each part is made and filled; of the coming invoice the first stays where it is.
+    for (behind, made) in [(0, 4), (1, 6)] {
+        for steps in 1..=made {
+            let bench = Bench::new().await;
+            if behind > 0 {
+                fall_behind(&bench, behind);
+            }
+            let mut operation = bench.operation(installments(&bench, 3).await);
+            for _ in 0..steps {
+                let Progress::Step(step) = bench.gateway.advance(&operation, bench.now()).await else {
+                    panic!("no step behind {:?}", operation.steps)
+                };
+                operation.steps.push(step);
+            }
+            for part in parts(&bench) {
+                let path = format!("/v1/invoices/{}", part["id"].as_str().unwrap());
+                bench.sandbox.call("DELETE", &path, &[]).unwrap();
+            }
+            bench.rejected(&mut operation).await;
+            // Perhaps made in vain, and deleted again: nothing is asked for, and nothing taken off.
+            assert!(parts(&bench).iter().all(|part| part["auto_advance"] == false), "{behind} {steps}");
+            let taken = |call: &RecordedCall| call.path.ends_with("/void") || taken_off(call);
+            assert!(!bench.acts().iter().any(taken), "{behind} {steps}: {:#?}", bench.acts());
+        }
+    }
+}
+
+/// Whether it takes later parts off the coming invoice.
+fn taken_off(call: &RecordedCall) -> bool {
+    let negative = |(name, value): &(String, String)| name == "amount" && value.starts_with('-');
+    call.path == "/v1/invoiceitems" && call.params.iter().any(negative)
 }
 
 /// The invoices that are parts, the oldest first.

@@ -11,7 +11,7 @@ use stripe_client_core::StripeRequest;
 use stripe_shared::InvoiceCollectionMethod;
 use stripe_types::RangeQueryTs;
 
-use super::{Plan, not_visible};
+use super::{Plan, changed, not_visible};
 use crate::billing::error::StripeError;
 use crate::billing::plan::{Attempt, Halt, currency};
 use crate::billing::wire::{Bill, MARK, Named, PART_MARK};
@@ -45,6 +45,9 @@ impl Plan<'_> {
         };
         match self.attempt.gateway.transport.exchange(RetrieveInvoice::new(id).build(), None).await {
             Ok(answer) => Ok(answer.parse()?),
+            Err(error) if error.is_missing() && self.attempt.operation.taken_off() == 0 => Err(changed(
+                "an invoice that was made for a part is gone, before it took over from the original",
+            )),
             Err(error) if error.is_missing() => Err(not_visible(number)),
             Err(error) => Err(error.into()),
         }
