@@ -3,7 +3,10 @@
 //! Every transition is a method that either changes the session or says why it may not. What must happen in billing
 //! comes back as an [`Effect`]; the caller makes it durable together with the session.
 
+mod effect;
 mod evidence;
+mod outcome;
+mod permission;
 mod state;
 
 use std::collections::BTreeMap;
@@ -11,19 +14,17 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::debt::{split, waived};
 use super::evidence::{Evidence, What};
 use super::experiment::{Assignment, Exposure};
 use super::hold::BudgetHold;
 use super::ids::{CustomerId, OfferId, OperationId, SessionId, SubscriptionId};
 use super::jurisdiction::{Jurisdiction, Permission};
-use super::offer::{Choice, Key, OfferState, PlanChangeTerms, PresentedAsk, PresentedOffer, Terms};
-use super::operation::{CancelWhen, Effect, Operation, OperationState};
+use super::offer::{Choice, Key, OfferState, PresentedOffer};
+use super::operation::{CancelWhen, Effect, Operation};
 use super::pause::{OpenPause, Resumer};
-use super::plan_change;
-use super::preview::extended_trial_end;
 use super::subscription::Subscription;
 use super::validation::Validated;
+use effect::{check_asks, effect};
 pub use state::{Answers, FlowRef, Refused, State, Status, Step};
 
 /// One subscriber's pass through a flow.
@@ -140,58 +141,6 @@ impl Session {
     #[must_use]
     pub fn shows_survey(&self) -> bool {
         self.jurisdiction.as_ref().is_none_or(|rules| rules.shows_survey())
-    }
-
-    /// Puts the session under the rules of a place and opens its evidence; done once, before the first decision.
-    pub fn govern(&mut self, jurisdiction: Option<Jurisdiction>, now: Timestamp) {
-        if !self.evidence.is_empty() {
-            return;
-        }
-        let rules = jurisdiction.as_ref();
-        let begun = What::Begun {
-            flow: self.flow.key.clone(),
-            flow_version: self.flow.version,
-            locale: self.locale.clone(),
-            policy: rules.map(|rules| rules.policy.clone()),
-            place: rules.map(|rules| rules.place.clone()).unwrap_or_default(),
-            exit_visible: true,
-        };
-        self.evidence.add(begun, now);
-        if self.answers.reason.is_some() {
-            self.evidence.add(What::Answered { reason: self.answers.reason.clone() }, now);
-        }
-        self.jurisdiction = jurisdiction.map(Box::new);
-    }
-
-    /// Takes note of whether a decision found offers that wait for the subscriber's permission.
-    pub fn await_permission(&mut self, waiting: bool, now: Timestamp) {
-        let Some(rules) = &mut self.jurisdiction else { return };
-        match (waiting, rules.permission) {
-            (true, Permission::NotNeeded) => {
-                rules.permission = Permission::Needed;
-                self.evidence.add(What::PermissionAsked, now);
-            }
-            (false, Permission::Needed) => rules.permission = Permission::NotNeeded,
-            _ => {}
-        }
-    }
-
-    /// Records whether the subscriber wants to see offers.
-    ///
-    /// # Errors
-    /// When the session is not open, nobody has to ask, or the subscriber has answered.
-    pub fn permit(&mut self, granted: bool, now: Timestamp) -> Result<(), Refused> {
-        self.deciding()?;
-        let rules = self.jurisdiction.as_mut().ok_or(Refused::PermissionNotNeeded)?;
-        match rules.permission {
-            Permission::Needed => {}
-            Permission::NotNeeded => return Err(Refused::PermissionNotNeeded),
-            Permission::Granted | Permission::Refused => return Err(Refused::PermissionAnswered),
-        }
-        rules.permission = if granted { Permission::Granted } else { Permission::Refused };
-        self.evidence.add(What::PermissionAnswered { granted }, now);
-        self.updated_at = now;
-        Ok(())
     }
 
     /// Whether the subscriber is asked to come back from a pause, before anything about leaving.
@@ -404,71 +353,6 @@ impl Session {
         over
     }
 
-    /// Takes note of what became of one of its operations. A cancellation is never taken back: an operation that cannot
-    /// carry it out needs attention, and the session goes on waiting for it. An offer whose operation is rejected was
-    /// not given, wherever the session has got to meanwhile.
-    /// `after` is the subscription as billing showed it then.
-    /// Says whether anything changed; told twice, it changes nothing the second time.
-    pub fn settle(
-        &mut self,
-        operation: &Operation,
-        outcome: OperationState,
-        after: Option<&Subscription>,
-        now: Timestamp,
-    ) -> bool {
-        let rejected = outcome == OperationState::Rejected && self.reject(operation, now);
-        let noted = outcome == OperationState::Applied && self.note_applied(operation, now);
-        let awaited = self.awaited_operation() == Some(operation.id);
-        (awaited && self.answered(outcome, after, now)) || rejected || noted
-    }
-
-    /// Takes note of what became of the operation that it waits for.
-    fn answered(&mut self, outcome: OperationState, after: Option<&Subscription>, now: Timestamp) -> bool {
-        match (&self.state, outcome) {
-            (State::Applying { offer, .. }, OperationState::Applied) => {
-                let offer = *offer;
-                self.close(State::Saved { offer: Some(offer) }, now);
-            }
-            (State::Resuming { .. }, OperationState::Applied) => {
-                self.evidence.add(What::Resumed, now);
-                self.close(State::Resumed, now);
-            }
-            (State::Applying { .. } | State::Resuming { .. }, OperationState::Rejected) => {
-                if matches!(self.state, State::Resuming { .. }) {
-                    self.evidence.add(What::ResumeRejected, now);
-                }
-                self.state = State::Deciding;
-                self.needs_attention = false;
-                self.updated_at = now;
-            }
-            (State::Canceling { .. }, OperationState::Applied) => {
-                let ends = after.and_then(|s| s.ended_at.or(s.cancel_at).or_else(|| s.current_period_end()));
-                self.evidence.add(What::Canceled { effective_at: ends, elsewhere: false }, now);
-                self.close(State::Canceled { effective_at: ends }, now);
-            }
-            (_, OperationState::NeedsAttention) if !self.needs_attention => {
-                self.needs_attention = true;
-                self.updated_at = now;
-            }
-            (_, OperationState::Pending) if self.needs_attention => {
-                self.needs_attention = false;
-                self.updated_at = now;
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    /// The subscription ended, or was set to end, elsewhere. Says whether the session was open and is now closed.
-    pub fn ended_elsewhere(&mut self, effective_at: Option<Timestamp>, now: Timestamp) -> bool {
-        let open = self.status() == Status::InProgress;
-        if open {
-            self.evidence.add(What::Canceled { effective_at, elsewhere: true }, now);
-            self.close(State::Canceled { effective_at }, now);
-        }
-        open
-    }
-
     /// The operation the session waits for.
     #[must_use]
     pub fn awaited_operation(&self) -> Option<OperationId> {
@@ -478,18 +362,6 @@ impl Session {
             | State::Canceling { operation, .. } => Some(operation),
             _ => None,
         }
-    }
-
-    /// Takes back the acceptance of the offer that a rejected operation was to carry out. Says whether there was one.
-    fn reject(&mut self, operation: &Operation, now: Timestamp) -> bool {
-        let accepted = |offer: &&mut PresentedOffer| {
-            Some(offer.id) == operation.carries_out() && offer.state == OfferState::Accepted
-        };
-        let Some(offer) = self.offers.iter_mut().find(accepted) else { return false };
-        offer.state = OfferState::Rejected;
-        self.evidence.add(What::Rejected { offer: offer.id }, now);
-        self.updated_at = now;
-        true
     }
 
     fn deciding(&self) -> Result<(), Refused> {
@@ -528,90 +400,6 @@ impl Session {
         self.updated_at = now;
         self.closed_at = Some(now);
     }
-}
-
-/// Whether no ask is answered that the offer does not have, and all are agreed to that it cannot be had without.
-fn check_asks(offer: &PresentedOffer, agreed: &BTreeMap<Key, bool>) -> Result<(), Refused> {
-    if let Some(key) = agreed.keys().find(|key| offer.asks.iter().all(|ask| ask.key != **key)) {
-        return Err(Refused::UnknownAsk(key.clone()));
-    }
-    let missing = |ask: &&PresentedAsk| ask.required && !agreed.get(&ask.key).copied().unwrap_or(false);
-    match offer.asks.iter().find(missing) {
-        Some(ask) => Err(Refused::AskRequired(ask.key.clone())),
-        None => Ok(()),
-    }
-}
-
-/// What accepting an offer brings about in billing; none for offers that only hand on.
-fn effect(
-    offer: &PresentedOffer,
-    choice: Option<Choice>,
-    subscription: Option<&Subscription>,
-    now: Timestamp,
-) -> Result<Option<Effect>, Refused> {
-    let terms = &offer.terms;
-    if choice.is_some() && !matches!(terms, Terms::Pause(_) | Terms::PlanChange(_)) {
-        return Err(Refused::Choice("this offer leaves no choice; leave `choice` out"));
-    }
-    Ok(match terms {
-        Terms::Discount(terms) => Some(Effect::Discount { terms: *terms }),
-        Terms::Pause(pause) => {
-            let length = chosen(&pause.choices, choice)?;
-            let (behavior, access) = (pause.behavior, pause.access);
-            Some(Effect::Pause { behavior, access, resumes_at: length.after(now) })
-        }
-        Terms::TrialExtension(extension) => {
-            let subscription = subscription.ok_or(Refused::BillingUnknown)?;
-            Some(Effect::ExtendTrial { trial_end: extended_trial_end(extension.days, subscription, now) })
-        }
-        Terms::FreeFeatures(features) => {
-            Some(Effect::AttachFeatures { price: features.price.clone(), until: features.lasts.after(now) })
-        }
-        Terms::PlanChange(change) => {
-            let subscription = subscription.ok_or(Refused::BillingUnknown)?;
-            Some(change_plan(change, choice, subscription, now)?)
-        }
-        Terms::Installments(terms) => {
-            let subscription = subscription.ok_or(Refused::BillingUnknown)?;
-            // The dates are those that were shown.
-            let split = split(terms, subscription, offer.presented_at).ok_or(Refused::BillingUnknown)?;
-            Some(Effect::Split { split })
-        }
-        Terms::Waiver(terms) => {
-            let subscription = subscription.ok_or(Refused::BillingUnknown)?;
-            Some(Effect::Waive { invoices: waived(terms, subscription) })
-        }
-        Terms::Credit(credit) => Some(Effect::Credit { money: credit.money() }),
-        Terms::Contact(_) | Terms::Redirect(_) | Terms::Custom(_) => None,
-    })
-}
-
-/// The choice that was made; one alone needs no choosing.
-fn chosen<T>(choices: &[T], choice: Option<Choice>) -> Result<&T, Refused> {
-    let index = match (choice, choices.len()) {
-        (Some(index), _) => usize::from(index),
-        (None, 1) => 0,
-        (None, _) => return Err(Refused::Choice("say which of the `choices`, counted from 0, in `choice`")),
-    };
-    choices.get(index).ok_or(Refused::Choice("`choice` must be an index into the offer's `choices`"))
-}
-
-fn change_plan(
-    terms: &PlanChangeTerms,
-    choice: Option<Choice>,
-    subscription: &Subscription,
-    now: Timestamp,
-) -> Result<Effect, Refused> {
-    let choice = chosen(&terms.choices, choice)?;
-    let item = subscription.main_item().ok_or(Refused::BillingUnknown)?;
-    Ok(Effect::ChangePlan {
-        item: item.id.clone(),
-        price: choice.price.clone(),
-        from: item.price.clone(),
-        when: terms.when,
-        proration: terms.proration,
-        effective_at: plan_change::effective_at(terms.when, item, now),
-    })
 }
 
 #[cfg(test)]
