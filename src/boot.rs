@@ -10,6 +10,7 @@ use actix_web::web::Data;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tracing_subscriber::EnvFilter;
@@ -226,6 +227,22 @@ fn bind(app: &App, config: &Config) -> Result<Server, BootError> {
     })?)
 }
 
+/// Comes when the process is told to end (SIGINT, SIGTERM). It listens from this call on, so make it before telling
+/// anybody that the process serves: whoever ends it at once then ends it well.
+///
+/// # Errors
+/// When signals cannot be listened for.
+pub fn told_to_end() -> Result<impl Future<Output = ()>, BootError> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
 impl Running {
     /// Where it listens.
     #[must_use]
@@ -251,16 +268,12 @@ impl Running {
         Ok(())
     }
 
-    /// Serves until the process is told to end (SIGINT, SIGTERM), then stops.
+    /// Serves until then, then stops.
     ///
     /// # Errors
-    /// When the listener failed, or signals cannot be waited for.
-    pub async fn until_signal(self) -> Result<(), BootError> {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted?,
-            _ = terminate.recv() => {}
-        }
+    /// When the listener failed.
+    pub async fn until(self, ending: impl Future<Output = ()>) -> Result<(), BootError> {
+        ending.await;
         self.stop().await
     }
 }

@@ -82,8 +82,9 @@ async fn play(options: &Options, database: &std::path::Path) -> Result<ExitCode,
     if options.exit {
         running.stop().await?;
     } else {
+        let ending = boot::told_to_end()?;
         walk.invite(&subscribers).await?;
-        running.until_signal().await?;
+        running.until(ending).await?;
     }
     sandbox.stop().await;
     Ok(if worked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -26,8 +26,9 @@ pub(crate) async fn run(config: Config, options: Options) -> Result<ExitCode, Fa
     }
     let app = boot::app(&config, Clock::System).await?;
     let running = boot::start(app, &config)?;
+    let ending = boot::told_to_end()?;
     info!(address = %running.address(), "serving");
-    running.until_signal().await?;
+    running.until(ending).await?;
     info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
