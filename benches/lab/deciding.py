@@ -81,8 +81,9 @@ def known(lab):
     pairs = lab.fresh(int(lab.options.seconds * 8_000))
     values = []
     for customer, _ in pairs:
-        told = {f"n{n}": numbers.randrange(1000) for n in range(NUMBERS)}
-        told |= {f"t{n}": f"w{numbers.randrange(20)}" for n in range(TEXTS)}
+        # As the service keeps them.
+        told = {f"n{n}": {"type": "number", "value": str(numbers.randrange(1000))} for n in range(NUMBERS)}
+        told |= {f"t{n}": {"type": "text", "value": f"w{numbers.randrange(20)}"} for n in range(TEXTS)}
         values.append(f"('{customer}', NULL, '{json.dumps(told)}', {now_micros()})")
     lab.postgres.query("INSERT INTO customers VALUES " + ", ".join(values) + "; ANALYZE; CHECKPOINT;")
     return pairs
