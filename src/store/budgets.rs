@@ -102,13 +102,20 @@ pub(super) fn spent<'a>(
     connection: &mut Link,
     accounts: impl Iterator<Item = &'a Account>,
 ) -> QueryResult<HashMap<String, i64>> {
+    let accounts: Vec<_> = accounts.collect();
+    let single = accounts.iter().filter(|account| account.since.is_none());
+    let names: Vec<&str> = single.map(|account| account.name.as_str()).collect();
     let mut spent = HashMap::new();
+    // Every begin reads this, so that several budgets must not be as many trips.
+    if !names.is_empty() {
+        let query = dsl::budgets.filter(dsl::budget.eq_any(names));
+        let rows: Vec<(String, i64)> = each!(&mut *connection, |c| query.load(c))?;
+        spent.extend(rows);
+    }
     for Account { name, since } in accounts {
-        let amount = match since {
-            None => dsl::budgets.find(name).select(dsl::spent).first(connection).optional()?,
-            Some(since) => Some(within(connection, since, name)?),
-        };
-        spent.extend(amount.map(|amount| (name.clone(), amount)));
+        if let Some(since) = since {
+            spent.insert(name.clone(), within(connection, since, name)?);
+        }
     }
     Ok(spent)
 }
