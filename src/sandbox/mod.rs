@@ -74,9 +74,13 @@ use serde_json::Value;
 use server::Running;
 use shared::Shared;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::net::TcpSocket;
 use url::Url;
+
+/// Connections that may wait to be taken.
+const BACKLOG: u32 = 1024;
 
 /// What a sandbox is started with.
 #[derive(Debug, Clone)]
@@ -99,7 +103,24 @@ pub struct Sandbox {
     shared: Arc<Shared>,
     addr: SocketAddr,
     url: Url,
-    running: Arc<Mutex<Option<Running>>>,
+    port: Arc<Mutex<Option<Port>>>,
+}
+
+/// What stands at the sandbox's port.
+#[derive(Debug)]
+enum Port {
+    Serving(Running),
+    /// Bound without listening, so that connections are refused and nobody else gets the port.
+    Held(TcpSocket),
+}
+
+impl Port {
+    fn hold(addr: SocketAddr) -> std::io::Result<Self> {
+        let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(addr)?;
+        Ok(Self::Held(socket))
+    }
 }
 
 impl Sandbox {
@@ -114,15 +135,25 @@ impl Sandbox {
         let shared =
             Arc::new(Shared::new(config.secret_key, config.webhook_secret, config.webhook_url, config.clock));
         let running = server::start(listener, Arc::clone(&shared)).await?;
-        Ok(Self { shared, addr, url, running: Arc::new(Mutex::new(Some(running))) })
+        Ok(Self { shared, addr, url, port: Arc::new(Mutex::new(Some(Port::Serving(running)))) })
     }
 
-    /// Stops listening and drops open connections; the state stays.
+    fn port(&self) -> MutexGuard<'_, Option<Port>> {
+        self.port.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stops listening and drops open connections; the state and the port stay.
     pub async fn stop(&self) {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(running) = running {
-            running.stop().await;
-        }
+        let before = self.port().take();
+        let held = match before {
+            Some(Port::Serving(running)) => {
+                running.stop().await;
+                // Somebody else's by now, at worst; `start_again` says so.
+                Port::hold(self.addr).ok()
+            }
+            held => held,
+        };
+        *self.port() = held;
     }
 
     /// Listens again on the same port, with the state as it was. Does nothing while it runs.
@@ -130,11 +161,17 @@ impl Sandbox {
     /// # Errors
     /// When somebody else took the port in the meantime.
     pub async fn start_again(&self) -> std::io::Result<()> {
-        if self.running.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
-            return Ok(());
-        }
-        let running = server::start(TcpListener::bind(self.addr)?, Arc::clone(&self.shared)).await?;
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
+        let before = self.port().take();
+        let listener = match before {
+            Some(Port::Held(socket)) => socket.listen(BACKLOG)?.into_std()?,
+            None => TcpListener::bind(self.addr)?,
+            serving => {
+                *self.port() = serving;
+                return Ok(());
+            }
+        };
+        let serving = Port::Serving(server::start(listener, Arc::clone(&self.shared)).await?);
+        *self.port() = Some(serving);
         Ok(())
     }
 
