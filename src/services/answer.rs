@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::app::App;
 use super::begin;
 use super::books;
@@ -10,7 +12,7 @@ use super::declared::fitting;
 use super::error::ServiceError;
 use super::flows::Published;
 use super::idempotency::{IdempotencyKey, Reply};
-use super::transition::{Access, Effects, load, refused, transition};
+use super::transition::{Access, BUDGET_SPENT, Effects, load, refused, transition};
 use super::{prices, snapshots};
 use crate::domain::facts::Value;
 use crate::domain::feature::FeatureTag;
@@ -18,6 +20,9 @@ use crate::domain::ids::SessionId;
 use crate::domain::offer::Key;
 use crate::domain::session::{Answers, Session};
 use crate::store::Subscriber;
+
+/// How often a step is decided anew when others are quicker.
+const MAX_TRIES: usize = 8;
 
 /// What the subscriber says.
 #[derive(Clone, Debug, Default)]
@@ -63,22 +68,49 @@ pub async fn answer(
         do_not_contact: said.do_not_contact,
         ..begin::answers(flow.document(), said.reason.as_ref())?
     };
-    let (known, left, ordinal) = known(app, session, &flow, token).await?;
-    let done = transition(app, access, id, key, "answer", |session, _, now| {
-        session.answer(given.clone(), now).map_err(|why| refused(session, &why))?;
-        let effects = Effects { status: 200, ..Effects::default() };
-        if given.reason.is_none() {
-            return Ok(effects);
-        }
-        Ok(effects.decided(decide(&flow, session, &known, left.clone(), ordinal, now)?))
+    let decides = given.reason.is_some().then_some((&session, &*flow, &token));
+    deciding(app, access, id, key, "answer", decides, |session, now| {
+        session.answer(given.clone(), now).map_err(|why| refused(session, &why))
     })
-    .await?;
-    Ok(done.reply)
+    .await
+}
+
+/// Takes a step of a session, and, where it is given what by (the session as it was, its flow, the token's attributes),
+/// decides again behind it what to offer. Where others take meanwhile what would be set aside, it is decided anew.
+pub(super) async fn deciding(
+    app: &App,
+    access: &Access,
+    id: SessionId,
+    key: Option<&IdempotencyKey>,
+    action: &'static str,
+    decides: Option<(&Session, &Published, &BTreeMap<String, Value>)>,
+    mut step: impl FnMut(&mut Session, Timestamp) -> Result<(), ServiceError>,
+) -> Result<Reply, ServiceError> {
+    for _ in 0..MAX_TRIES {
+        let known = match decides {
+            Some((session, flow, token)) => {
+                Some((flow, known(app, session.clone(), flow, token.clone()).await?))
+            }
+            None => None,
+        };
+        let done = transition(app, access, id, key, action, |session, _, now| {
+            step(session, now)?;
+            let effects = Effects { status: 200, ..Effects::default() };
+            let Some((flow, (known, left, ordinal))) = &known else { return Ok(effects) };
+            Ok(effects.decided(decide(flow, session, known, left.clone(), *ordinal, now)?))
+        })
+        .await;
+        match done {
+            Err(ServiceError::Conflict { code: BUDGET_SPENT, .. }) => {}
+            done => return Ok(done?.reply),
+        }
+    }
+    Err(ServiceError::Busy { retry_after: 1 })
 }
 
 /// What a further decision of a session is made from: what is known, what is left of the budgets, and which decision of
 /// the session it is.
-pub(super) async fn known(
+async fn known(
     app: &App,
     session: Session,
     flow: &Published,

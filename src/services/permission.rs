@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::answer::known;
+use super::answer::deciding;
 use super::app::App;
-use super::decide::decide;
 use super::error::ServiceError;
 use super::idempotency::{IdempotencyKey, Reply};
-use super::transition::{Access, Effects, load, refused, transition};
+use super::transition::{Access, load, refused};
 use crate::domain::facts::Value;
 use crate::domain::ids::SessionId;
 
@@ -26,13 +25,9 @@ pub async fn permission(
 ) -> Result<Reply, ServiceError> {
     let session = load(app, access, id).await?.session;
     let flow = app.flows.version(&app.store, &session.flow).await?;
-    let known = if granted { Some(known(app, session, &flow, token).await?) } else { None };
-    let done = transition(app, access, id, key, "permission", |session, _, now| {
-        session.permit(granted, now).map_err(|why| refused(session, &why))?;
-        let effects = Effects { status: 200, ..Effects::default() };
-        let Some((known, left, ordinal)) = &known else { return Ok(effects) };
-        Ok(effects.decided(decide(&flow, session, known, left.clone(), *ordinal, now)?))
+    let decides = granted.then_some((&session, &*flow, &token));
+    deciding(app, access, id, key, "permission", decides, |session, now| {
+        session.permit(granted, now).map_err(|why| refused(session, &why))
     })
-    .await?;
-    Ok(done.reply)
+    .await
 }

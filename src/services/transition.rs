@@ -23,6 +23,8 @@ use crate::store::{
 
 /// How often a lost race is run again before giving up; each loss means that another request got through.
 const MAX_RACES: usize = 8;
+/// The code of the conflict that a budget does not hold what a step would take or set aside.
+pub(super) const BUDGET_SPENT: &str = "budget_spent";
 
 /// Who asks for a session.
 #[derive(Clone, Debug)]
@@ -129,7 +131,7 @@ pub(super) async fn transition(
             Changed::Replayed(answer) => return matching(key, answer).map(Done::earlier),
             Changed::BudgetSpent(index) => {
                 let capped = effects.budget.get(index).is_some_and(|take| take.is_cap);
-                return Err(given_away(if capped { "cap_reached" } else { "budget_spent" }));
+                return Err(given_away(if capped { "cap_reached" } else { BUDGET_SPENT }));
             }
             Changed::CapReached => return Err(given_away("cap_reached")),
             Changed::Stale | Changed::DuplicateEvent => {}

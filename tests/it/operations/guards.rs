@@ -409,6 +409,27 @@ async fn begins_at_once_set_aside_no_more_than_the_budget_holds() {
 }
 
 #[actix_web::test]
+async fn answers_at_once_set_aside_no_more_than_the_budget_holds_and_none_is_refused_for_it() {
+    on_every_database(async |test| {
+        publish(&test, &budget(3).replace("currency: usd}", "currency: usd, reserve: presented}")).await;
+        let mut sessions = Vec::new();
+        for _ in 0..16 {
+            let who = test.subscriber();
+            let session = test.begin(&who, None).await.expect(201);
+            assert!(!session.presented().contains(&"half-off"), "nothing is set aside yet");
+            sessions.push((who, session));
+        }
+        let answer = |(who, session)| test.act(who, session, "answers", json!({"reason": "too_expensive"}));
+        let answers = join_all(sessions.iter().map(|(who, session)| answer((who, session)))).await;
+        let answers: Vec<_> = answers.into_iter().map(|answer| answer.expect(200)).collect();
+        let with = answers.iter().filter(|answer| answer.presented().contains(&"half-off")).count();
+        assert_eq!(with, 3, "{}", test.database.name);
+        test
+    })
+    .await;
+}
+
+#[actix_web::test]
 async fn an_offer_may_ask_for_something_in_return() {
     on_every_database(async |test| {
         let asks = "asks: [{key: tell, type: referral, label: {en: Tell a friend}, required: true}, \
