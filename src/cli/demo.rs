@@ -80,6 +80,7 @@ async fn play(options: &Options, database: &std::path::Path) -> Result<ExitCode,
         Err(failure) => say(&format!("\nThe walk failed: {failure}"))?,
     }
     if options.exit {
+        sandbox.auto_deliver(false);
         running.stop().await?;
     } else {
         let ending = boot::told_to_end()?;
@@ -123,6 +124,8 @@ fn config(listen: SocketAddr, database: &std::path::Path, sandbox: &Sandbox) -> 
         ("COUNTEROFFER_STRIPE__API_BASE", sandbox.url().to_string()),
         ("COUNTEROFFER_AUTH__ISSUER", "demo".to_owned()),
         ("COUNTEROFFER_AUTH__HS256_SECRET", TOKEN_SECRET.to_owned()),
+        // The walk expects to see what it did; a busy machine may take its time.
+        ("COUNTEROFFER_SESSIONS__ACCEPT_DEADLINE_MS", "10000".to_owned()),
         ("COUNTEROFFER_LOG__FILTER", "warn".to_owned()),
         ("COUNTEROFFER_LOG__FORMAT", "text".to_owned()),
     ];

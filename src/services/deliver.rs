@@ -4,6 +4,8 @@
 //! behind the last recorded step, and a step that acted without being recorded is found again by its idempotency key
 //! or by looking first.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tracing::{info, warn};
 
@@ -26,6 +28,8 @@ use crate::store::{Change, Changed, OperationUpdate, Stored};
 
 /// How often an outcome is written again when the session moved meanwhile.
 const MAX_RACES: usize = 8;
+/// How often to look whether somebody else is done with an operation.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Tries the operation that a request has just made, within the configured deadline, and answers with the session as
 /// it is then. What is not settled by then goes on in the background, and failing that, in the worker.
@@ -48,9 +52,17 @@ pub(super) async fn at_once(
             None
         }
     });
-    let session = match tokio::time::timeout(app.settings.apply_deadline, running).await {
-        Ok(Ok(Some(settled))) => settled,
-        Ok(_) => load(app, access, id).await?.session,
+    let outcome = async {
+        match running.await {
+            Ok(Some(settled)) => Ok(settled),
+            _ => {
+                put_down(app, operation).await?;
+                load(app, access, id).await.map(|stored| stored.session)
+            }
+        }
+    };
+    let session = match tokio::time::timeout(app.settings.apply_deadline, outcome).await {
+        Ok(session) => session?,
         Err(_elapsed) => return Ok(done.reply),
     };
     let cannot = match offer {
@@ -70,6 +82,19 @@ pub(super) async fn at_once(
     match cannot {
         Some(cannot) => Err(ServiceError::Cannot(Box::new(cannot))),
         None => Ok(Reply { status, body, replayed: false }),
+    }
+}
+
+/// Waits while somebody else carries the operation out: a worker may have seen it before the request could claim it. One
+/// that waits for its turn or for a later try is not waited for.
+async fn put_down(app: &App, id: OperationId) -> Result<(), ServiceError> {
+    loop {
+        let found = app.store.operation(id).await?;
+        let at_it = |one: &Operation| one.state == OperationState::Applying && one.due_at <= app.clock.now();
+        if !found.as_ref().is_some_and(at_it) {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
@@ -189,7 +214,7 @@ async fn later(
     app: &App,
     mut operation: Operation,
     problem: OperationProblem,
-    retry_after: Option<std::time::Duration>,
+    retry_after: Option<Duration>,
 ) -> Result<(), ServiceError> {
     app.metrics.operation_retries.inc();
     info!(operation = %operation.id, code = %problem.code, attempts = operation.attempts, "operation will be retried");

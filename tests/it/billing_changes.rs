@@ -1,5 +1,7 @@
 //! What an accepted offer or a cancellation changes in Stripe, whatever fails on the way.
 
+use std::time::Duration;
+
 use counteroffer::sandbox::{Fault, FaultKind};
 use counteroffer::services::keys::Role;
 use jiff::SignedDuration;
@@ -244,6 +246,28 @@ async fn webhooks_refresh_the_snapshot_and_close_sessions_that_ended_elsewhere()
         // Twice is the same as once.
         test.sandbox.deliver(&events).await;
         assert_eq!(test.read(&who, &session).await.expect(200).body, closed.body);
+        test
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_cancel_that_a_worker_takes_up_first_is_answered_when_it_is_done() {
+    on_every_database(async |test| {
+        test.sandbox.answer_after(Duration::from_millis(20));
+        for _ in 0..10 {
+            let who = test.subscriber();
+            let session = test.begin(&who, None).await.expect(201);
+            let worker = async {
+                loop {
+                    test.work().await;
+                }
+            };
+            tokio::select! {
+                answer = test.act(&who, &session, "cancel", json!({})) => drop(answer.expect(200)),
+                () = worker => {}
+            }
+        }
         test
     })
     .await;
