@@ -92,7 +92,9 @@ def known(lab):
 def flow_of(count):
     numbers = random.Random(7)
     attributes = {f"customer.n{n}": "number" for n in range(NUMBERS)} | {f"customer.t{n}": "text" for n in range(TEXTS)}
-    made = {f"s{number}": segment(numbers) for number in range(count)}
+    # So selective that as many hold for a customer whatever the count: 0.3 of them.
+    share = (0.3 / (count * 0.95**3)) ** (1 / 5)
+    made = {f"s{number}": segment(numbers, share) for number in range(count)}
     rules = [{"when": {"segments": [key]}, "present": ["breather"]} for key in list(made)[:10]]
     return {
         "reasons": REASONS, "attributes": attributes, "segments": made,
@@ -101,10 +103,13 @@ def flow_of(count):
     }
 
 
-def segment(numbers):
-    """Eight comparisons over twelve attributes: five of numbers, three of texts; as `decide` measures them."""
-    parts = [{"attribute": f"customer.n{numbers.randrange(NUMBERS)}", numbers.choice(["gte", "lte", "gt", "lt"]):
-              numbers.randrange(1000)} for _ in range(5)]
+def segment(numbers, share):
+    """Eight comparisons over twelve attributes: five of numbers, each of which holds for this share; three of texts."""
+    parts = []
+    for _ in range(5):
+        width = round(1000 * share * numbers.uniform(0.8, 1.2))
+        test = numbers.choice([{"lt": width}, {"lte": width - 1}, {"gte": 1000 - width}, {"gt": 999 - width}])
+        parts.append({"attribute": f"customer.n{numbers.randrange(NUMBERS)}", **test})
     parts += [{"attribute": f"customer.t{numbers.randrange(TEXTS)}", "ne": f"w{numbers.randrange(20)}"} for _ in range(3)]
     return {"all": parts}
 

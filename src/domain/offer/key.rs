@@ -1,15 +1,17 @@
 //! The keys by which a flow names its offers, segments and reasons.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The key of an offer, segment or reason within a flow: 1 to 64 of `a-z 0-9 - _`, first a letter or digit.
+/// The key of an offer, segment or reason within a flow: 1 to 64 of `a-z 0-9 - _`, first a letter or digit. Shared, since
+/// every decision names the segments that hold.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9_-]{0,63}$")]
-pub struct Key(Box<str>);
+pub struct Key(Arc<str>);
 
 /// A text that is no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +44,7 @@ impl TryFrom<String> for Key {
 }
 impl From<Key> for String {
     fn from(key: Key) -> Self {
-        key.0.into()
+        key.0.as_ref().to_owned()
     }
 }
 impl fmt::Display for Key {
