@@ -73,7 +73,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use server::Running;
 use shared::Shared;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpSocket;
@@ -114,13 +114,14 @@ enum Port {
     Held(TcpSocket),
 }
 
-impl Port {
-    fn hold(addr: SocketAddr) -> std::io::Result<Self> {
-        let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        socket.set_reuseaddr(true)?;
-        socket.bind(addr)?;
-        Ok(Self::Held(socket))
-    }
+/// A socket bound to this address. `shared`: so that another one can be before this one is closed.
+fn bound(addr: SocketAddr, shared: bool) -> std::io::Result<TcpSocket> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    #[cfg(unix)]
+    socket.set_reuseport(shared)?;
+    socket.bind(addr)?;
+    Ok(socket)
 }
 
 impl Sandbox {
@@ -129,7 +130,7 @@ impl Sandbox {
     /// # Errors
     /// When the address cannot be listened on.
     pub async fn start(config: SandboxConfig) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(config.addr)?;
+        let listener = bound(config.addr, config.addr.port() == 0)?.listen(BACKLOG)?.into_std()?;
         let addr = listener.local_addr()?;
         let url = Url::parse(&format!("http://{addr}/")).map_err(std::io::Error::other)?;
         let shared =
@@ -147,9 +148,11 @@ impl Sandbox {
         let before = self.port().take();
         let held = match before {
             Some(Port::Serving(running)) => {
+                // Without a gap, in which another one that wants any port could get this one.
+                let held = bound(self.addr, true).ok();
                 running.stop().await;
-                // Somebody else's by now, at worst; `start_again` says so.
-                Port::hold(self.addr).ok()
+                // A port that was asked for is not shared; somebody else's by now, at worst, as `start_again` says.
+                held.or_else(|| bound(self.addr, false).ok()).map(Port::Held)
             }
             held => held,
         };
@@ -164,7 +167,7 @@ impl Sandbox {
         let before = self.port().take();
         let listener = match before {
             Some(Port::Held(socket)) => socket.listen(BACKLOG)?.into_std()?,
-            None => TcpListener::bind(self.addr)?,
+            None => bound(self.addr, false)?.listen(BACKLOG)?.into_std()?,
             serving => {
                 *self.port() = serving;
                 return Ok(());
