@@ -4,7 +4,7 @@
 //! day for what changes with time alone. Each look is claimed, so that several processes share the work; that a signal
 //! is raised once per cooldown is held by its row.
 
-use futures_util::{StreamExt, stream};
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tracing::{info, warn};
@@ -18,7 +18,7 @@ use crate::domain::gather::{Given, Sources, gather};
 use crate::domain::ids::{CustomerId, SignalId, SubscriptionId};
 use crate::domain::offer::Key;
 use crate::domain::session::FlowRef;
-use crate::store::{DueSignal, SignalCheck, SignalFilter, SignalRecord, Subscriber};
+use crate::store::{DueSignal, SignalCheck, SignalFilter, SignalLook, SignalRecord, Subscriber};
 
 /// How many subscriptions are taken up in one go.
 const TAKE_UP: u32 = 100;
@@ -76,7 +76,8 @@ pub async fn drain(app: &App) -> Result<usize, ServiceError> {
     }
 }
 
-/// Looks at a bounded number of subscriptions that are due; none while the flow waits for nothing.
+/// Looks at a bounded number of subscriptions that are due, all at once, and writes what came of it at once; none while
+/// the flow waits for nothing.
 pub(super) async fn take_up(app: &App) -> Result<usize, ServiceError> {
     let flow = app.flows.active(&app.settings.flow);
     if !flow.has_signals() {
@@ -85,23 +86,27 @@ pub(super) async fn take_up(app: &App) -> Result<usize, ServiceError> {
     let now = app.clock.now();
     let claimed = app.store.claim_signal_checks(now, app.lease(now).until, TAKE_UP).await?;
     let taken = claimed.len();
-    stream::iter(claimed)
-        .for_each_concurrent(app.settings.worker_concurrency, async |check| {
-            let subscription = check.subscription.clone();
-            if let Err(error) = look(app, &flow, check, now).await {
-                warn!(%subscription, ?error, "a look for signals is left to its lease");
-            }
-        })
-        .await;
+    let looks = join_all(claimed.into_iter().map(|check| look(app, &flow, check, now))).await;
+    let looks: Vec<SignalLook> = looks.into_iter().flatten().collect();
+    if !looks.is_empty() {
+        let raised = app.store.settle_signal_checks(looks, flow.reference(), now).await?;
+        if raised > 0 {
+            info!(raised, "signals raised");
+        }
+    }
     Ok(taken)
 }
 
-async fn look(app: &App, flow: &Published, check: SignalCheck, now: Timestamp) -> Result<(), ServiceError> {
-    let Subscriber { profile, snapshot, history, usage, .. } = app
+/// What one look shows; nothing where it failed, which leaves it to its lease, or where the subscription is gone.
+async fn look(app: &App, flow: &Published, check: SignalCheck, now: Timestamp) -> Option<SignalLook> {
+    let (customer, subscription) = (&check.customer, &check.subscription);
+    let found = app
         .store
-        .subscriber(&check.customer, &check.subscription, Vec::new(), None, Vec::new(), false)
-        .await?;
-    let Some((subscription, seen_at)) = &snapshot else { return Ok(()) };
+        .subscriber(customer, subscription, Vec::new(), None, Vec::new(), false)
+        .await
+        .inspect_err(|error| warn!(%subscription, ?error, "a look for signals is left to its lease"));
+    let Subscriber { profile, snapshot, history, usage, .. } = found.ok()?;
+    let (subscription, seen_at) = snapshot.as_ref()?;
     let (livemode, ended) = (subscription.livemode, subscription.status.is_ended());
     let profile = profile.as_ref();
     let profile = profile.map(|profile| Given { attributes: &profile.attributes, as_of: profile.updated_at });
@@ -113,13 +118,7 @@ async fn look(app: &App, flow: &Published, check: SignalCheck, now: Timestamp) -
     } else {
         (due(flow, &known, now), now.checked_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX))
     };
-    let subscription = check.subscription.clone();
-    let raised =
-        app.store.settle_signal_check(check, signals, (flow.reference(), livemode), next, now).await?;
-    if raised > 0 {
-        info!(%subscription, raised, "signals raised");
-    }
-    Ok(())
+    Some(SignalLook { check, livemode, signals, next })
 }
 
 fn due(flow: &Published, known: &Sources<'_>, now: Timestamp) -> Vec<DueSignal> {

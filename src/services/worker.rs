@@ -37,6 +37,8 @@ const BACKTESTS_EVERY: Duration = Duration::from_secs(2);
 const SAVES_EVERY: Duration = Duration::from_secs(60);
 /// How often to look for subscriptions of which something has become known, or that are due for their daily look.
 const SIGNALS_EVERY: Duration = Duration::from_secs(5);
+/// How long to leave the database to requests after each hundred of those: a new flow makes all of them due at once.
+const SIGNALS_PAUSE: Duration = Duration::from_millis(250);
 /// How long to look away from the table while there is a free place.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// How long to wait before the key's permissions are checked again, where Stripe did not answer.
@@ -167,7 +169,9 @@ pub async fn work(app: App, poll: Duration, stop: watch::Receiver<bool>) {
         }),
         every(LEARN_EVERY, stop.clone(), "experiments", async || experiments::learn(&app).await.map(|_| ())),
         every(SIGNALS_EVERY, stop.clone(), "signals", async || {
-            while signals::take_up(&app).await? > 0 && !*stop.borrow() {}
+            while signals::take_up(&app).await? > 0 && !*stop.borrow() {
+                tokio::time::sleep(SIGNALS_PAUSE).await;
+            }
             Ok(())
         }),
         every(RECONCILE_EVERY, stop.clone(), "reconciliation", async || {

@@ -84,7 +84,7 @@ pub use prices::KnownPrice;
 pub use save_checks::SaveCheck;
 pub use saved_answers::SavedAnswer;
 pub use sessions::{Earlier, Page, SessionFilter, Stored};
-pub use signals::{DueSignal, SignalCheck, SignalFilter, SignalRecord};
+pub use signals::{DueSignal, SignalCheck, SignalFilter, SignalLook, SignalRecord};
 pub use subscribers::Subscriber;
 pub use summary::{MrrSum, OfferCost, OfferCount, Summary};
 pub use summary_of_saves::{HeldRevenue, SaveCount, Saves};

@@ -3,7 +3,7 @@
 //! When a subscription is due stands beside its snapshot, so that a new one is due by itself. Whoever changes what is
 //! known of it makes it due; a claim moves it on, so that what changes meanwhile makes it due again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Text};
@@ -44,6 +44,19 @@ pub struct DueSignal {
     pub segments: Vec<Key>,
     /// How long it must have been quiet.
     pub cooldown: SignedDuration,
+}
+
+/// What a look at a subscription has shown.
+#[derive(Clone, Debug)]
+pub struct SignalLook {
+    /// The claim on it.
+    pub check: SignalCheck,
+    /// Live or test mode.
+    pub livemode: bool,
+    /// Those of the flow's signals that hold.
+    pub signals: Vec<DueSignal>,
+    /// When to look again.
+    pub next: Timestamp,
 }
 
 /// A signal as it was last raised for a subscription.
@@ -241,6 +254,24 @@ fn raise(connection: &mut Link, record: &SignalRecord, quiet_since: Timestamp) -
     Ok(true)
 }
 
+/// Says when to look again, where the claim still stands. Most looks have the same next time.
+fn put_off(connection: &mut Link, looks: &[SignalLook]) -> QueryResult<()> {
+    let mut alike: BTreeMap<(i64, i64), Vec<&str>> = BTreeMap::new();
+    for SignalLook { check, next, .. } in looks {
+        alike
+            .entry((micros(check.lease_until), micros(*next)))
+            .or_default()
+            .push(check.subscription.as_str());
+    }
+    for ((lease, next), subscriptions) in alike {
+        let target = snapshots::table
+            .filter(snapshots::subscription.eq_any(subscriptions))
+            .filter(snapshots::signals_due_at.eq(lease));
+        diesel::update(target).set(snapshots::signals_due_at.eq(next)).execute(connection)?;
+    }
+    Ok(())
+}
+
 impl Store {
     /// Claims subscriptions that are due for a look, the longest due first, at most `limit` and [`MAX_PAGE`].
     ///
@@ -256,39 +287,36 @@ impl Store {
             .await
     }
 
-    /// Raises signals about a claimed subscription, each with its event, unless it was raised within its cooldown; and
-    /// says when to look again, unless something has changed meanwhile. How many were raised.
+    /// Raises the signals of these looks, each with its event, unless it was raised within its cooldown; and says when to
+    /// look again, unless something has changed meanwhile. How many were raised.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub async fn settle_signal_check(
+    pub async fn settle_signal_checks(
         &self,
-        check: SignalCheck,
-        signals: Vec<DueSignal>,
-        (flow, livemode): (FlowRef, bool),
-        next: Timestamp,
+        looks: Vec<SignalLook>,
+        flow: FlowRef,
         now: Timestamp,
     ) -> Result<usize, StoreError> {
         self.write(move |connection| {
             let mut raised = 0;
-            for DueSignal { key, segments, cooldown } in &signals {
+            for (look, signal) in
+                looks.iter().flat_map(|look| look.signals.iter().map(move |one| (look, one)))
+            {
                 let record = SignalRecord {
                     id: SignalId::generate(now),
-                    subscription: check.subscription.clone(),
-                    key: key.clone(),
-                    customer: check.customer.clone(),
-                    livemode,
+                    subscription: look.check.subscription.clone(),
+                    key: signal.key.clone(),
+                    customer: look.check.customer.clone(),
+                    livemode: look.livemode,
                     flow: flow.clone(),
-                    segments: segments.clone(),
+                    segments: signal.segments.clone(),
                     raised_at: now,
                 };
-                let quiet_since = now.checked_sub(*cooldown).unwrap_or(Timestamp::MIN);
+                let quiet_since = now.checked_sub(signal.cooldown).unwrap_or(Timestamp::MIN);
                 raised += usize::from(raise(connection, &record, quiet_since)?);
             }
-            let target = snapshots::table
-                .find(check.subscription.as_str())
-                .filter(snapshots::signals_due_at.eq(micros(check.lease_until)));
-            diesel::update(target).set(snapshots::signals_due_at.eq(micros(next))).execute(connection)?;
+            put_off(connection, &looks)?;
             Ok(raised)
         })
         .await
