@@ -16,7 +16,7 @@ use super::Store;
 use super::connection::{Link, each};
 use super::error::StoreError;
 use super::schema::budgets::dsl;
-use super::statement::one_row;
+use super::statement::{many_rows, one_row};
 
 /// An amount to take from a budget.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub(super) fn take(connection: &mut Link, takes: &[&BudgetTake]) -> QueryResult<
                     ..sum.clone()
                 };
                 each!(&mut *connection, |c| TakeBudget(&turn).execute(c))?;
-                let used = within(connection, since, &sum.budget)?;
+                let used = within(connection, since, &sum.budget)?.unwrap_or(0);
                 used.saturating_add(sum.amount) <= sum.limit
             }
         };
@@ -84,12 +84,10 @@ pub(super) fn take(connection: &mut Link, takes: &[&BudgetTake]) -> QueryResult<
     Ok(None)
 }
 
-/// The sum of a cap's days from one to another.
-fn within(connection: &mut Link, since: &str, until: &str) -> QueryResult<i64> {
+/// The sum of a cap's days from one to another, if any of them was touched.
+fn within(connection: &mut Link, since: &str, until: &str) -> QueryResult<Option<i64>> {
     let days = dsl::budgets.filter(dsl::budget.between(since, until));
-    let sum: Option<i64> =
-        days.select(sql::<Nullable<BigInt>>("CAST(SUM(spent) AS BIGINT)")).first(connection)?;
-    Ok(sum.unwrap_or(0))
+    days.select(sql::<Nullable<BigInt>>("CAST(SUM(spent) AS BIGINT)")).first(connection)
 }
 
 /// Gives an amount back.
@@ -97,31 +95,35 @@ pub(super) fn give_back(connection: &mut Link, budget: &str, amount: i64) -> Que
     diesel::update(dsl::budgets.find(budget)).set(dsl::spent.eq(dsl::spent - amount)).execute(connection)
 }
 
-/// What has been spent of each of these accounts, by name; those never touched are absent or zero.
+many_rows!(FindSpent(Account) =
+    "SELECT a.name, CAST(SUM(b.spent) AS BIGINT) FROM unnest(" [name: String => Text, since: Option<String> => Nullable<Text>]
+    ") AS a (name, since) JOIN budgets AS b ON b.budget BETWEEN COALESCE(a.since, a.name) AND a.name GROUP BY a.name"
+    returning (Text, BigInt));
+
+/// What has been spent of each of these accounts, by name; those never touched are absent.
 pub(super) fn spent<'a>(
     connection: &mut Link,
     accounts: impl Iterator<Item = &'a Account>,
 ) -> QueryResult<HashMap<String, i64>> {
     let accounts: Vec<_> = accounts.collect();
-    let single = accounts.iter().filter(|account| account.since.is_none());
-    let names: Vec<&str> = single.map(|account| account.name.as_str()).collect();
-    let mut spent = HashMap::new();
-    // Every begin reads this, so that several budgets must not be as many trips.
-    if !names.is_empty() {
-        let query = dsl::budgets.filter(dsl::budget.eq_any(names));
-        let rows: Vec<(String, i64)> = each!(&mut *connection, |c| query.load(c))?;
-        spent.extend(rows);
+    if accounts.is_empty() {
+        return Ok(HashMap::new());
     }
+    // Every begin reads this, so that many accounts must not be as many trips.
+    if let Link::Postgres(pg) = &mut *connection {
+        return Ok(FindSpent::new(&accounts).load::<(String, i64)>(pg)?.into_iter().collect());
+    }
+    let mut spent = HashMap::new();
     for Account { name, since } in accounts {
-        if let Some(since) = since {
-            spent.insert(name.clone(), within(connection, since, name)?);
+        if let Some(sum) = within(connection, since.as_ref().unwrap_or(name), name)? {
+            spent.insert(name.clone(), sum);
         }
     }
     Ok(spent)
 }
 
 impl Store {
-    /// What has been spent of each account, by name: of budgets in minor units. Those never touched are absent or zero.
+    /// What has been spent of each account, by name: of budgets in minor units. Those never touched are absent.
     ///
     /// # Errors
     /// When the database cannot be asked.
