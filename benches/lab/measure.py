@@ -34,7 +34,7 @@ class Lab:
         return statistics.median(values)
 
     def fresh(self, count, insert=None):
-        """So many new subscribers, with fresh snapshots in the database (PostgreSQL's, or by `insert`)."""
+        """So many new subscribers, with fresh snapshots in the database (PostgreSQL's, or by `insert`), looked at for signals."""
         if self.template is None:
             [[_, subscription]] = self.load.ask("seed", count=1)
             self.template = self.load.ask("snapshot", subscription=subscription)
@@ -48,7 +48,7 @@ class Lab:
             body = f"replace(replace('{body}', 'cus_bench', 'cus_bench' || {number}), 'sub_bench', 'sub_bench' || {number})"
             self.postgres.query(
                 f"INSERT INTO snapshots SELECT 'sub_bench' || {number}, 'cus_bench' || {number}, {body}, "
-                f"{now_micros()} FROM generate_series({first}, {first + count - 1}) AS n; ANALYZE; CHECKPOINT;")
+                f"{now_micros()}, {now_micros() + DAY} FROM generate_series({first}, {first + count - 1}) AS n; ANALYZE; CHECKPOINT;")
         return pairs
 
     def body(self, customer, subscription):
@@ -85,6 +85,10 @@ class Lab:
         return {"offers": self.postgres.rows("session_offers", of + " order by ordinal"),
                 "decisions": self.postgres.rows("session_decisions", of),
                 "audit": self.postgres.rows("audit_lines", of)}
+
+
+# In microseconds, as the database counts.
+DAY = 86_400_000_000
 
 
 def now_micros():
@@ -272,8 +276,8 @@ def sqlite(lab):
 def insert_into(path):
     def insert(pairs, body):
         with sqlite3.connect(path, timeout=30) as database:
-            database.executemany("INSERT INTO snapshots VALUES (?, ?, ?, ?)",
-                                 ((sub, cus, body(cus, sub), now_micros()) for cus, sub in pairs))
+            database.executemany("INSERT INTO snapshots VALUES (?, ?, ?, ?, ?)",
+                                 ((sub, cus, body(cus, sub), now_micros(), now_micros() + DAY) for cus, sub in pairs))
         database.close()
     return insert
 
