@@ -85,7 +85,8 @@ impl Shell {
 /// The OpenAPI document of all routes.
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
-    let app = App::new().into_utoipa_app().openapi(openapi::Frame::openapi()).configure(routes::register);
+    let app = App::new().into_utoipa_app().openapi(openapi::Frame::openapi());
+    let app = app.configure(|config| routes::register(config));
     let mut document = app.split_for_parts().1;
     openapi::complete(&mut document);
     document

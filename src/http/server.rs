@@ -8,7 +8,6 @@ use actix_web::dev::{Server as ActixServer, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpServer};
-use utoipa_actix_web::AppExt;
 
 use super::edge::{buffer, cors, guard, headers, observe, rate_limit};
 use super::pages::{docs, fallback};
@@ -46,9 +45,7 @@ where
             .wrap(from_fn(headers::secure))
             .wrap(from_fn(guard::guard))
             .wrap(from_fn(observe::observe))
-            .into_utoipa_app()
-            .configure(routes::register)
-            .into_app()
+            .configure(routes::register::<ServiceConfig>)
             .configure(docs::register)
             .configure(install.clone())
             .default_service(web::to(fallback::fallback))

@@ -23,12 +23,33 @@ mod validation;
 mod webhooks;
 
 pub(super) use paging::Limit;
-use utoipa_actix_web::service_config::ServiceConfig;
+
+use actix_web::dev::HttpServiceFactory;
+use utoipa_actix_web::OpenApiFactory;
 
 use super::pages::{docs, health};
 
+/// Where routes are registered: with a server, or where their document is made besides. Each worker of a server registers
+/// them for itself, and would keep the memory of a document that nobody reads.
+pub(super) trait Routes {
+    /// Registers one.
+    fn service<F: HttpServiceFactory + OpenApiFactory + 'static>(&mut self, route: F) -> &mut Self;
+}
+
+impl Routes for actix_web::web::ServiceConfig {
+    fn service<F: HttpServiceFactory + OpenApiFactory + 'static>(&mut self, route: F) -> &mut Self {
+        self.service(route)
+    }
+}
+
+impl Routes for utoipa_actix_web::service_config::ServiceConfig<'_> {
+    fn service<F: HttpServiceFactory + OpenApiFactory + 'static>(&mut self, route: F) -> &mut Self {
+        self.service(route)
+    }
+}
+
 /// Registers every documented route.
-pub(super) fn register(config: &mut ServiceConfig<'_>) {
+pub(super) fn register<R: Routes>(config: &mut R) {
     config
         .service(sessions::begin)
         .service(sessions::list)
