@@ -316,7 +316,7 @@ mod tests {
         let offer = |key: &str, terms: serde_json::Value| {
             let mut offer = serde_json::json!({
                 "id": OfferId::generate(at(0)), "key": key, "state": "presented", "preview": {},
-                "copy": {"headline": "Dear Ada", "body": "", "accept": "", "decline": ""},
+                "copy": {"headline": "Dear Grace", "body": "", "accept": "", "decline": ""},
                 "presented_at": at(0), "expires_at": at(600),
             });
             offer.as_object_mut().unwrap().extend(terms.as_object().unwrap().clone());
@@ -325,7 +325,7 @@ mod tests {
         let half = serde_json::json!({"type": "discount", "terms": {"percent_off": 50, "duration": "once"}});
         let talk = serde_json::json!({"type": "contact", "terms": {"url": "https://example.com/"}});
         let mut session: Session = serde_json::from_value(serde_json::json!({
-            "id": SessionId::generate(at(0)), "customer": "ada", "subscription": "sub_1", "livemode": false,
+            "id": SessionId::generate(at(0)), "customer": "grace", "subscription": "sub_1", "livemode": false,
             "flow": {"key": "default", "version": 1}, "locale": "en", "cancel_now_allowed": false,
             "state": {"state": "deciding"}, "answers": {}, "needs_attention": false, "created_at": at(0),
             "updated_at": at(0), "expires_at": at(600),
@@ -426,7 +426,7 @@ mod tests {
         let text = serde_json::to_string(&before).unwrap();
         let kept: Session = serde_json::from_str(&serde_json::to_string(&session).unwrap()).unwrap();
         assert_eq!(serde_json::to_string(&receipt(&kept)).unwrap(), text);
-        assert!(!text.contains("Ada") && !text.contains("ada"), "{text}");
+        assert!(!text.contains("Grace") && !text.contains("grace"), "{text}");
         assert_eq!((before.exit_visible, before.events.len()), (Some(true), 4));
         session.evidence.delete(at(3));
         let after = receipt(&session);

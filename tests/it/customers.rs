@@ -155,26 +155,26 @@ async fn erasing_takes_the_person_and_leaves_the_figures() {
     on_every_database(async |test| {
         let (server, staff) = (test.key(Role::Server).await, test.key(Role::Operator).await);
         let (who, other) = (test.subscriber(), test.subscriber());
-        put(&test, &server, "ada", json!({"attributes": {"industry": "travel"}})).await.expect(200);
-        let mine = token(&test, "ada", Some(&who.subscription));
-        let body = json!({"subscription": who.subscription, "reason": "missing_feature", "context": {"page": "ada's"}});
+        put(&test, &server, "grace", json!({"attributes": {"industry": "travel"}})).await.expect(200);
+        let mine = token(&test, "grace", Some(&who.subscription));
+        let body = json!({"subscription": who.subscription, "reason": "missing_feature", "context": {"page": "grace's"}});
         let once = [("idempotency-key", "begin-1")];
         let session = test.send(Method::POST, "/v1/sessions", &mine, Some(body), &once).await.expect(201);
         let path = format!("/v1/sessions/{}", session.text_at("/id"));
-        let said = json!({"follow_up": "More of ada", "comment": "I am ada"});
+        let said = json!({"follow_up": "More of grace", "comment": "I am grace"});
         test.post(&format!("{path}/answers"), &mine, said).await.expect(200);
         test.post(&format!("{path}/cancel"), &mine, json!({})).await.expect(200);
         let bystander = test.begin(&other, None).await.expect(201);
         let before = test.get("/v1/analytics/summary", &staff).await.expect(200);
 
-        let delete = async || test.send(Method::DELETE, "/v1/customers/ada", &server, None, &[]).await;
+        let delete = async || test.send(Method::DELETE, "/v1/customers/grace", &server, None, &[]).await;
         delete().await.expect(204);
-        test.get("/v1/customers/ada", &server).await.expect(404);
+        test.get("/v1/customers/grace", &server).await.expect(404);
         test.get(&path, &mine).await.expect(404);
         let rows = test.get("/v1/sessions?status=canceled", &staff).await.expect(200);
         assert!(rows.text_at("/data/0/customer").starts_with("erased_"));
         assert_eq!(rows.text_at("/data/0/reason"), "missing_feature");
-        let left = test.get("/v1/sessions?customer=ada", &staff).await.expect(200);
+        let left = test.get("/v1/sessions?customer=grace", &staff).await.expect(200);
         assert_eq!(left.body["data"], json!([]));
         let seen = test.get(&path, &staff).await.expect(200);
         assert_eq!(seen.body["status"], "canceled");
@@ -182,11 +182,11 @@ async fn erasing_takes_the_person_and_leaves_the_figures() {
         assert_eq!(explained.body["decisions"], json!([]));
         let id: SessionId = session.text_at("/id").parse().unwrap();
         let stored = serde_json::to_string(&test.app.store.session(id).await.unwrap().unwrap().session).unwrap();
-        assert!(!stored.contains("ada") && !stored.contains(&who.customer), "{stored}");
+        assert!(!stored.contains("grace") && !stored.contains(&who.customer), "{stored}");
         let operations = test.get(&format!("/v1/billing-operations?session={id}"), &staff).await.expect(200);
         let operation = operations.text_at("/data/0/id").parse().unwrap();
         let operation = test.app.store.operation(operation).await.unwrap().unwrap();
-        assert!(!serde_json::to_string(&operation).unwrap().contains("ada"));
+        assert!(!serde_json::to_string(&operation).unwrap().contains("grace"));
         assert_eq!(test.get("/v1/analytics/summary", &staff).await.expect(200).body, before.body);
 
         let once_more = test.get("/v1/sessions", &staff).await.expect(200);
