@@ -74,6 +74,7 @@ use serde_json::Value;
 use server::Running;
 use shared::Shared;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpSocket;
@@ -145,6 +146,7 @@ impl Sandbox {
 
     /// Stops listening and drops open connections; the state and the port stay.
     pub async fn stop(&self) {
+        self.shared.away.store(true, Ordering::SeqCst);
         let before = self.port().take();
         let held = match before {
             Some(Port::Serving(running)) => {
@@ -173,6 +175,7 @@ impl Sandbox {
                 return Ok(());
             }
         };
+        self.shared.away.store(false, Ordering::SeqCst);
         let serving = Port::Serving(server::start(listener, Arc::clone(&self.shared)).await?);
         *self.port() = Some(serving);
         Ok(())

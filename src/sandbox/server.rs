@@ -9,6 +9,7 @@ use actix_web::rt::System;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 
 /// Largest body taken; Stripe's calls are far smaller.
@@ -71,6 +72,10 @@ fn serve(listener: TcpListener, shared: Arc<Shared>) -> std::io::Result<actix_we
 }
 
 async fn answer(shared: web::Data<Shared>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
+    if shared.away.load(Ordering::SeqCst) {
+        // Dropped with the thread that this runs on.
+        std::future::pending::<()>().await;
+    }
     let call = call_of(&request, &body);
     let (reply, latency) = {
         let mut core = shared.core();

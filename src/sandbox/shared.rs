@@ -6,6 +6,7 @@ use super::state::{ObjectKind, State};
 use super::webhooks::{self, Delivery, Outbox, WebhookEvent};
 use secrecy::SecretString;
 use serde_json::Value;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -16,6 +17,8 @@ pub(super) struct Shared {
     core: Mutex<Core>,
     /// Rung when there may be something to deliver.
     pub(super) woken: Notify,
+    /// Whether it is stopped: the server's threads end a moment after the server, and must not answer in between.
+    pub(super) away: AtomicBool,
     client: OnceLock<reqwest::Client>,
 }
 
@@ -46,7 +49,12 @@ impl Shared {
             calls: Vec::new(),
             outbox,
         };
-        Self { core: Mutex::new(core), woken: Notify::new(), client: OnceLock::new() }
+        Self {
+            core: Mutex::new(core),
+            woken: Notify::new(),
+            away: AtomicBool::new(false),
+            client: OnceLock::new(),
+        }
     }
 
     /// The sandbox behind its lock. A call that panicked leaves its state to be looked at, hence no poison.
