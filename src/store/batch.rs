@@ -2,6 +2,7 @@
 
 use super::apply;
 use super::begin::{self, Begun};
+use super::begin_at_once;
 use super::change::{self, Changed};
 use super::connection::Link;
 use super::error::{Failure, StoreCause, StoreError};
@@ -39,13 +40,21 @@ impl Batch {
         true
     }
 
+    /// Whether it is nothing but begins that are nothing but new rows.
+    fn is_plain_begins(&self) -> bool {
+        self.changes.is_empty() && self.others.is_empty() && self.begins.iter().all(begin::Prepared::is_plain)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.begins.len() + self.changes.len() + self.others.len()
     }
 }
 
 /// Carries out a batch and answers each waiter.
-pub(super) fn write(reader: &mut Reader, batch: Batch) {
+pub(super) fn write(reader: &mut Reader, mut batch: Batch) {
+    if batch.is_plain_begins() {
+        at_once(reader, &mut batch);
+    }
     // Alone, a command needs no second try by itself.
     if batch.len() > 1 {
         match transaction(reader, |connection| all(connection, &batch)) {
@@ -70,6 +79,26 @@ pub(super) fn write(reader: &mut Reader, batch: Batch) {
     }
     for (work, waiter) in batch.others {
         waiter.send(alone(reader, |c| Ok(work(c)?)).map_err(Stop::error)).ok();
+    }
+}
+
+/// Begins all in one statement, where the database takes one, and answers those that it has written. The others are left
+/// in the batch: all of them where it failed, written or not, since a begin finds itself again.
+fn at_once(reader: &mut Reader, batch: &mut Batch) {
+    let Ok(Link::Postgres(pg)) = reader.connection() else { return };
+    let begins: Vec<&begin::Prepared> = batch.begins.iter().collect();
+    let Ok(written) = begin_at_once::insert(pg, &begins) else {
+        reader.drop_if_lost();
+        return;
+    };
+    let waiting = std::mem::take(&mut batch.begins).into_iter().zip(std::mem::take(&mut batch.begin_waiters));
+    for (begin, waiter) in waiting {
+        if written.contains(&begin.session.id) {
+            waiter.send(Ok(Begun::Created)).ok();
+        } else {
+            batch.begins.push(begin);
+            batch.begin_waiters.push(waiter);
+        }
     }
 }
 

@@ -63,10 +63,10 @@ pub enum Begun {
 pub(super) struct Prepared {
     id: SessionId,
     reentry_of: Option<SessionId>,
-    session: SessionRow,
-    offers: Vec<OfferRow>,
-    exposures: Vec<ExposureRow>,
-    decision: DecisionRow,
+    pub(super) session: SessionRow,
+    pub(super) offers: Vec<OfferRow>,
+    pub(super) exposures: Vec<ExposureRow>,
+    pub(super) decision: DecisionRow,
     budget: Vec<BudgetTake>,
     saved: Option<SavedRow>,
 }
@@ -89,6 +89,11 @@ impl Prepared {
 
     pub(super) fn subscription(&self) -> &str {
         &self.session.subscription
+    }
+
+    /// Whether it is nothing but new rows, none of which anybody but another session can refuse.
+    pub(super) fn is_plain(&self) -> bool {
+        self.saved.is_none() && self.budget.is_empty() && self.reentry_of.is_none()
     }
 }
 
@@ -142,6 +147,11 @@ fn replay(connection: &mut Link, begin: &Prepared) -> Result<Begun, Failure> {
 
 /// Frees the key of a begin that met another session, and names that session.
 fn refuse(connection: &mut Link, begin: &Prepared) -> Result<Begun, Failure> {
+    let itself = dsl::sessions.find(&begin.session.id);
+    if diesel::select(diesel::dsl::exists(itself)).get_result(connection)? {
+        // It was written before, and the answer was lost with the connection.
+        return Ok(Begun::Created);
+    }
     if let Some(row) = &begin.saved {
         saved_answers::delete(connection, row)?;
     }

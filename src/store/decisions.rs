@@ -60,6 +60,11 @@ many_rows!(InsertDecisions(DecisionRow) =
     [session_id: String => Text, ordinal: i32 => Integer, at: i64 => BigInt, body: String => Text]
     ")" returning Text);
 
+many_rows!(pub(super) DecisionsOfBegun(DecisionRow) =
+    "INSERT INTO session_decisions (session_id, ordinal, at, body) SELECT r.* FROM unnest("
+    [session_id: String => Text, ordinal: i32 => Integer, at: i64 => BigInt, body: String => Text]
+    ") AS r (session_id, ordinal, at, body) WHERE r.session_id IN (SELECT id FROM begun)" returning Text);
+
 pub(super) fn insert(connection: &mut Link, rows: &[&DecisionRow]) -> QueryResult<()> {
     if let (Link::Postgres(pg), [_, _, ..]) = (&mut *connection, rows) {
         return InsertDecisions::new(rows).execute(pg).map(drop);

@@ -55,6 +55,14 @@ many_rows!(InsertExposures(ExposureRow) =
      shares: String => Text, exposed_at: i64 => BigInt]
     ") ON CONFLICT (session_id, experiment) DO NOTHING" returning Text);
 
+many_rows!(pub(super) ExposuresOfBegun(ExposureRow) =
+    "INSERT INTO session_experiments (session_id, experiment, arm, propensity, shares, exposed_at) \
+     SELECT r.* FROM unnest("
+    [session_id: String => Text, experiment: String => Text, arm: String => Text, propensity: i32 => Integer,
+     shares: String => Text, exposed_at: i64 => BigInt]
+    ") AS r (session_id, experiment, arm, propensity, shares, exposed_at) \
+     WHERE r.session_id IN (SELECT id FROM begun)" returning Text);
+
 /// Inserts those that are new to their sessions.
 pub(super) fn insert(connection: &mut Link, rows: &[&ExposureRow]) -> QueryResult<()> {
     if let (Link::Postgres(pg), [_, _, ..]) = (&mut *connection, rows) {

@@ -15,6 +15,7 @@ mod backtests;
 mod bandits;
 mod batch;
 mod begin;
+mod begin_at_once;
 mod budgets;
 mod change;
 mod connection;

@@ -65,6 +65,15 @@ many_rows!(PutOffers(OfferRow) =
      decided_at = excluded.decided_at, cost = COALESCE(excluded.cost, session_offers.cost)"
     returning Text);
 
+many_rows!(pub(super) OffersOfBegun(OfferRow) =
+    "INSERT INTO session_offers (id, session_id, ordinal, key, offer_type, state, presented_at, decided_at, cost) \
+     SELECT r.* FROM unnest("
+    [id: String => Text, session_id: String => Text, ordinal: i32 => Integer, key: String => Text,
+     offer_type: String => Text, state: String => Text, presented_at: i64 => BigInt,
+     decided_at: Option<i64> => Nullable<BigInt>, cost: Option<i64> => Nullable<BigInt>]
+    ") AS r (id, session_id, ordinal, key, offer_type, state, presented_at, decided_at, cost) \
+     WHERE r.session_id IN (SELECT id FROM begun)" returning Text);
+
 /// Inserts new offers and brings known ones up to date; a cost that is not given stays.
 pub(super) fn put(connection: &mut Link, rows: &[&OfferRow]) -> QueryResult<()> {
     if let (Link::Postgres(pg), [_, _, ..]) = (&mut *connection, rows) {

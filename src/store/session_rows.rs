@@ -103,7 +103,7 @@ one_row!(InsertSession(SessionRow) =
     ", " expires_at: BigInt, ", " closed_at: Nullable<BigInt>, ", " version: BigInt, ", " body: Text, ", " evidence_until: Nullable<BigInt>;
     ") ON CONFLICT DO NOTHING");
 
-many_rows!(InsertSessions(SessionRow) =
+many_rows!(pub(super) InsertSessions(SessionRow) =
     "INSERT INTO sessions (id, customer, stripe_customer, subscription, livemode, flow_key, flow_version, status, step, \
      reason, mrr, currency, segments, token_id, awaited_operation, created_at, updated_at, expires_at, closed_at, \
      version, body, evidence_until) SELECT * FROM unnest("

@@ -36,16 +36,16 @@ macro_rules! one_row {
 pub(super) use one_row;
 
 /// A PostgreSQL statement about many rows: the arrays of their fields stand between `head` and `tail`. With
-/// `returning` it answers rows of that SQL type.
+/// `returning` it answers rows of that SQL type. Its fragment can also be part of a greater statement.
 macro_rules! many_rows {
-    ($name:ident($row:ty) = $head:literal [$($field:ident : $rust:ty => $type:ty),+] $tail:literal
+    ($vis:vis $name:ident($row:ty) = $head:literal [$($field:ident : $rust:ty => $type:ty),+] $tail:literal
         returning $returning:ty) => {
-        struct $name<'a> {
+        $vis struct $name<'a> {
             $($field: Vec<&'a $rust>),+
         }
 
         impl<'a> $name<'a> {
-            fn new(rows: &[&'a $row]) -> Self {
+            $vis fn new(rows: &[&'a $row]) -> Self {
                 Self { $($field: rows.iter().map(|row| &row.$field).collect()),+ }
             }
         }

@@ -20,6 +20,25 @@ async fn a_session_reads_back_as_it_was_written() {
 }
 
 #[tokio::test]
+async fn a_begin_whose_answer_was_lost_finds_itself_and_writes_nothing_twice() {
+    for database in databases() {
+        let store = database.store().await;
+        let one = session("ada", "sub_1");
+        for time in ["first", "again"] {
+            assert_eq!(store.begin(begin(&one)).await.unwrap(), Begun::Created, "{} {time}", database.name);
+        }
+        // Among others it is the same.
+        let others: Vec<_> = (2..30).map(|number| session("ada", &format!("sub_{number}"))).collect();
+        let all = others.iter().chain([&one]).chain(&others);
+        let begun = join_all(all.map(|one| store.begin(begin(one)))).await;
+        assert!(begun.iter().all(|begun| matches!(begun, Ok(Begun::Created))), "{}", database.name);
+        assert_eq!(store.decisions(one.id).await.unwrap().len(), 1);
+        assert_eq!(store.sessions(Default::default(), None, 1000).await.unwrap().sessions.len(), 29);
+        store.close().await;
+    }
+}
+
+#[tokio::test]
 async fn of_many_begins_of_one_subscription_one_wins() {
     for database in databases() {
         let store = database.store().await;
