@@ -95,8 +95,9 @@ pub(super) fn give_back(connection: &mut Link, budget: &str, amount: i64) -> Que
     diesel::update(dsl::budgets.find(budget)).set(dsl::spent.eq(dsl::spent - amount)).execute(connection)
 }
 
-many_rows!(FindSpent(Account) =
-    "SELECT a.name, CAST(SUM(b.spent) AS BIGINT) FROM unnest(" [name: String => Text, since: Option<String> => Nullable<Text>]
+many_rows!(pub(super) FindSpent(Account) =
+    "SELECT a.name AS name, CAST(SUM(b.spent) AS BIGINT) AS sum FROM unnest("
+    [name: String => Text, since: Option<String> => Nullable<Text>]
     ") AS a (name, since) JOIN budgets AS b ON b.budget BETWEEN COALESCE(a.since, a.name) AND a.name GROUP BY a.name"
     returning (Text, BigInt));
 

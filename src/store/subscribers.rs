@@ -6,14 +6,16 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Bool, Integer, Nullable, Text};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::Store;
 use super::activity::{self, FoundActivity, Joined};
-use super::budgets::Account;
+use super::budgets::{Account, FindSpent};
 use super::connection::Link;
 use super::customers::{self, CustomerProfile, CustomerRow};
 use super::error::{Failure, StoreError};
@@ -21,7 +23,6 @@ use super::prices::{FoundPrice, KnownPrice};
 use super::reader::{Reader, Readers};
 use super::sessions::{self, Earlier};
 use super::snapshots::{self, FoundSnapshot};
-use super::statement::many_rows;
 use super::{budgets, exposures, history, prices};
 use crate::domain::experiment::Exposure;
 use crate::domain::history::History;
@@ -155,45 +156,89 @@ impl Lookups {
     }
 }
 
-/// One subscriber's keys.
-struct Keys {
-    customer: String,
-    subscription: String,
-}
-
 type Profile = (Option<String>, Option<String>, Option<i64>);
 
-type Columns = (Profile, Joined, Option<String>, Option<i64>, bool);
+/// Names and sums of accounts, in one order.
+type Spent = (Option<Vec<String>>, Option<Vec<i64>>);
 
-many_rows!(FindSubscribers(Keys) =
-"SELECT c.stripe_customer, c.attributes, c.updated_at, a.first_day, a.last_day, a.days, a.updated_at, \
- s.body, s.fetched_at, \
- EXISTS (SELECT 1 FROM sessions WHERE sessions.customer = k.customer) FROM unnest("
-[customer: String => Text, subscription: String => Text]
-") WITH ORDINALITY AS k (customer, subscription, place) LEFT JOIN customers AS c ON c.id = k.customer \
- LEFT JOIN activity AS a ON a.customer = k.customer LEFT JOIN snapshots AS s ON s.subscription = k.subscription ORDER BY k.place"
-returning (
-    (Nullable<Text>, Nullable<Text>, Nullable<BigInt>),
-    (Nullable<Integer>, Nullable<Integer>, Nullable<Binary>, Nullable<BigInt>),
-    Nullable<Text>, Nullable<BigInt>, Bool
-));
+/// The columns of prices, in one order.
+type Priced = (Option<Vec<String>>, Option<Vec<Option<String>>>, Option<Vec<i64>>);
+
+type Columns = (Profile, Joined, (Option<String>, Option<i64>, bool), Spent, Priced);
+
+/// Subscribers and, in the first row, the accounts and prices that any of them asks for: all in one trip.
+struct FindSubscribers<'a> {
+    customers: Vec<&'a str>,
+    subscriptions: Vec<&'a str>,
+    spent: FindSpent<'a>,
+    prices: Vec<&'a str>,
+}
+
+impl<'a> FindSubscribers<'a> {
+    fn new(wanted: &'a [Wanted]) -> Self {
+        let accounts: BTreeSet<_> = wanted.iter().flat_map(|one| &one.budgets).collect();
+        let prices: BTreeSet<_> = wanted.iter().flat_map(|one| &one.prices).map(PriceId::as_str).collect();
+        Self {
+            customers: wanted.iter().map(|one| one.customer.as_str()).collect(),
+            subscriptions: wanted.iter().map(|one| one.subscription.as_str()).collect(),
+            spent: FindSpent::new(&accounts.into_iter().collect::<Vec<_>>()),
+            prices: prices.into_iter().collect(),
+        }
+    }
+}
+
+impl QueryId for FindSubscribers<'_> {
+    type QueryId = FindSubscribers<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+impl Query for FindSubscribers<'_> {
+    type SqlType = (
+        (Nullable<Text>, Nullable<Text>, Nullable<BigInt>),
+        (Nullable<Integer>, Nullable<Integer>, Nullable<Binary>, Nullable<BigInt>),
+        (Nullable<Text>, Nullable<BigInt>, Bool),
+        (Nullable<Array<Text>>, Nullable<Array<BigInt>>),
+        (Nullable<Array<Text>>, Nullable<Array<Nullable<Text>>>, Nullable<Array<BigInt>>),
+    );
+}
+impl RunQueryDsl<PgConnection> for FindSubscribers<'_> {}
+impl QueryFragment<Pg> for FindSubscribers<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT c.stripe_customer, c.attributes, c.updated_at, a.first_day, a.last_day, a.days, a.updated_at, \
+             s.body, s.fetched_at, EXISTS (SELECT 1 FROM sessions WHERE sessions.customer = k.customer), \
+             b.names, b.sums, p.ids, p.bodies, p.fetched FROM unnest(",
+        );
+        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.subscriptions)?;
+        out.push_sql(
+            ") WITH ORDINALITY AS k (customer, subscription, place) LEFT JOIN customers AS c ON c.id = k.customer \
+             LEFT JOIN activity AS a ON a.customer = k.customer \
+             LEFT JOIN snapshots AS s ON s.subscription = k.subscription \
+             LEFT JOIN (SELECT array_agg(name) AS names, array_agg(sum) AS sums FROM (",
+        );
+        self.spent.walk_ast(out.reborrow())?;
+        out.push_sql(
+            ") AS t) AS b ON k.place = 1 \
+             LEFT JOIN (SELECT array_agg(id) AS ids, array_agg(body) AS bodies, array_agg(fetched_at) AS fetched \
+             FROM prices WHERE id = ANY(",
+        );
+        out.push_bind_param::<Array<Text>, _>(&self.prices)?;
+        out.push_sql(")) AS p ON k.place = 1 ORDER BY k.place");
+        Ok(())
+    }
+}
 
 fn find_all(connection: &mut Link, wanted: &[Wanted]) -> Result<Vec<Found>, Failure> {
     let Link::Postgres(pg) = &mut *connection else {
         // In process there is no way to save.
         return wanted.iter().map(|one| find(connection, one)).collect();
     };
-    let keys: Vec<_> = wanted
-        .iter()
-        .map(|one| Keys { customer: one.customer.to_string(), subscription: one.subscription.to_string() })
-        .collect();
-    let rows: Vec<Columns> = FindSubscribers::new(&keys.iter().collect::<Vec<_>>()).load(pg)?;
-    let names: BTreeSet<_> = wanted.iter().flat_map(|one| &one.budgets).collect();
-    let spent = budgets::spent(connection, names.into_iter())?;
-    let ids: Vec<_> = wanted.iter().flat_map(|one| &one.prices).collect();
-    let priced = prices::find(connection, ids.into_iter())?;
+    let rows: Vec<Columns> = FindSubscribers::new(wanted).load(pg)?;
+    let mut shared = None;
     let found = rows.into_iter().zip(wanted).map(
-        |(((stripe, attributes, updated_at), active, body, fetched_at, known), one)| {
+        |(((stripe, attributes, updated_at), active, (body, fetched_at, known), sums, priced), one)| {
+            let (spent, prices) = shared.get_or_insert_with(|| (spent(sums), priced_rows(priced)));
             let profile = attributes.zip(updated_at);
             let id = one.customer.to_string();
             Ok(Found {
@@ -203,12 +248,22 @@ fn find_all(connection: &mut Link, wanted: &[Wanted]) -> Result<Vec<Found>, Fail
                 usage: activity::joined(active),
                 spent: spent.clone(),
                 exposures: if known { recorded(connection, one)? } else { Vec::new() },
-                prices: priced.clone(),
+                prices: prices.clone(),
                 earlier: if known { earlier(connection, one)? } else { None },
             })
         },
     );
     found.collect()
+}
+
+fn spent((names, sums): Spent) -> HashMap<String, i64> {
+    names.into_iter().flatten().zip(sums.into_iter().flatten()).collect()
+}
+
+fn priced_rows((ids, bodies, fetched): Priced) -> Vec<FoundPrice> {
+    let columns =
+        ids.into_iter().flatten().zip(bodies.into_iter().flatten()).zip(fetched.into_iter().flatten());
+    columns.map(|((id, body), fetched_at)| (id, body, fetched_at)).collect()
 }
 
 fn find(connection: &mut Link, one: &Wanted) -> Result<Found, Failure> {
