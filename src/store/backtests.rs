@@ -119,7 +119,8 @@ pub struct BacktestStep {
     pub finished_at: Option<Timestamp>,
 }
 
-/// The sessions of a flow begun in a period, as a condition. Their ids follow their beginnings, and ids are indexed.
+/// The sessions of a flow begun in a period, as a condition: of those that go on with each other the last. Their ids follow
+/// their beginnings, and ids are indexed.
 macro_rules! of_period {
     ($flow:expr, $from:expr, $to:expr) => {
         sessions::flow_key
@@ -127,6 +128,7 @@ macro_rules! of_period {
             .and(sessions::id.ge(SessionId::least_at($from).to_string()))
             .and(sessions::created_at.ge(micros($from)))
             .and(sessions::created_at.lt(micros($to)))
+            .and(sessions::reentered.eq(false))
     };
 }
 

@@ -1,6 +1,7 @@
 //! Who comes back soon is offered the same, and counts once.
 
 use counteroffer::boot;
+use counteroffer::services::backtest;
 use counteroffer::services::keys::Role;
 use counteroffer::services::verify::verify;
 use counteroffer::services::worker;
@@ -86,6 +87,15 @@ async fn who_comes_back_soon_is_offered_the_same_and_counts_once() {
         );
         let verified = verify(boot::verifying(&test.config, false, &test.clock).unwrap()).await.unwrap();
         assert_eq!(verified.violations, [], "{}", test.database.name);
+
+        test.advance(HOUR);
+        let period = json!({"from": "2027-03-01T00:00:00Z", "to": "2027-04-01T00:00:00Z", "version": 1});
+        let asked = test.post("/v1/flows/default/backtests", &key, period).await.expect(202);
+        assert_eq!(asked.body["progress"], json!({"done": 0, "total": 1}));
+        assert_eq!(backtest::take_up(&test.app, || true).await.unwrap(), 1);
+        let path = format!("/v1/backtests/{}/sessions", asked.text_at("/id"));
+        let tried = test.get(&path, &key).await.expect(200);
+        assert_eq!(tried.each("/data", "session"), [third.body["id"].clone()]);
         test
     })
     .await;
