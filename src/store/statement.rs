@@ -37,6 +37,9 @@ pub(super) use one_row;
 
 /// A PostgreSQL statement about many rows: the arrays of their fields stand between `head` and `tail`. With
 /// `returning` it answers rows of that SQL type. Its fragment can also be part of a greater statement.
+///
+/// The first array stands in a subquery, behind which PostgreSQL does not see how long it is. Seeing it, it would find a
+/// plan made for that length cheaper than the one it has, and plan at every execution, which costs more than the rest.
 macro_rules! many_rows {
     ($vis:vis $name:ident($row:ty) = $head:literal [$($field:ident : $rust:ty => $type:ty),+] $tail:literal
         returning $returning:ty) => {
@@ -63,13 +66,14 @@ macro_rules! many_rows {
                 mut out: diesel::query_builder::AstPass<'_, 'b, diesel::pg::Pg>,
             ) -> diesel::QueryResult<()> {
                 out.push_sql($head);
-                let mut comma = "";
+                let (mut before, mut behind) = ("(SELECT ", ")");
                 $(
-                    out.push_sql(comma);
+                    out.push_sql(before);
                     out.push_bind_param::<diesel::sql_types::Array<$type>, _>(&self.$field)?;
-                    comma = ", ";
+                    out.push_sql(behind);
+                    (before, behind) = (", ", "");
                 )+
-                let _ = comma;
+                let _ = (before, behind);
                 out.push_sql($tail);
                 Ok(())
             }

@@ -206,10 +206,11 @@ impl QueryFragment<Pg> for FindSubscribers<'_> {
         out.push_sql(
             "SELECT c.stripe_customer, c.attributes, c.updated_at, a.first_day, a.last_day, a.days, a.updated_at, \
              s.body, s.fetched_at, EXISTS (SELECT 1 FROM sessions WHERE sessions.customer = k.customer), \
-             b.names, b.sums, p.ids, p.bodies, p.fetched FROM unnest(",
+             b.names, b.sums, p.ids, p.bodies, p.fetched FROM unnest((SELECT ",
         );
+        // As in `many_rows`: planned once.
         out.push_bind_param::<Array<Text>, _>(&self.customers)?;
-        out.push_sql(", ");
+        out.push_sql("), ");
         out.push_bind_param::<Array<Text>, _>(&self.subscriptions)?;
         out.push_sql(
             ") WITH ORDINALITY AS k (customer, subscription, place) LEFT JOIN customers AS c ON c.id = k.customer \
