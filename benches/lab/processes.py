@@ -33,8 +33,16 @@ def _stat(pid):
 
 def cpu_of_tree(pid):
     """CPU seconds of a process, its children, and its children that have ended."""
-    _, own, ended = _stat(pid)
-    total = own + ended
+    while True:
+        _, own, ended = _stat(pid)
+        children = _living_children(pid)
+        # A child that ended between the two looks would be in neither.
+        if _stat(pid)[2] == ended:
+            return own + ended + children
+
+
+def _living_children(pid):
+    total = 0
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
