@@ -60,6 +60,9 @@ many_rows!(InsertDecisions(DecisionRow) =
     [session_id: String => Text, ordinal: i32 => Integer, at: i64 => BigInt, body: String => Text]
     ")" returning Text);
 
+one_row!(pub(super) DecisionValues(DecisionRow) =
+    "(" session_id: Text, ", " ordinal: Integer, ", " at: BigInt, ", " body: Text; ")");
+
 many_rows!(pub(super) DecisionsOfBegun(DecisionRow) =
     "INSERT INTO session_decisions (session_id, ordinal, at, body) SELECT r.* FROM unnest("
     [session_id: String => Text, ordinal: i32 => Integer, at: i64 => BigInt, body: String => Text]

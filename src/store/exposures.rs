@@ -55,6 +55,10 @@ many_rows!(InsertExposures(ExposureRow) =
      shares: String => Text, exposed_at: i64 => BigInt]
     ") ON CONFLICT (session_id, experiment) DO NOTHING" returning Text);
 
+one_row!(pub(super) ExposureValues(ExposureRow) =
+    "(" session_id: Text, ", " experiment: Text, ", " arm: Text, ", " propensity: Integer, ", " shares: Text,
+    ", " exposed_at: BigInt; ")");
+
 many_rows!(pub(super) ExposuresOfBegun(ExposureRow) =
     "INSERT INTO session_experiments (session_id, experiment, arm, propensity, shares, exposed_at) \
      SELECT r.* FROM unnest("

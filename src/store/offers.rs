@@ -65,6 +65,10 @@ many_rows!(PutOffers(OfferRow) =
      decided_at = excluded.decided_at, cost = COALESCE(excluded.cost, session_offers.cost)"
     returning Text);
 
+one_row!(pub(super) OfferValues(OfferRow) =
+    "(" id: Text, ", " session_id: Text, ", " ordinal: Integer, ", " key: Text, ", " offer_type: Text, ", " state: Text,
+    ", " presented_at: BigInt, ", " decided_at: Nullable<BigInt>, ", " cost: Nullable<BigInt>; ")");
+
 many_rows!(pub(super) OffersOfBegun(OfferRow) =
     "INSERT INTO session_offers (id, session_id, ordinal, key, offer_type, state, presented_at, decided_at, cost) \
      SELECT r.* FROM unnest("

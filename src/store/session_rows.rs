@@ -92,7 +92,7 @@ impl SessionRow {
     }
 }
 
-one_row!(InsertSession(SessionRow) =
+one_row!(pub(super) InsertSession(SessionRow) =
     "INSERT INTO sessions (id, customer, stripe_customer, subscription, livemode, flow_key, flow_version, status, step, \
      reason, mrr, currency, segments, token_id, awaited_operation, created_at, updated_at, expires_at, closed_at, \
      version, body, evidence_until) VALUES (" id: Text, ", " customer: Text, ", " stripe_customer: Nullable<Text>,

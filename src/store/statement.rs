@@ -4,10 +4,11 @@
 //! static query id and are prepared once per connection. Many rows go to PostgreSQL as one array per column, so that
 //! the statement stays the same whatever their number; SQLite, in process, takes them one by one.
 
-/// A statement about one row, for both databases: texts and the row's fields in turns, then the last text.
+/// A statement about one row, for both databases: texts and the row's fields in turns, then the last text. Its fragment can
+/// also be part of a greater statement.
 macro_rules! one_row {
-    ($name:ident($row:ty) = $($sql:literal $field:ident : $type:ty),+ ; $end:literal) => {
-        struct $name<'a>(&'a $row);
+    ($vis:vis $name:ident($row:ty) = $($sql:literal $field:ident : $type:ty),+ ; $end:literal) => {
+        $vis struct $name<'a>($vis &'a $row);
 
         impl diesel::query_builder::QueryId for $name<'_> {
             type QueryId = $name<'static>;

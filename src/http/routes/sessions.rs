@@ -99,7 +99,9 @@ pub(crate) async fn begin(
         locale: body.locale,
         context: body.context,
     };
-    Ok(answer(services::begin::begin(&app, &by, wanted, idempotency.key()).await?))
+    // Its state is some kilobytes, and everything around it would carry them along.
+    let begun = Box::pin(services::begin::begin(&app, &by, wanted, idempotency.key()));
+    Ok(answer(begun.await?))
 }
 
 fn beginner(caller: Caller, customer: Option<CustomerId>) -> Result<Beginner, Problem> {
