@@ -6,6 +6,7 @@
 //! in their place. What does not fit a table is compared one by one, and segments with too many alternatives are left to
 //! their tree. The tree stays the meaning: a property test holds this file to it.
 
+mod masks;
 mod table;
 
 use std::cmp::Ordering;
@@ -52,9 +53,15 @@ impl Bits {
         }
     }
 
-    fn and(&mut self, other: &Self) {
+    fn and(&mut self, mask: &[u64]) {
+        for (word, mask) in self.0.iter_mut().zip(mask) {
+            *word &= mask;
+        }
+    }
+
+    fn or(&mut self, other: &Self) {
         for (word, other) in self.0.iter_mut().zip(&other.0) {
-            *word &= other;
+            *word |= other;
         }
     }
 
@@ -215,15 +222,14 @@ impl Group {
     }
 
     fn narrow(&self, value: Option<&Value>, now: Timestamp, clauses: &mut Bits) {
-        let mask = match value {
-            Some(value) => self.table.look_up(value, now),
-            None => self.absent.as_ref(),
-        };
-        if let Some(mask) = mask {
-            return clauses.and(mask);
-        }
-        for tested in &self.tests {
-            tested.narrow(tested.test.holds(value, now) == Some(true), clauses);
+        match (value, &self.absent) {
+            (Some(value), _) if self.table.narrow(value, now, clauses) => {}
+            (None, Some(absent)) => clauses.and(&absent.0),
+            _ => {
+                for tested in &self.tests {
+                    tested.narrow(tested.test.holds(value, now) == Some(true), clauses);
+                }
+            }
         }
     }
 }

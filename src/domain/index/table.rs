@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use super::masks::{Masks, words};
 use super::{Bits, Tested};
 use crate::domain::condition::{Order, Test, TextTest, age_micros, as_instant};
 use crate::domain::facts::Value;
@@ -35,8 +36,17 @@ impl Means {
     /// Takes what so many masks of these tests cost, if that is affordable.
     pub(super) fn take(&mut self, masks: usize, constants: usize, tests: &[Tested], clauses: usize) -> bool {
         let words = masks.saturating_mul(clauses.div_ceil(64));
-        let hanging: usize = tests.iter().map(|tested| tested.positive.len() + tested.negative.len()).sum();
-        let work = masks.saturating_mul(constants.saturating_add(hanging));
+        self.take_words(words, masks.saturating_mul(constants.saturating_add(hanging(tests))))
+    }
+
+    /// The same for the masks of ranks.
+    fn take_ranks(&mut self, ranks: usize, constants: usize, tests: &[Tested], clauses: usize) -> bool {
+        let hanging = hanging(tests);
+        let work = ranks.saturating_mul(constants.saturating_add(hanging));
+        self.take_words(words(ranks, hanging, clauses), work)
+    }
+
+    fn take_words(&mut self, words: usize, work: usize) -> bool {
         let affordable = words <= MAX_WORDS.min(self.words) && work <= MAX_WORK.min(self.work);
         if affordable {
             self.words -= words;
@@ -44,6 +54,11 @@ impl Means {
         }
         affordable
     }
+}
+
+/// How many clauses hang on these tests, counted once for each.
+fn hanging(tests: &[Tested]) -> usize {
+    tests.iter().map(|tested| tested.positive.len() + tested.negative.len()).sum()
 }
 
 /// From a value to a mask of clauses.
@@ -57,10 +72,7 @@ pub(super) enum Table {
         no: Bits,
         yes: Bits,
     },
-    Text {
-        known: HashMap<String, Bits>,
-        other: Bits,
-    },
+    Text(Texts),
     /// No table: compared one by one.
     None,
 }
@@ -69,7 +81,15 @@ pub(super) enum Table {
 #[derive(Debug)]
 pub(super) struct Ranks<T> {
     constants: Vec<T>,
-    masks: Vec<Bits>,
+    masks: Masks,
+}
+
+/// Texts that are compared with, each with the place of its mask; the first mask is that of all others.
+#[derive(Debug)]
+pub(super) struct Texts {
+    /// Only what a flow names is in it, so that nobody else can make its hashes meet.
+    known: HashMap<String, usize, foldhash::fast::RandomState>,
+    masks: Masks,
 }
 
 /// Ranks of numbers. Most flows compare with numbers of few digits, and whole numbers are compared far faster.
@@ -90,10 +110,12 @@ impl Numbers {
         Self { ranks, scale, scaled }
     }
 
-    fn look_up(&self, number: &Decimal) -> Option<&Bits> {
+    fn narrow(&self, number: &Decimal, clauses: &mut Bits) -> bool {
         match in_units(number, self.scale) {
-            Some(units) if !self.scaled.is_empty() => self.ranks.mask(self.scaled.binary_search(&units)),
-            _ => self.ranks.look_up(number),
+            Some(units) if !self.scaled.is_empty() => {
+                self.ranks.narrow_at(self.scaled.binary_search(&units), clauses)
+            }
+            _ => self.ranks.narrow(number, clauses),
         }
     }
 }
@@ -146,31 +168,41 @@ impl Table {
         table.unwrap_or(Self::None)
     }
 
-    /// The mask for a value, or none when it has to be compared one by one.
-    pub(super) fn look_up(&self, value: &Value, now: Timestamp) -> Option<&Bits> {
+    /// Takes out the clauses that fail with this value. Says whether it could; else they have to be compared one by one.
+    pub(super) fn narrow(&self, value: &Value, now: Timestamp, clauses: &mut Bits) -> bool {
         match (self, value) {
-            (Self::Present(mask), _) => Some(mask),
-            (Self::Number(numbers), Value::Number(number)) => numbers.look_up(number),
-            (Self::Instant(ranks), _) => ranks.look_up(&as_instant(value)?),
-            (Self::Age(ranks), _) => ranks.look_up(&age_micros(as_instant(value)?, now)),
-            (Self::Boolean { no, yes }, Value::Boolean(flag)) => Some(if *flag { yes } else { no }),
-            (Self::Text { known, other }, Value::Text(text)) => Some(known.get(text).unwrap_or(other)),
-            _ => None,
+            (Self::Present(mask), _) => clauses.and(&mask.0),
+            (Self::Boolean { no, yes }, Value::Boolean(flag)) => {
+                clauses.and(if *flag { &yes.0 } else { &no.0 })
+            }
+            (Self::Number(numbers), Value::Number(number)) => return numbers.narrow(number, clauses),
+            (Self::Text(texts), Value::Text(text)) => {
+                return texts.masks.narrow(texts.known.get(text).copied().unwrap_or(0), clauses);
+            }
+            (Self::Instant(ranks), _) => {
+                return as_instant(value).is_some_and(|at| ranks.narrow(&at, clauses));
+            }
+            (Self::Age(ranks), _) => {
+                return as_instant(value).is_some_and(|at| ranks.narrow(&age_micros(at, now), clauses));
+            }
+            _ => return false,
         }
+        true
     }
 }
 
 impl<T: Ord> Ranks<T> {
-    fn look_up(&self, value: &T) -> Option<&Bits> {
-        self.mask(self.constants.binary_search(value))
+    fn narrow(&self, value: &T, clauses: &mut Bits) -> bool {
+        self.narrow_at(self.constants.binary_search(value), clauses)
     }
 
-    /// The mask of what is one of the constants, or would stand before one.
-    fn mask(&self, place: Result<usize, usize>) -> Option<&Bits> {
-        self.masks.get(match place {
+    /// The same for what is one of the constants, or would stand before one.
+    fn narrow_at(&self, place: Result<usize, usize>, clauses: &mut Bits) -> bool {
+        let rank = match place {
             Ok(at) => at * 2 + 1,
             Err(at) => at * 2,
-        })
+        };
+        self.masks.narrow(rank, clauses)
     }
 }
 
@@ -195,7 +227,7 @@ fn ranks<T: Ord + Clone>(
     let all = constants.len();
     constants.sort_unstable();
     constants.dedup();
-    if !means.take(constants.len() * 2 + 1, all, tests, clauses) {
+    if !means.take_ranks(constants.len() * 2 + 1, all, tests, clauses) {
         return None;
     }
     // A constant that is not found cannot be: they are all in the list.
@@ -208,7 +240,7 @@ fn ranks<T: Ord + Clone>(
         }
         mask
     });
-    let masks = masks.collect();
+    let masks = Masks::of_ranks(constants.len() * 2 + 1, hanging(tests), clauses, masks);
     Some(Ranks { constants, masks })
 }
 
@@ -242,8 +274,10 @@ fn texts(tests: &[Tested], clauses: usize, means: &mut Means) -> Option<Table> {
     }
     let negative = |test: &Test| matches!(test, Test::Text(TextTest::Ne(_) | TextTest::NotIn(_)));
     let other = mask(tests, clauses, negative);
-    let known = constants.into_iter().map(|text| (text.clone(), mask(tests, clauses, |test| is(test, text))));
-    Some(Table::Text { known: known.collect(), other })
+    let each = constants.iter().map(|text| mask(tests, clauses, |test| is(test, text)));
+    let masks = Masks::apart(clauses, std::iter::once(other).chain(each));
+    let known = (1..).zip(constants).map(|(place, text)| (text.clone(), place)).collect();
+    Some(Table::Text(Texts { known, masks }))
 }
 
 fn is(test: &Test, text: &String) -> bool {

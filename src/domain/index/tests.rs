@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::masks::Masks;
 use super::*;
 use crate::domain::condition::arbitrary::{facts, now, segment_key, segments, tiers};
 use crate::domain::condition::{Order, TextTest, holds};
@@ -31,6 +32,30 @@ proptest! {
                 segments.iter().filter(|(_, segment)| holds(segment)).map(|(key, _)| key.clone()).collect();
             prop_assert_eq!(holding(&index, facts), trees);
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn neighbours_that_share_a_mask_leave_what_each_leaves(
+        masks in prop::collection::vec(prop::collection::vec(0_usize..200, 0..20), 1..70),
+        // Few clauses on many ranks share masks, many clauses do not.
+        hanging in prop::sample::select(vec![1_usize, 1_000]),
+    ) {
+        let mask = |taken: &Vec<usize>| {
+            let mut mask = Bits::all(200);
+            taken.iter().for_each(|clause| mask.clear(*clause));
+            mask
+        };
+        let masks: Vec<Bits> = masks.iter().map(mask).collect();
+        let kept = Masks::of_ranks(masks.len(), hanging, 200, masks.iter().cloned());
+        for (rank, mask) in masks.iter().enumerate() {
+            let mut left = Bits::all(200);
+            prop_assert!(kept.narrow(rank, &mut left));
+            prop_assert_eq!(&left, mask);
+        }
+        // Behind the last there may be room in a mask that is shared, but no rank.
+        prop_assert!(!kept.narrow(masks.len() + 16, &mut Bits::all(200)));
     }
 }
 
