@@ -3,8 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
+use super::limits::MAX_PLACES;
+use super::presets::presets;
+use super::schema::parts::{map, reference, register, text};
 use crate::domain::jurisdiction::{JurisdictionPolicy, Place, PlaceName};
 
 /// The rules by place.
@@ -20,7 +25,7 @@ pub struct Jurisdictions {
     pub unknown_place: UnknownPlace,
     /// The rules by place: a country (`DE`), a country's state (`US-CA`), or `EU` for all its member states that are
     /// not named themselves.
-    #[schema(required = false, value_type = super::schema::PoliciesByPlace)]
+    #[schema(required = false, value_type = PoliciesByPlace)]
     pub places: BTreeMap<PlaceName, PolicyChoice>,
 }
 
@@ -101,5 +106,45 @@ impl Jurisdictions {
             }
         }
         policy
+    }
+}
+
+impl PartialSchema for PolicyChoice {
+    fn schema() -> RefOr<Schema> {
+        let keys = presets().iter().map(|preset| preset.policy.key.as_str().to_owned());
+        let key = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(keys.collect::<Vec<_>>()))
+            .description(Some("A preset."));
+        OneOfBuilder::new()
+            .item(key)
+            .item(reference::<JurisdictionPolicy>())
+            .description(Some("The rules of a preset, or your own."))
+            .into()
+    }
+}
+impl ToSchema for PolicyChoice {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "FlowJurisdictionPolicy".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        register::<JurisdictionPolicy>(schemas);
+    }
+}
+
+/// The schema of the rules by place.
+#[derive(Debug)]
+struct PoliciesByPlace;
+
+impl PartialSchema for PoliciesByPlace {
+    fn schema() -> RefOr<Schema> {
+        let doc = "Rules by place: a country (`DE`), a state (`US-CA`), or `EU`.";
+        map(text("^([A-Z]{2}(-[A-Z0-9]{1,3})?)$"), reference::<PolicyChoice>(), 0, MAX_PLACES, doc).into()
+    }
+}
+impl ToSchema for PoliciesByPlace {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        register::<PolicyChoice>(schemas);
     }
 }
