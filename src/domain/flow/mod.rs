@@ -18,6 +18,7 @@ pub mod limits;
 mod near;
 mod node;
 mod parse;
+mod policy;
 mod presets;
 mod problem;
 mod review;
@@ -31,11 +32,11 @@ pub use compiled::CompiledFlow;
 pub(in crate::domain) use compiled::Matching;
 pub use diff::{Change, ChangeKind, diff};
 pub use document::{
-    Budget, BudgetPeriod, FlowDocument, OfferDefinition, Policy, Reason, Route, Rule, Signal, SignalWhen,
-    Survey, Texts, When,
+    FlowDocument, OfferDefinition, Reason, Route, Rule, Signal, SignalWhen, Survey, Texts, When,
 };
 pub use experiment::{Allocation, Experiment, Holdout, Traffic};
 pub use jurisdictions::{Jurisdictions, PolicyChoice, UnknownPlace};
+pub use policy::{Budget, BudgetPeriod, Policy};
 pub use presets::{Confidence, Ground, Preset, preset, presets};
 pub use problem::Problem;
 pub use schema::json_schema;

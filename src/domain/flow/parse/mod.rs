@@ -20,9 +20,10 @@ mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::document::{FlowDocument, Policy, Reason, Survey};
+use super::document::{FlowDocument, Reason, Survey};
 use super::limits::{MAX_ATTRIBUTES, MAX_NESTING, MAX_REASONS};
 use super::node::{At, Kind};
+use super::policy::Policy;
 use super::problem::Problems;
 use crate::domain::attribute::{CUSTOMER_PREFIX, find, fixed_type, is_customer_name, type_word};
 use crate::domain::facts::AttributeType;

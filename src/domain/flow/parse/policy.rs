@@ -6,9 +6,9 @@ use super::fields::Fields;
 use super::jurisdictions::jurisdictions;
 use super::{care, values};
 use crate::domain::flow::care::Reserve;
-use crate::domain::flow::document::{Budget, BudgetPeriod, Policy};
 use crate::domain::flow::limits::MAX_BUDGETS;
 use crate::domain::flow::node::At;
+use crate::domain::flow::policy::{Budget, BudgetPeriod, Policy};
 use crate::domain::flow::problem::Problems;
 use crate::domain::money::Money;
 

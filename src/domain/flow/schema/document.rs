@@ -10,13 +10,14 @@ use super::parts::{LOCALE, closed, list, map, reference, register, text};
 use crate::domain::condition::{Condition, Segment, Tiers};
 use crate::domain::facts::AttributeType;
 use crate::domain::flow::document::{
-    FlowDocument, OfferDefinition, Policy, Reason, Route, Rule, Signal, SignalWhen, Survey,
+    FlowDocument, OfferDefinition, Reason, Route, Rule, Signal, SignalWhen, Survey,
 };
 use crate::domain::flow::experiment::{Experiment, Holdout};
 use crate::domain::flow::limits::{
     MAX_ATTRIBUTES, MAX_EXPERIMENTS, MAX_OFFERS, MAX_REASONS, MAX_ROUTES, MAX_RULES, MAX_SEGMENTS,
     MAX_SIGNALS,
 };
+use crate::domain::flow::policy::Policy;
 use crate::domain::offer::Key;
 
 impl PartialSchema for FlowDocument {
