@@ -8,8 +8,10 @@ use stripe_billing::subscription::{
 use stripe_billing::subscription_schedule::ReleaseSubscriptionSchedule;
 use stripe_client_core::StripeRequest;
 
+use super::attempt::Attempt;
 use super::change::update;
-use super::{Attempt, Halt, collection};
+use super::collection::{self, STOP};
+use super::progress::Halt;
 use crate::billing::wire::Seen;
 use crate::domain::eligibility::cancels;
 use crate::domain::operation::{CancelWhen, StepRecord, StripeFeedback};
@@ -17,7 +19,6 @@ use crate::domain::subscription::SubscriptionStatus;
 
 pub(super) const RELEASE: &str = "release";
 pub(super) const CANCEL: &str = "cancel";
-pub(super) const STOP: &str = "stop_collection";
 
 /// What is asked for.
 #[derive(Clone, Copy)]

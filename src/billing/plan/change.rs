@@ -8,7 +8,8 @@ use stripe_billing::subscription::{
 };
 use stripe_client_core::{RequestBuilder, StripeRequest};
 
-use super::{Attempt, Halt};
+use super::attempt::Attempt;
+use super::progress::Halt;
 use crate::billing::wire::{self, Seen};
 use crate::domain::offer::{CreditTerms, FreeFeaturesTerms, PauseTerms, Terms, TrialExtensionTerms};
 use crate::domain::operation::{Effect, StepRecord};

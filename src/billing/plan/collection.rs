@@ -5,11 +5,13 @@ use stripe_billing::invoice::{ListInvoice, UpdateInvoice};
 use stripe_client_core::StripeRequest;
 use stripe_shared::InvoiceStatus;
 
-use super::cancel::STOP;
-use super::{Attempt, Halt};
+use super::attempt::Attempt;
+use super::progress::Halt;
 use crate::billing::error::{StripeError, StripeErrorKind};
 use crate::billing::wire::{Invoice, Page};
 use crate::domain::operation::{OperationProblem, StepRecord};
+
+pub(super) const STOP: &str = "stop_collection";
 
 /// How many invoices are asked for of each status; more than Stripe retries at any time.
 const MOST: i64 = 100;

@@ -9,7 +9,9 @@ use stripe_core::customer_balance_transaction::{
 };
 use stripe_types::RangeQueryTs;
 
-use super::{Attempt, Halt, currency};
+use super::attempt::Attempt;
+use super::progress::Halt;
+use super::words::currency;
 use crate::billing::error::StripeError;
 use crate::billing::wire::{MARK, Marked, Seen};
 use crate::domain::money::{Currency, Money};

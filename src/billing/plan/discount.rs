@@ -8,8 +8,10 @@ use stripe_client_core::StripeRequest;
 use stripe_product::coupon::{CreateCoupon, DeleteCoupon, RetrieveCoupon};
 use stripe_shared::CouponDuration;
 
+use super::attempt::Attempt;
 use super::change::update;
-use super::{Attempt, Halt, currency};
+use super::progress::Halt;
+use super::words::currency;
 use crate::billing::error::StripeError;
 use crate::billing::wire::{Coupon, MARK, Seen};
 use crate::domain::money::{Money, Percent};

@@ -9,7 +9,8 @@ use stripe_billing::subscription_item::{
 use stripe_client_core::StripeRequest;
 use stripe_product::price::RetrievePrice;
 
-use super::{Attempt, Halt, problem};
+use super::attempt::Attempt;
+use super::progress::{Halt, problem};
 use crate::billing::wire::{MARK, Named, OurItem, Price, Seen};
 use crate::domain::aftermath::ITEM_SEEN;
 use crate::domain::eligibility::Ineligible;

@@ -9,7 +9,8 @@ use stripe_billing::credit_note::{CreateCreditNote, CreateCreditNoteEmailType, L
 use stripe_billing::invoice::{RetrieveInvoice, UpdateInvoice, VoidInvoiceInvoice};
 use stripe_client_core::StripeRequest;
 
-use super::{Attempt, Halt};
+use super::attempt::Attempt;
+use super::progress::Halt;
 use crate::billing::error::{StripeError, StripeErrorKind};
 use crate::billing::wire::{Bill, MARK, Marked};
 use crate::domain::debt::Share;

@@ -2,8 +2,9 @@
 
 use stripe_billing::subscription::DiscountsDataParam;
 
+use super::attempt::Attempt;
 use super::change::update;
-use super::{Attempt, Halt};
+use super::progress::Halt;
 use crate::billing::wire::Seen;
 use crate::domain::eligibility::Ineligible;
 use crate::domain::operation::StepRecord;

@@ -3,9 +3,13 @@
 //! Every attempt looks at the subscription first. What is there already counts as applied, whoever's answer was lost;
 //! what is not is checked for eligibility anew and then asked of Stripe under a key made from the operation's id. After
 //! the last step the subscription is read back, from the answer where Stripe sends it along, and only what is seen there
-//! is called applied. So an operation can be
-//! taken up after any crash, by any process, also after Stripe has forgotten its keys, and acts once.
+//! is called applied. So an operation can be taken up after any crash, by any process, also after Stripe has forgotten
+//! its keys, and acts once.
+//!
+//! Here lives the course that all effects take; what is particular to one has a file of its own. Nothing here is made
+//! durable.
 
+mod attempt;
 mod cancel;
 mod change;
 mod collection;
@@ -16,84 +20,31 @@ mod forgive;
 mod keep;
 mod pause;
 mod plan_change;
+mod progress;
 mod resume;
 mod split;
 mod traces;
 mod waive;
+mod words;
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Mutex;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::error::{StripeError, StripeErrorKind};
 use super::gateway::Gateway;
 use super::wire::Seen;
-use crate::domain::eligibility::{self, Ineligible};
-use crate::domain::money::Currency;
+use crate::domain::eligibility;
 use crate::domain::offer::PlanChangeWhen;
-use crate::domain::operation::{Effect, Operation, OperationProblem, RESUME, StepRecord};
+use crate::domain::operation::{Effect, Operation, RESUME, StepRecord};
 use crate::domain::subscription::Subscription;
+use attempt::Attempt;
+pub use progress::Progress;
+use progress::{Halt, problem};
 
 /// How many idempotency keys a step may use up. A key is spent when Stripe has bound it to a 5xx or to other
 /// parameters; the next one follows after another look.
 const GENERATIONS: u32 = 5;
-
-/// How far our clock may be ahead of Stripe's, which stamps what we look for.
-const SLACK: SignedDuration = SignedDuration::from_hours(24);
-
-/// How far one call of [`Gateway::advance`] has brought an operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// Stripe has done a step. Make the record durable, then advance again.
-    Step(StepRecord),
-    /// The effect was seen in Stripe. Final.
-    Applied {
-        /// The subscription as it was read back.
-        subscription: Box<Subscription>,
-        /// The last step, when this call did or found it; to be recorded with the outcome.
-        last: Option<StepRecord>,
-    },
-    /// The effect cannot be had; the subscription was not changed. Final.
-    Rejected(OperationProblem),
-    /// Its time has not come: nothing was done, and nothing is to be done before this.
-    Later(Timestamp),
-    /// It may or may not have happened. Advance again later.
-    Unknown {
-        /// What went wrong.
-        problem: OperationProblem,
-        /// How long Stripe asked to be left alone, at least.
-        retry_after: Option<Duration>,
-    },
-    /// A person has to look. Advancing again is safe, and useful once the cause is gone.
-    NeedsAttention(OperationProblem),
-}
-
-/// Why an attempt ends early.
-enum Halt {
-    /// Stripe's answer, or its silence.
-    Stripe(StripeError),
-    /// The subscription cannot take it.
-    Ineligible(OperationProblem),
-    /// Nothing that trying again would change.
-    Attention(OperationProblem),
-}
-
-impl From<StripeError> for Halt {
-    fn from(error: StripeError) -> Self {
-        Self::Stripe(error)
-    }
-}
-
-impl From<Ineligible> for Halt {
-    fn from(reason: Ineligible) -> Self {
-        Self::Ineligible(problem(reason.code(), reason))
-    }
-}
-
-fn problem(code: &str, message: impl std::fmt::Display) -> OperationProblem {
-    OperationProblem { code: code.to_owned(), message: message.to_string(), request_id: None }
-}
 
 impl Gateway {
     /// Takes the operation its next step further: the first that is not in `operation.steps`. `now` is the present,
@@ -107,16 +58,6 @@ impl Gateway {
         }
         progress
     }
-}
-
-/// One attempt at one operation.
-#[derive(Clone, Copy)]
-struct Attempt<'a> {
-    gateway: &'a Gateway,
-    operation: &'a Operation,
-    now: Timestamp,
-    /// The subscription as Stripe answered the last update with.
-    answered: &'a Mutex<Option<Seen>>,
 }
 
 impl Attempt<'_> {
@@ -181,21 +122,6 @@ impl Attempt<'_> {
             }
             _ => Ok(Progress::Step(record)),
         }
-    }
-
-    /// The subscription as Stripe has just answered an update with, if it has.
-    fn take_answer(self) -> Option<Seen> {
-        self.answered.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    async fn look(self) -> Result<Seen, Halt> {
-        if self.operation.livemode != self.gateway.livemode() {
-            let why = "the operation belongs to the other mode (live or test) than the configured key";
-            return Err(Halt::Attention(problem("other_mode", why)));
-        }
-        let seen = self.gateway.look(&self.operation.subscription).await?;
-        let why = "Stripe knows no such subscription in the account of the configured key";
-        seen.ok_or_else(|| Halt::Ineligible(problem("subscription_missing", why)))
     }
 
     /// Whether the effect is there, and what the last step would have answered.
@@ -376,47 +302,6 @@ impl Attempt<'_> {
             },
         }
     }
-
-    fn has_done_any(self) -> bool {
-        !self.operation.steps.is_empty()
-    }
-
-    fn has_done(self, step: &str) -> bool {
-        self.operation.steps.iter().any(|done| done.name == step)
-    }
-
-    /// What a recorded step answered.
-    fn result_of(&self, step: &str) -> Option<&str> {
-        self.operation.steps.iter().find(|done| done.name == step)?.result.as_deref()
-    }
-
-    /// What a recorded step took off.
-    fn amount_of(self, step: &str) -> i64 {
-        self.operation.steps.iter().find(|done| done.name == step).and_then(|done| done.amount).unwrap_or(0)
-    }
-
-    /// The earliest instant that Stripe can have stamped on something that the operation made.
-    fn since(self) -> Timestamp {
-        self.operation.created_at.checked_sub(SLACK).unwrap_or_default()
-    }
-
-    fn record(self, name: &str, result: Option<String>, request_id: Option<String>) -> StepRecord {
-        StepRecord { name: name.to_owned(), result, amount: None, request_id, at: self.now }
-    }
-
-    /// The idempotency key of a step. Deterministic, so that whoever takes the operation up repeats the same request.
-    fn key(self, step: &str, generation: u32) -> String {
-        let id = self.operation.id;
-        if generation == 0 { format!("{id}/{step}") } else { format!("{id}/{step}/{generation}") }
-    }
-}
-
-/// The currency in the crate's words.
-fn currency(currency: Currency) -> Result<stripe_types::Currency, StripeError> {
-    currency
-        .as_str()
-        .parse()
-        .map_err(|_| StripeError::unknown("unknown_currency", format!("Stripe has no currency `{currency}`")))
 }
 
 /// The step after which the effect is there.

@@ -9,8 +9,9 @@ use stripe_billing::subscription::{
 };
 use stripe_client_core::StripeRequest;
 
+use super::attempt::Attempt;
 use super::change::{send, update};
-use super::{Attempt, Halt};
+use super::progress::Halt;
 use crate::billing::wire::{self, PAUSE_MARK, Seen};
 use crate::domain::offer::{PauseAccess, PauseBehavior};
 use crate::domain::operation::{Operation, PAUSE_MARKED, StepRecord};

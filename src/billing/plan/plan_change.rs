@@ -13,9 +13,10 @@ use stripe_billing::subscription::{
 use stripe_billing::subscription_schedule::{CreateSubscriptionSchedule, RetrieveSubscriptionSchedule};
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 
+use super::attempt::Attempt;
 use super::cancel::{RELEASE, release};
 use super::change::update;
-use super::{Attempt, Halt, problem};
+use super::progress::{Halt, problem};
 use crate::billing::error::{StripeError, StripeErrorKind};
 use crate::billing::wire::{MARK, Phase, Planned, Seen};
 use crate::domain::eligibility::{Ineligible, can_change_plan};

@@ -12,8 +12,9 @@ use serde::Serialize;
 use stripe_billing::subscription::{ResumeSubscription, ResumeSubscriptionPaymentBehavior};
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 
+use super::attempt::Attempt;
 use super::change::{send, update};
-use super::{Attempt, Halt, Progress, problem};
+use super::progress::{Halt, Progress, problem};
 use crate::billing::error::{StripeError, StripeErrorKind};
 use crate::billing::wire::{self, RESUME_MARK, Seen};
 use crate::domain::operation::{PAUSE_OVER, RESUME, StepRecord};

@@ -13,8 +13,10 @@ use stripe_billing::invoice_item::{CreateInvoiceItem, ListInvoiceItem};
 use stripe_client_core::StripeRequest;
 use stripe_types::RangeQueryTs;
 
+use super::attempt::Attempt;
 use super::forgive::{self, Standing};
-use super::{Attempt, Halt, Progress, currency, problem};
+use super::progress::{Halt, Progress, problem};
+use super::words::currency;
 use crate::billing::error::StripeError;
 use crate::billing::wire::{MARK, Marked, Seen};
 use crate::domain::debt::{Part, Share, Split};

@@ -13,8 +13,9 @@ use stripe_core::customer_balance_transaction::ListCustomerCustomerBalanceTransa
 use stripe_product::coupon::RetrieveCoupon;
 use stripe_types::RangeQueryTs;
 
+use super::attempt::Attempt;
 use super::split::draft;
-use super::{Attempt, StripeError};
+use crate::billing::error::StripeError;
 use crate::billing::gateway::Gateway;
 use crate::billing::wire::{Bill, Coupon, HasId, MARK, Marked};
 use crate::domain::debt::Share;

@@ -1,8 +1,9 @@
 //! A waiver: open invoices forgiven one after the other, each a step of its own. What has been paid since it was
 //! promised is left out, and the records say so.
 
+use super::attempt::Attempt;
 use super::forgive::{self, Standing};
-use super::{Attempt, Halt, Progress, problem};
+use super::progress::{Halt, Progress, problem};
 use crate::billing::wire::Seen;
 use crate::domain::debt::Share;
 use crate::domain::eligibility::{Ineligible, can_settle};

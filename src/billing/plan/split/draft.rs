@@ -13,7 +13,9 @@ use stripe_types::RangeQueryTs;
 
 use super::{Plan, changed, not_visible};
 use crate::billing::error::StripeError;
-use crate::billing::plan::{Attempt, Halt, currency};
+use crate::billing::plan::attempt::Attempt;
+use crate::billing::plan::progress::Halt;
+use crate::billing::plan::words::currency;
 use crate::billing::wire::{Bill, MARK, Named, PART_MARK};
 use crate::domain::debt::Part;
 use crate::domain::ids::StripeCustomerId;
