@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::view::{Action, actions};
+use super::view::{Action, actions, cancel_url};
 use crate::domain::eligibility::Ineligible;
-use crate::domain::ids::{OfferId, SessionId};
+use crate::domain::ids::OfferId;
 use crate::domain::offer::OfferState;
 use crate::domain::session::Session;
 use crate::domain::subscription::Subscription;
@@ -70,9 +70,4 @@ impl Cannot {
             },
         }
     }
-}
-
-/// Where to post a cancellation of a session.
-pub(super) fn cancel_url(session: SessionId) -> String {
-    format!("/v1/sessions/{session}/cancel")
 }
