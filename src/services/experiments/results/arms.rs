@@ -1,23 +1,19 @@
-//! What came of an experiment.
+//! What came of each arm, by itself and against the others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{arms_of, running};
-use crate::domain::experiment::{CONTROL, HOLDOUT, Shares};
+use super::numbers::{DifferenceView, EstimateView, customers, difference_view, rounded, view};
+use crate::domain::experiment::{CONTROL, HOLDOUT};
 use crate::domain::money::Currency;
 use crate::domain::offer::Key;
 use crate::domain::session::Status;
 use crate::domain::statistics::{
-    ALPHA, Difference, Estimate, Found, Interval, Metric, Outcome, Point, RATIO_ALPHA, TUNED_FOR, difference,
-    estimate, float, interval, ratio_evidence,
+    Difference, Estimate, Found, Interval, Metric, Outcome, Point, difference, estimate, float,
 };
 use crate::domain::validation::Horizon;
-use crate::services::app::App;
-use crate::services::error::ServiceError;
 use crate::services::summary::Rate;
 
 /// What may be said of an arm against `control`, now as at any other time.
@@ -33,35 +29,6 @@ pub enum Verdict {
     Worse,
     /// Nothing, since customers are not divided as they should be: look for the fault before you believe any number.
     SampleRatioMismatch,
-}
-
-/// A number with the interval in which it lies.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
-#[schema(as = ExperimentEstimate)]
-pub struct EstimateView {
-    /// The number, each customer weighted by the inverse of the propensity; null of nobody.
-    #[schema(required = true)]
-    pub value: Option<f64>,
-    /// From here; null while there are too few customers.
-    #[schema(required = true)]
-    pub lower: Option<f64>,
-    /// To here.
-    #[schema(required = true)]
-    pub upper: Option<f64>,
-}
-
-/// How an arm differs from another.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
-#[schema(as = ExperimentDifference)]
-pub struct DifferenceView {
-    /// How much more.
-    pub value: f64,
-    /// From here; null while there are too few customers.
-    #[schema(required = true)]
-    pub lower: Option<f64>,
-    /// To here.
-    #[schema(required = true)]
-    pub upper: Option<f64>,
 }
 
 /// Saves that had held at a horizon.
@@ -132,100 +99,16 @@ pub struct ArmResults {
     pub verdict: Option<Verdict>,
 }
 
-/// Whether customers are divided as they should be.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
-#[schema(as = ExperimentSampleRatio)]
-pub struct RatioView {
-    /// The evidence that they are not: an e-value, at most 1e300.
-    pub e_value: f64,
-    /// From here on it is a mismatch; a sound experiment ever comes here once in so many.
-    pub threshold: f64,
-    /// Whether it is one.
-    pub mismatch: bool,
-}
-
-/// What came of an experiment.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-#[schema(as = ExperimentResults)]
-pub struct ResultsView {
-    /// The experiment; `holdout` for the flow's own holdout.
-    pub experiment: Key,
-    /// The flow.
-    pub flow: Key,
-    /// Live mode or test mode.
-    pub livemode: bool,
-    /// Whether the flow's active version has it.
-    pub running: bool,
-    /// When this was reckoned.
-    pub as_of: Timestamp,
-    /// How often, at most, an interval is wrong at any time; for differences, any of all arms'.
-    pub alpha: f64,
-    /// The number of customers at which intervals are narrowest.
-    pub tuned_for: f64,
-    /// Whether customers are divided as they should be.
-    pub sample_ratio: RatioView,
-    /// The arms, `control` first.
-    pub arms: Vec<ArmResults>,
-}
-
-/// What came of an experiment by now.
-///
-/// # Errors
-/// When there is no such experiment, running or with customers.
-pub async fn results(
-    app: &App,
-    experiment: Key,
-    flow: Option<Key>,
-    livemode: Option<bool>,
-) -> Result<ResultsView, ServiceError> {
-    let flow = flow.unwrap_or_else(|| app.settings.flow.clone());
-    let livemode = livemode.unwrap_or(app.gateway.livemode());
-    let now = app.clock.now();
-    let outcomes = app.store.experiment_outcomes(&flow, &experiment, livemode, now).await?;
-    let active = app.flows.active(&flow);
-    let running = running(active.document()).any(|key| key == experiment);
-    if !running && outcomes.is_empty() {
-        return Err(ServiceError::NotFound("experiment"));
-    }
-    let mut arms = arms_of(active.document(), &experiment);
-    arms.extend(outcomes.iter().map(|outcome| outcome.arm.clone()));
-    let sample_ratio = ratio(&outcomes);
-    let arms = Results { outcomes: &outcomes, arms: &arms, mismatch: sample_ratio.mismatch }.arms();
-    let (alpha, tuned_for, as_of) = (ALPHA, TUNED_FOR, now);
-    Ok(ResultsView { experiment, flow, livemode, running, as_of, alpha, tuned_for, sample_ratio, arms })
-}
-
-fn ratio(outcomes: &[Outcome]) -> RatioView {
-    let mut stretches: BTreeMap<&Shares, BTreeMap<Key, f64>> = BTreeMap::new();
-    for outcome in outcomes {
-        let counts = stretches.entry(&outcome.shares).or_default();
-        *counts.entry(outcome.arm.clone()).or_default() += customers(outcome.customers);
-    }
-    let evidence = ratio_evidence(stretches.iter().map(|(shares, counts)| (*shares, counts)));
-    let threshold = 1.0 / RATIO_ALPHA;
-    RatioView {
-        e_value: rounded(evidence.min(690.0).exp(), 1e4),
-        threshold: threshold.round(),
-        mismatch: evidence >= threshold.ln(),
-    }
-}
-
-fn customers(number: u64) -> f64 {
-    float(i64::try_from(number).unwrap_or(i64::MAX))
-}
-
-fn rounded(number: f64, to: f64) -> f64 {
-    if number.abs() > 1e12 { number } else { (number * to).round() / to }
-}
-
-struct Results<'a> {
-    outcomes: &'a [Outcome],
-    arms: &'a BTreeSet<Key>,
-    mismatch: bool,
+/// The outcomes of an experiment, and what they are reckoned for.
+pub(super) struct Results<'a> {
+    pub(super) outcomes: &'a [Outcome],
+    pub(super) arms: &'a BTreeSet<Key>,
+    pub(super) mismatch: bool,
 }
 
 impl Results<'_> {
-    fn arms(&self) -> Vec<ArmResults> {
+    /// What came of each arm, `control` first.
+    pub(super) fn arms(&self) -> Vec<ArmResults> {
         let mut arms: Vec<_> = self.arms.iter().map(|arm| self.arm(arm)).collect();
         arms.sort_by_key(|arm| arm.arm.as_str() != CONTROL);
         arms
@@ -338,88 +221,5 @@ impl Results<'_> {
         let compared = u16::try_from(self.arms.len().saturating_sub(1)).unwrap_or(u16::MAX);
         let (one, other) = (self.estimate(arm.as_str(), metric)?, self.estimate(other, metric)?);
         Some(difference(&one, &other, compared))
-    }
-}
-
-fn view(found: Option<Estimate>, to: f64) -> EstimateView {
-    let interval = found.as_ref().and_then(interval);
-    EstimateView {
-        value: found.map(|found| rounded(found.mean, to)),
-        lower: interval.map(|interval| rounded(interval.lower, to)),
-        upper: interval.map(|interval| rounded(interval.upper, to)),
-    }
-}
-
-fn difference_view(found: Difference, to: f64) -> DifferenceView {
-    DifferenceView {
-        value: rounded(found.value, to),
-        lower: found.interval.map(|interval| rounded(interval.lower, to)),
-        upper: found.interval.map(|interval| rounded(interval.upper, to)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn told(arm: &str, shares: &str, customers: u64, held: bool) -> Outcome {
-        let found = if held { Found::Held(4_900) } else { Found::Lost };
-        Outcome {
-            arm: arm.parse().unwrap(),
-            shares: serde_json::from_str(shares).unwrap(),
-            customers,
-            status: Status::Saved,
-            over: true,
-            reached: 1,
-            found: [found, Found::Waiting, Found::Waiting],
-            cost: 0,
-            currency: None,
-        }
-    }
-
-    fn verdict(outcomes: &[Outcome]) -> (bool, Option<Verdict>) {
-        let arms = outcomes.iter().map(|outcome| outcome.arm.clone()).collect();
-        let mismatch = ratio(outcomes).mismatch;
-        let found = Results { outcomes, arms: &arms, mismatch }.arms();
-        assert!(found.iter().all(|arm| (arm.arm.as_str() == CONTROL) == arm.verdict.is_none()));
-        (mismatch, found.iter().find_map(|arm| arm.verdict))
-    }
-
-    #[test]
-    fn a_verdict_is_a_clear_difference_between_arms_of_the_right_size() {
-        let even = r#"{"control": 0.5, "less": 0.5}"#;
-        let of = |control: [u64; 2], less: [u64; 2]| {
-            let arm =
-                |arm, [held, lost]: [u64; 2]| [told(arm, even, held, true), told(arm, even, lost, false)];
-            verdict(&[arm("control", control), arm("less", less)].concat())
-        };
-        assert_eq!(of([200, 800], [205, 795]), (false, Some(Verdict::Undecided)));
-        assert_eq!(of([200, 800], [300, 700]), (false, Some(Verdict::Better)));
-        assert_eq!(of([300, 700], [200, 800]), (false, Some(Verdict::Worse)));
-        assert_eq!(of([300, 900], [500, 300]), (true, Some(Verdict::SampleRatioMismatch)));
-    }
-
-    #[test]
-    fn shares_that_changed_meanwhile_neither_mislead_nor_look_like_a_mismatch() {
-        // Early customers are saved more often, and most of them were in control; the arms do the same.
-        let (early, late) = (r#"{"control": 0.9, "less": 0.1}"#, r#"{"control": 0.1, "less": 0.9}"#);
-        let stretch = |shares: &str, sizes: [u64; 2], percent: u64| -> Vec<Outcome> {
-            let arms = [("control", sizes[0]), ("less", sizes[1])];
-            let both = arms.map(|(arm, size)| {
-                let held = size * percent / 100;
-                [told(arm, shares, held, true), told(arm, shares, size - held, false)]
-            });
-            both.concat()
-        };
-        let outcomes = [stretch(early, [900, 100], 60), stretch(late, [100, 900], 20)].concat();
-        assert_eq!(verdict(&outcomes), (false, Some(Verdict::Undecided)));
-        let arms = outcomes.iter().map(|outcome| outcome.arm.clone()).collect();
-        let found = Results { outcomes: &outcomes, arms: &arms, mismatch: false }.arms();
-        let [control, less] = found.as_slice() else { panic!("{found:?}") };
-        assert_eq!([control.validated[0].rate.value, less.validated[0].rate.value], [Some(0.56), Some(0.24)]);
-        for arm in [control, less] {
-            assert_eq!(arm.validated[0].estimate.value, Some(0.4));
-            assert!((arm.expected - 1_000.0).abs() < 1e-6);
-        }
     }
 }
