@@ -1,9 +1,15 @@
+//! Flow documents as they are read, written and compared. What is refused is in files of its own, by what it is refused
+//! for; nothing here decides.
+
 use super::*;
 
 use crate::domain::offer::OfferType;
 
 mod documents;
+mod hostile;
 mod jurisdictions;
+mod names;
+mod offers;
 mod refusals;
 
 const DESIGN: &str = r#"
@@ -55,6 +61,13 @@ fn codes(text: &str) -> Vec<(String, &'static str)> {
 fn flow_with(segment: &str, offer: &str) -> String {
     format!(
         "key: k\nsegments: {{s: {segment}}}\noffers: {{o: {offer}}}\nrules: [{{otherwise: true, present: [o]}}]\n"
+    )
+}
+
+/// A flow with these segments, and two tiers.
+fn with_segments(segments: &str) -> String {
+    format!(
+        "key: k\ntiers: {{attribute: subscription.mrr, bands: [{{key: low, from: 0}}, {{key: high, from: 100}}]}}\nsegments:\n{segments}\nrules: [{{otherwise: true, present: []}}]\n"
     )
 }
 
