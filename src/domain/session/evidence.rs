@@ -2,9 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::{OfferState, Operation, Session, State, Status, Subscription};
+use super::{Session, State, Status};
 use crate::domain::evidence::What;
 use crate::domain::jurisdiction::Retention;
+use crate::domain::offer::OfferState;
+use crate::domain::operation::Operation;
+use crate::domain::subscription::Subscription;
 
 impl Session {
     /// Takes note that an operation was applied that carries out an accepted offer, wherever the session has got to

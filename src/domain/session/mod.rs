@@ -1,30 +1,28 @@
 //! A session: one subscriber's pass through a flow, and the state machine that governs it.
 //!
 //! Every transition is a method that either changes the session or says why it may not. What must happen in billing
-//! comes back as an [`Effect`]; the caller makes it durable together with the session.
+//! comes back as an [`Effect`]; the caller makes it durable together with the session. What belongs to one part of it
+//! (offers, permission, what billing says, evidence) has a file of its own; nothing here decides what to offer.
 
 mod effect;
 mod evidence;
+mod offers;
 mod outcome;
 mod permission;
 mod state;
-
-use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Evidence, What};
 use super::experiment::{Assignment, Exposure};
-use super::hold::BudgetHold;
-use super::ids::{CustomerId, OfferId, OperationId, SessionId, SubscriptionId};
+use super::ids::{CustomerId, OperationId, SessionId, SubscriptionId};
 use super::jurisdiction::{Jurisdiction, Permission};
-use super::offer::{Choice, Key, OfferState, PresentedOffer};
-use super::operation::{CancelWhen, Effect, Operation};
+use super::offer::{OfferState, PresentedOffer};
+use super::operation::{CancelWhen, Effect};
 use super::pause::{OpenPause, Resumer};
 use super::subscription::Subscription;
 use super::validation::Validated;
-use effect::{check_asks, effect};
 pub use state::{Answers, FlowRef, Refused, State, Status, Step};
 
 /// One subscriber's pass through a flow.
@@ -180,37 +178,6 @@ impl Session {
         Ok(())
     }
 
-    /// Replaces the offers nobody has answered with those a new decision presents; answered ones stay. What was set
-    /// aside for the replaced ones, and goes on with none of the new ones, comes back.
-    ///
-    /// # Errors
-    /// When the session is not open to offers.
-    pub fn present(
-        &mut self,
-        offers: Vec<PresentedOffer>,
-        now: Timestamp,
-    ) -> Result<Vec<BudgetHold>, Refused> {
-        self.deciding()?;
-        let before = |offer: &PresentedOffer| self.offers.iter().any(|old| old.id == offer.id);
-        if !offers.is_empty() {
-            self.evidence.presented(&offers, now);
-        }
-        if let Some(rules) = &mut self.jurisdiction
-            && !offers.iter().all(before)
-        {
-            rules.screens = rules.screens.saturating_add(1);
-        }
-        let presented = |offer: &PresentedOffer| offer.state == OfferState::Presented;
-        let (replaced, answered) =
-            std::mem::take(&mut self.offers).into_iter().partition::<Vec<_>, _>(presented);
-        let gone = replaced.into_iter().filter(|old| offers.iter().all(|new| new.id != old.id));
-        let freed = gone.flat_map(|old| old.holds).collect();
-        self.offers = answered;
-        self.offers.extend(offers);
-        self.updated_at = now;
-        Ok(freed)
-    }
-
     /// Takes note of the arms that a decision found the customer in.
     pub fn expose(&mut self, exposures: &[Exposure]) {
         for Exposure { assignment, .. } in exposures {
@@ -218,57 +185,6 @@ impl Session {
                 self.experiments.push(assignment.clone());
             }
         }
-    }
-
-    /// Puts what an offer holds in the place of what it held, which comes back: set aside before, it goes on with the
-    /// operation.
-    pub fn hold(&mut self, id: OfferId, holds: Vec<BudgetHold>) -> Vec<BudgetHold> {
-        self.offer_mut(id).map(|offer| std::mem::replace(&mut offer.holds, holds)).unwrap_or_default()
-    }
-
-    /// Takes out what is set aside for offers that can be accepted no more: those that are answered, and all of them
-    /// once the session has its outcome or is canceling. Whoever writes a session gives it back with that write.
-    pub fn release(&mut self) -> Vec<BudgetHold> {
-        let open = matches!(self.state, State::Deciding | State::Applying { .. } | State::Resuming { .. });
-        let over = |offer: &&mut PresentedOffer| match offer.state {
-            OfferState::Presented => !open,
-            OfferState::Accepted => false,
-            OfferState::Declined | OfferState::Rejected => true,
-        };
-        self.offers.iter_mut().filter(over).flat_map(|offer| std::mem::take(&mut offer.holds)).collect()
-    }
-
-    /// Accepts an offer; `agreed` says by key which of its asks the subscriber agrees to. With an [`Effect`] the
-    /// session waits for `operation`; without one it is saved at once.
-    ///
-    /// # Errors
-    /// When the state, the offer or the choice does not allow it; the session is unchanged then.
-    pub fn accept(
-        &mut self,
-        id: OfferId,
-        choice: Option<Choice>,
-        agreed: &BTreeMap<Key, bool>,
-        operation: OperationId,
-        now: Timestamp,
-    ) -> Result<Option<Effect>, Refused> {
-        self.deciding()?;
-        check_asks(self.open_offer(id, now)?, agreed)?;
-        let effect = effect(self.open_offer(id, now)?, choice, self.snapshot.as_ref(), now)?;
-        let offer = self.open_offer_mut(id, now)?;
-        offer.state = OfferState::Accepted;
-        offer.choice = choice;
-        for ask in &mut offer.asks {
-            ask.agreed = Some(agreed.get(&ask.key).copied().unwrap_or(false));
-        }
-        offer.decided_at = Some(now);
-        self.evidence.add(What::Accepted { offer: id, choice }, now);
-        self.updated_at = now;
-        if effect.is_some() {
-            self.state = State::Applying { offer: id, operation };
-        } else {
-            self.close(State::Saved { offer: Some(id) }, now);
-        }
-        Ok(effect)
     }
 
     /// Ends the pause that the session has met; it waits for `operation` then.
@@ -282,23 +198,6 @@ impl Session {
         self.evidence.add(What::ResumeReceived, now);
         self.updated_at = now;
         Ok(Effect::Resume { resumption: pause.resumption(Resumer::Subscriber) })
-    }
-
-    /// Declines an offer.
-    ///
-    /// # Errors
-    /// When the state or the offer does not allow it.
-    pub fn decline(&mut self, id: OfferId, now: Timestamp) -> Result<(), Refused> {
-        self.deciding()?;
-        let offer = self.offer_mut(id)?;
-        if offer.state != OfferState::Presented {
-            return Err(Refused::OfferDecided(offer.state));
-        }
-        offer.state = OfferState::Declined;
-        offer.decided_at = Some(now);
-        self.evidence.add(What::Declined { offer: id }, now);
-        self.updated_at = now;
-        Ok(())
     }
 
     /// Accepts the cancellation, at any step; the session is canceled once billing says so.
@@ -372,26 +271,6 @@ impl Session {
             State::Canceling { .. } => Err(Refused::Canceling),
             _ => Err(Refused::Closed(self.status())),
         }
-    }
-
-    fn offer_mut(&mut self, id: OfferId) -> Result<&mut PresentedOffer, Refused> {
-        self.offers.iter_mut().find(|offer| offer.id == id).ok_or(Refused::NoSuchOffer)
-    }
-
-    fn open_offer(&self, id: OfferId, now: Timestamp) -> Result<&PresentedOffer, Refused> {
-        let offer = self.offers.iter().find(|offer| offer.id == id).ok_or(Refused::NoSuchOffer)?;
-        if offer.state != OfferState::Presented {
-            Err(Refused::OfferDecided(offer.state))
-        } else if offer.expires_at <= now {
-            Err(Refused::OfferExpired)
-        } else {
-            Ok(offer)
-        }
-    }
-
-    fn open_offer_mut(&mut self, id: OfferId, now: Timestamp) -> Result<&mut PresentedOffer, Refused> {
-        self.open_offer(id, now)?;
-        self.offer_mut(id)
     }
 
     fn close(&mut self, state: State, now: Timestamp) {

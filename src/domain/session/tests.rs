@@ -1,11 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::ids::SessionId;
-use crate::domain::offer::{
-    ContactTerms, Copy, PauseAccess, PauseBehavior, PauseTerms, PresentedOffer, Terms,
-};
-use crate::domain::operation::OperationState;
+use crate::domain::ids::OfferId;
+use crate::domain::offer::{ContactTerms, Copy, PauseAccess, PauseBehavior, PauseTerms, Terms};
+use crate::domain::operation::{Operation, OperationState};
 use crate::domain::pause::Mechanism;
 use crate::domain::preview::Preview;
 use crate::domain::receipt::{CancellationState, receipt};
