@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use minijinja::Value;
+use strum::{EnumString, IntoStaticStr};
 
 use super::format::{Formatter, PluralCategory};
 use super::plain;
@@ -13,11 +14,15 @@ use crate::domain::offer::{DiscountDuration, DiscountValue, Terms};
 use crate::domain::preview::Preview;
 use crate::domain::subscription::Subscription;
 
-/// A variable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A variable. Its name in a template has a point where it is a member of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum Variable {
+    #[strum(serialize = "customer.name")]
     CustomerName,
+    #[strum(serialize = "plan.name")]
     PlanName,
+    #[strum(serialize = "plan.amount")]
     PlanAmount,
     CurrentPeriodEnd,
     PercentOff,
@@ -25,11 +30,14 @@ pub(super) enum Variable {
     DurationInMonths,
     DiscountEnds,
     ResumesAt,
+    #[strum(serialize = "days")]
     TrialDays,
     TrialEnd,
     FeaturesEnd,
     ChangesAt,
+    #[strum(serialize = "new_plan.name")]
     NewPlanName,
+    #[strum(serialize = "new_plan.amount")]
     NewPlanAmount,
     CreditAmount,
     WaivedAmount,
@@ -39,104 +47,55 @@ pub(super) enum Variable {
     LastPartAt,
 }
 
-use Variable::{
-    AmountOff, ChangesAt, CreditAmount, CurrentPeriodEnd, CustomerName, DiscountEnds, DurationInMonths,
-    FeaturesEnd, FirstPartAt, LastPartAt, NewPlanAmount, NewPlanName, PartAmount, Parts, PercentOff,
-    PlanAmount, PlanName, ResumesAt, TrialDays, TrialEnd, WaivedAmount,
-};
-
-const ALL: [Variable; 21] = [
-    CustomerName,
-    PlanName,
-    PlanAmount,
-    CurrentPeriodEnd,
-    PercentOff,
-    AmountOff,
-    DurationInMonths,
-    DiscountEnds,
-    ResumesAt,
-    TrialDays,
-    TrialEnd,
-    FeaturesEnd,
-    ChangesAt,
-    NewPlanName,
-    NewPlanAmount,
-    CreditAmount,
-    WaivedAmount,
-    Parts,
-    PartAmount,
-    FirstPartAt,
-    LastPartAt,
-];
-
 impl Variable {
+    /// The variable of this name in a template.
     pub(super) fn named(name: &str) -> Option<Self> {
-        ALL.into_iter().find(|one| one.name() == name)
+        name.parse().ok()
     }
 
-    /// The name in a template: of a member of a group with a point between them.
+    /// The name in a template.
     pub(super) fn name(self) -> &'static str {
-        match self {
-            CustomerName => "customer.name",
-            PlanName => "plan.name",
-            PlanAmount => "plan.amount",
-            CurrentPeriodEnd => "current_period_end",
-            PercentOff => "percent_off",
-            AmountOff => "amount_off",
-            DurationInMonths => "duration_in_months",
-            DiscountEnds => "discount_ends",
-            ResumesAt => "resumes_at",
-            TrialDays => "days",
-            TrialEnd => "trial_end",
-            FeaturesEnd => "features_end",
-            ChangesAt => "changes_at",
-            NewPlanName => "new_plan.name",
-            NewPlanAmount => "new_plan.amount",
-            CreditAmount => "credit_amount",
-            WaivedAmount => "waived_amount",
-            Parts => "parts",
-            PartAmount => "part_amount",
-            FirstPartAt => "first_part_at",
-            LastPartAt => "last_part_at",
-        }
+        self.into()
     }
 
     /// Whether it is a number of things, which has a plural.
     pub(super) fn is_count(self) -> bool {
-        matches!(self, DurationInMonths | TrialDays | Parts)
+        matches!(self, Self::DurationInMonths | Self::TrialDays | Self::Parts)
     }
 
     /// Whether it is known of some subscribers alone, so that every text has to do without.
     pub(super) fn is_optional(self) -> bool {
-        self == CustomerName
+        self == Self::CustomerName
     }
 
     /// The variables that an offer of these terms has.
     pub(super) fn of(terms: &Terms) -> Vec<Self> {
-        let mut known = vec![CustomerName, PlanName, PlanAmount, CurrentPeriodEnd];
+        let mut known = vec![Self::CustomerName, Self::PlanName, Self::PlanAmount, Self::CurrentPeriodEnd];
         match terms {
             Terms::Discount(discount) => {
                 known.push(match discount.value {
-                    DiscountValue::Percent(_) => PercentOff,
-                    DiscountValue::Amount(_) => AmountOff,
+                    DiscountValue::Percent(_) => Self::PercentOff,
+                    DiscountValue::Amount(_) => Self::AmountOff,
                 });
                 if matches!(discount.duration, DiscountDuration::Repeating { .. }) {
-                    known.extend([DurationInMonths, DiscountEnds]);
+                    known.extend([Self::DurationInMonths, Self::DiscountEnds]);
                 }
             }
             // With several choices it is not known when the text is shown which of them it would be.
-            Terms::Pause(pause) if pause.choices.len() == 1 => known.push(ResumesAt),
-            Terms::TrialExtension(_) => known.extend([TrialDays, TrialEnd]),
-            Terms::FreeFeatures(_) => known.push(FeaturesEnd),
+            Terms::Pause(pause) if pause.choices.len() == 1 => known.push(Self::ResumesAt),
+            Terms::TrialExtension(_) => known.extend([Self::TrialDays, Self::TrialEnd]),
+            Terms::FreeFeatures(_) => known.push(Self::FeaturesEnd),
             Terms::PlanChange(change) => {
-                known.push(ChangesAt);
+                known.push(Self::ChangesAt);
                 if change.choices.len() == 1 {
-                    known.extend([NewPlanName, NewPlanAmount]);
+                    known.extend([Self::NewPlanName, Self::NewPlanAmount]);
                 }
             }
-            Terms::Credit(_) => known.push(CreditAmount),
-            Terms::Waiver(_) => known.push(WaivedAmount),
-            Terms::Installments(_) => known.extend([Parts, PartAmount, FirstPartAt, LastPartAt]),
+            Terms::Credit(_) => known.push(Self::CreditAmount),
+            Terms::Waiver(_) => known.push(Self::WaivedAmount),
+            Terms::Installments(_) => {
+                known.extend([Self::Parts, Self::PartAmount, Self::FirstPartAt, Self::LastPartAt])
+            }
             Terms::Pause(_) | Terms::Contact(_) | Terms::Redirect(_) | Terms::Custom(_) => {}
         }
         known
@@ -184,27 +143,29 @@ impl Shown<'_> {
             Value::from_object(Count { text, category })
         };
         match variable {
-            CustomerName => name(self.customer_name),
-            PlanName => name(item.map(|item| item.name.as_str())),
-            PlanAmount => money(item.and_then(|item| item.unit_amount)),
-            CurrentPeriodEnd => day(self.subscription.and_then(Subscription::current_period_end)),
-            PercentOff | AmountOff | DurationInMonths | TrialDays => self.of_terms(variable, write),
-            DiscountEnds => day(preview.discount_ends),
-            ResumesAt => day(preview.resumes_at.first().copied()),
-            TrialEnd => day(preview.trial_end),
-            FeaturesEnd => day(preview.features_end),
-            ChangesAt => day(plan.map(|plan| plan.effective_at)),
-            NewPlanName => name(plan.map(|plan| plan.name.as_str())),
-            NewPlanAmount => money(plan.and_then(|plan| plan.amount)),
-            CreditAmount => money(preview.credit_amount),
-            WaivedAmount => {
+            Variable::CustomerName => name(self.customer_name),
+            Variable::PlanName => name(item.map(|item| item.name.as_str())),
+            Variable::PlanAmount => money(item.and_then(|item| item.unit_amount)),
+            Variable::CurrentPeriodEnd => day(self.subscription.and_then(Subscription::current_period_end)),
+            Variable::PercentOff | Variable::AmountOff | Variable::DurationInMonths | Variable::TrialDays => {
+                self.of_terms(variable, write)
+            }
+            Variable::DiscountEnds => day(preview.discount_ends),
+            Variable::ResumesAt => day(preview.resumes_at.first().copied()),
+            Variable::TrialEnd => day(preview.trial_end),
+            Variable::FeaturesEnd => day(preview.features_end),
+            Variable::ChangesAt => day(plan.map(|plan| plan.effective_at)),
+            Variable::NewPlanName => name(plan.map(|plan| plan.name.as_str())),
+            Variable::NewPlanAmount => money(plan.and_then(|plan| plan.amount)),
+            Variable::CreditAmount => money(preview.credit_amount),
+            Variable::WaivedAmount => {
                 let amounts = preview.waived.iter().map(|one| one.amount);
                 money((!preview.waived.is_empty()).then(|| amounts.fold(0, i64::saturating_add)))
             }
-            Parts => (!preview.parts.is_empty()).then(|| count(preview.parts.len())),
-            PartAmount => money(preview.parts.first().map(|part| part.amount)),
-            FirstPartAt => day(preview.parts.first().map(|part| part.due_at)),
-            LastPartAt => day(preview.parts.last().map(|part| part.due_at)),
+            Variable::Parts => (!preview.parts.is_empty()).then(|| count(preview.parts.len())),
+            Variable::PartAmount => money(preview.parts.first().map(|part| part.amount)),
+            Variable::FirstPartAt => day(preview.parts.first().map(|part| part.due_at)),
+            Variable::LastPartAt => day(preview.parts.last().map(|part| part.due_at)),
         }
     }
 
@@ -215,15 +176,17 @@ impl Shown<'_> {
             Value::from_object(Count { text, category })
         };
         match (self.terms, variable) {
-            (Terms::Discount(discount), PercentOff | AmountOff) => Some(match discount.value {
-                DiscountValue::Percent(percent) => write.number(percent.as_decimal()).into(),
-                DiscountValue::Amount(money) => write.money(money).into(),
-            }),
-            (Terms::Discount(discount), DurationInMonths) => match discount.duration {
+            (Terms::Discount(discount), Variable::PercentOff | Variable::AmountOff) => {
+                Some(match discount.value {
+                    DiscountValue::Percent(percent) => write.number(percent.as_decimal()).into(),
+                    DiscountValue::Amount(money) => write.money(money).into(),
+                })
+            }
+            (Terms::Discount(discount), Variable::DurationInMonths) => match discount.duration {
                 DiscountDuration::Repeating { months } => Some(count(months)),
                 DiscountDuration::Once | DiscountDuration::Forever => None,
             },
-            (Terms::TrialExtension(extension), TrialDays) => Some(count(extension.days)),
+            (Terms::TrialExtension(extension), Variable::TrialDays) => Some(count(extension.days)),
             _ => None,
         }
     }
