@@ -236,13 +236,7 @@ impl std::fmt::Display for TypeSet {
 /// The word for a type in messages and flow documents.
 #[must_use]
 pub fn type_word(kind: AttributeType) -> &'static str {
-    match kind {
-        Text => "text",
-        Number => "number",
-        Boolean => "boolean",
-        Instant => "instant",
-        AttributeType::TextList => "text_list",
-    }
+    kind.into()
 }
 
 const fn bit(kind: AttributeType) -> u8 {

@@ -8,6 +8,7 @@ mod beliefs;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 use utoipa::ToSchema;
 
 use super::ids::{OperationId, PriceId, SessionId, SubscriptionId, SubscriptionItemId};
@@ -25,6 +26,8 @@ const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// How billing differs from what we believe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum DriftKind {
     /// A discount is gone before its end.
     DiscountMissing,
@@ -53,39 +56,10 @@ pub enum DriftKind {
 }
 
 impl DriftKind {
-    /// Every kind.
-    pub const ALL: [Self; 12] = [
-        Self::DiscountMissing,
-        Self::DiscountUnexpected,
-        Self::PauseMissing,
-        Self::PauseDiffers,
-        Self::PauseOverdue,
-        Self::TrialShortened,
-        Self::FeaturesMissing,
-        Self::FeaturesOverdue,
-        Self::PlanChangeLost,
-        Self::PlanDiffers,
-        Self::CancelLost,
-        Self::SubscriptionMissing,
-    ];
-
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::DiscountMissing => "discount_missing",
-            Self::DiscountUnexpected => "discount_unexpected",
-            Self::PauseMissing => "pause_missing",
-            Self::PauseDiffers => "pause_differs",
-            Self::PauseOverdue => "pause_overdue",
-            Self::TrialShortened => "trial_shortened",
-            Self::FeaturesMissing => "features_missing",
-            Self::FeaturesOverdue => "features_overdue",
-            Self::PlanChangeLost => "plan_change_lost",
-            Self::PlanDiffers => "plan_differs",
-            Self::CancelLost => "cancel_lost",
-            Self::SubscriptionMissing => "subscription_missing",
-        }
+        self.into()
     }
 
     /// What a person should do, or what is done without one.
@@ -123,6 +97,8 @@ impl DriftKind {
 /// What has become of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum DriftState {
     /// There, and waiting for a person or a repair.
     Open,
@@ -137,19 +113,10 @@ pub enum DriftState {
 }
 
 impl DriftState {
-    /// Every state.
-    pub const ALL: [Self; 5] = [Self::Open, Self::Repairing, Self::Repaired, Self::Resolved, Self::Dismissed];
-
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Repairing => "repairing",
-            Self::Repaired => "repaired",
-            Self::Resolved => "resolved",
-            Self::Dismissed => "dismissed",
-        }
+        self.into()
     }
 }
 

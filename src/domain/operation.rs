@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use super::debt::{Share, Split};
@@ -14,6 +15,8 @@ use super::pause::{PauseEnd, Resumption};
 /// When a cancellation takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum CancelWhen {
     /// With the period that is paid for.
     PeriodEnd,
@@ -25,16 +28,15 @@ impl CancelWhen {
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::PeriodEnd => "period_end",
-            Self::Now => "now",
-        }
+        self.into()
     }
 }
 
 /// Stripe's `cancellation_details.feedback`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 #[allow(missing_docs, reason = "Stripe's own words; each says what it means")]
 pub enum StripeFeedback {
     CustomerService,
@@ -48,38 +50,18 @@ pub enum StripeFeedback {
 }
 
 impl StripeFeedback {
-    /// Every value, in Stripe's order.
-    pub const ALL: [Self; 8] = [
-        Self::CustomerService,
-        Self::LowQuality,
-        Self::MissingFeatures,
-        Self::Other,
-        Self::SwitchedService,
-        Self::TooComplex,
-        Self::TooExpensive,
-        Self::Unused,
-    ];
-
     /// The word on the wire, Stripe's and ours.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CustomerService => "customer_service",
-            Self::LowQuality => "low_quality",
-            Self::MissingFeatures => "missing_features",
-            Self::Other => "other",
-            Self::SwitchedService => "switched_service",
-            Self::TooComplex => "too_complex",
-            Self::TooExpensive => "too_expensive",
-            Self::Unused => "unused",
-        }
+        self.into()
     }
 }
 
 /// What an operation brings about in Stripe. Every instant in it was fixed when it was accepted, so that a late retry
 /// does what was promised.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(tag = "effect", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Effect {
     /// A coupon made and attached, those already there kept.
     Discount {
@@ -181,28 +163,15 @@ impl Effect {
     /// The word for it on the wire.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Discount { .. } => "discount",
-            Self::Pause { .. } => "pause",
-            Self::Resume { .. } => "resume",
-            Self::ExtendTrial { .. } => "extend_trial",
-            Self::AttachFeatures { .. } => "attach_features",
-            Self::DetachFeatures { .. } => "detach_features",
-            Self::ChangePlan { .. } => "change_plan",
-            Self::Split { .. } => "split",
-            Self::Waive { .. } => "waive",
-            Self::Credit { .. } => "credit",
-            Self::RemoveDiscount { .. } => "remove_discount",
-            Self::Debit { .. } => "debit",
-            Self::KeepSubscription => "keep_subscription",
-            Self::Cancel { .. } => "cancel",
-        }
+        self.into()
     }
 }
 
 /// Where an operation stands. `Applied` and `Rejected` are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum OperationState {
     /// Waiting for its time.
     Pending,
@@ -220,13 +189,7 @@ impl OperationState {
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Applying => "applying",
-            Self::Applied => "applied",
-            Self::Rejected => "rejected",
-            Self::NeedsAttention => "needs_attention",
-        }
+        self.into()
     }
 
     /// Whether the worker is done with it, at least until somebody retries it.

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 use utoipa::ToSchema;
 
 use super::ids::OperationId;
@@ -74,6 +75,8 @@ pub enum Resumer {
 /// How a pause ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum PauseEnd {
     /// Its time was over.
     Time,
@@ -91,13 +94,7 @@ impl PauseEnd {
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Time => "time",
-            Self::Subscriber => "subscriber",
-            Self::Operations => "operations",
-            Self::Elsewhere => "elsewhere",
-            Self::SubscriptionEnded => "subscription_ended",
-        }
+        self.into()
     }
 
     /// The end with this word.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use strum::{IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use super::error::{Cause, ServiceError};
@@ -28,6 +29,8 @@ const SHOWN: usize = 4;
 /// What an API key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Role {
     /// The app's back end: pushes customers and begins sessions.
     Server,
@@ -43,12 +46,7 @@ impl Role {
     /// The word on the wire and in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::Analyst => "analyst",
-            Self::Operator => "operator",
-            Self::Admin => "admin",
-        }
+        self.into()
     }
 
     /// Whether this role may do all that `needed` may: admin all, operator what an analyst may, server its own.
@@ -71,10 +69,7 @@ impl FromStr for Role {
     type Err = InvalidRole;
 
     fn from_str(text: &str) -> Result<Self, InvalidRole> {
-        [Self::Server, Self::Analyst, Self::Operator, Self::Admin]
-            .into_iter()
-            .find(|role| role.as_str() == text)
-            .ok_or(InvalidRole)
+        Self::VARIANTS.iter().copied().find(|role| role.as_str() == text).ok_or(InvalidRole)
     }
 }
 

@@ -276,7 +276,7 @@ fn offer_types(summary: &Summary) -> Vec<TypeSummary> {
             given_away: costs.map(|cost| cost.sum).collect(),
         }
     };
-    OfferType::ALL.into_iter().map(of).filter(|summed| summed.numbers.presented > 0).collect()
+    OfferType::ALL.iter().copied().map(of).filter(|summed| summed.numbers.presented > 0).collect()
 }
 
 fn asks(counts: &[AskCount]) -> Vec<AskSummary> {
@@ -296,7 +296,7 @@ fn asks(counts: &[AskCount]) -> Vec<AskSummary> {
             fulfillment_rate: Rate::of(fulfilled, agreed),
         }
     };
-    AskType::ALL.into_iter().map(of).filter(|summed| summed.asked > 0).collect()
+    AskType::ALL.iter().copied().map(of).filter(|summed| summed.asked > 0).collect()
 }
 
 fn revenue(summary: &Summary) -> Vec<Revenue> {

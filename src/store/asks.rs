@@ -125,11 +125,11 @@ impl AskRow {
 }
 
 fn ask_type(word: &str) -> Result<AskType, Failure> {
-    AskType::ALL.into_iter().find(|known| known.as_str() == word).ok_or_else(|| malformed("asks.type"))
+    word.parse().map_err(|_| malformed("asks.type"))
 }
 
 fn state(word: &str) -> Result<AskState, Failure> {
-    AskState::ALL.into_iter().find(|known| known.as_str() == word).ok_or_else(|| malformed("asks.state"))
+    word.parse().map_err(|_| malformed("asks.state"))
 }
 
 // Written again with every change of the session; what operations have said of it stays, but a refused offer asks for

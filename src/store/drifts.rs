@@ -93,17 +93,15 @@ struct Row {
 }
 
 fn state(word: &str) -> Result<DriftState, Failure> {
-    let known = DriftState::ALL.into_iter().find(|state| state.as_str() == word);
-    known.ok_or_else(|| malformed("drifts.state"))
+    word.parse().map_err(|_| malformed("drifts.state"))
 }
 
 impl Row {
     fn read(self) -> Result<DriftRecord, Failure> {
-        let kind = DriftKind::ALL.into_iter().find(|kind| kind.as_str() == self.kind);
         let repair = self.repair_id.map(|id| id.parse().map_err(|_| malformed("drifts.repair_id")));
         Ok(DriftRecord {
             id: self.id.parse().map_err(|_| malformed("drifts.id"))?,
-            kind: kind.ok_or_else(|| malformed("drifts.kind"))?,
+            kind: self.kind.parse().map_err(|_| malformed("drifts.kind"))?,
             state: state(&self.state)?,
             operation: self.operation_id.parse().map_err(|_| malformed("drifts.operation_id"))?,
             session: self.session_id.parse().map_err(|_| malformed("drifts.session_id"))?,

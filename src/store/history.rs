@@ -82,8 +82,7 @@ fn answered((kind, key, at, cost, currency): Row) -> Result<Answered, Failure> {
 }
 
 pub(super) fn offer_type(word: &str) -> Result<OfferType, Failure> {
-    let known = OfferType::ALL.into_iter().find(|known| known.as_str() == word);
-    known.ok_or_else(|| malformed("session_offers.offer_type"))
+    word.parse().map_err(|_| malformed("session_offers.offer_type"))
 }
 
 impl Store {

@@ -102,11 +102,7 @@ impl OperationRow {
 }
 
 fn state(word: &str) -> Result<OperationState, Failure> {
-    use OperationState::{Applied, Applying, NeedsAttention, Pending, Rejected};
-    [Pending, Applying, Applied, Rejected, NeedsAttention]
-        .into_iter()
-        .find(|state| state.as_str() == word)
-        .ok_or_else(|| malformed("operations.state"))
+    word.parse().map_err(|_| malformed("operations.state"))
 }
 
 // The ordinal is what orders operations on one subscription: ids made in one millisecond sort by chance, and processes

@@ -68,19 +68,14 @@ pub struct OfferCost {
 }
 
 pub(super) fn status(word: &str) -> Result<Status, Failure> {
-    [Status::InProgress, Status::Saved, Status::Canceled, Status::Abandoned]
-        .into_iter()
-        .find(|status| status.as_str() == word)
-        .ok_or_else(|| malformed("sessions.status"))
+    word.parse().map_err(|_| malformed("sessions.status"))
 }
 
 fn state(word: &str) -> Result<Option<OfferState>, Failure> {
-    use OfferState::{Accepted, Declined, Presented, Rejected};
     if word == super::offers::WITHDRAWN {
         return Ok(None);
     }
-    let known = [Presented, Accepted, Declined, Rejected].into_iter().find(|state| state.as_str() == word);
-    known.map(Some).ok_or_else(|| malformed("session_offers.state"))
+    word.parse().map(Some).map_err(|_| malformed("session_offers.state"))
 }
 
 fn key(text: &str) -> Result<Key, Failure> {

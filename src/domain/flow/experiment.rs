@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use crate::domain::experiment::{Arm, Share};
@@ -88,6 +89,8 @@ impl Traffic {
 /// How customers are divided among arms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 #[schema(as = FlowAllocation)]
 pub enum Allocation {
     /// By the arms' weights.
@@ -100,9 +103,6 @@ impl Allocation {
     /// The word for it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Weights => "weights",
-            Self::Bandit => "bandit",
-        }
+        self.into()
     }
 }

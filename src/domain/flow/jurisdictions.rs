@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -41,6 +42,8 @@ pub enum PolicyChoice {
 /// What governs where the place is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 #[schema(as = FlowUnknownPlace)]
 pub enum UnknownPlace {
     /// The default, or the rules of the country.
@@ -51,15 +54,9 @@ pub enum UnknownPlace {
 }
 
 impl UnknownPlace {
-    /// All of them.
-    pub(super) const ALL: [Self; 2] = [Self::Default, Self::Strictest];
-
     /// The word on the wire.
     pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::Strictest => "strictest",
-        }
+        self.into()
     }
 }
 

@@ -45,11 +45,14 @@ pub use words::in_words;
 
 use problem::Problems;
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 /// How a document is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 #[schema(as = FlowFormat)]
 pub enum Format {
     /// YAML 1.2, without anchors, aliases and tags.
@@ -62,10 +65,7 @@ impl Format {
     /// The word for it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Yaml => "yaml",
-            Self::Json => "json",
-        }
+        self.into()
     }
 }
 
@@ -78,7 +78,7 @@ impl std::str::FromStr for Format {
     type Err = InvalidFormat;
 
     fn from_str(text: &str) -> Result<Self, InvalidFormat> {
-        [Self::Yaml, Self::Json].into_iter().find(|format| format.as_str() == text).ok_or(InvalidFormat)
+        Self::VARIANTS.iter().copied().find(|format| format.as_str() == text).ok_or(InvalidFormat)
     }
 }
 

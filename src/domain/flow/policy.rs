@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use super::care::{AcceptCap, Cooldowns, DeclinedCooldowns, Reserve};
@@ -101,6 +102,8 @@ pub struct Budget {
 /// How often a budget is filled up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum BudgetPeriod {
     /// With each calendar month, UTC.
     Month,

@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 
 use serde::Serialize;
+use strum::{IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use super::node::At;
@@ -60,6 +61,8 @@ pub struct Ground {
 /// How sure a ground is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 #[schema(as = JurisdictionConfidence)]
 pub enum Confidence {
     /// Read in the law itself.
@@ -73,17 +76,9 @@ pub enum Confidence {
 }
 
 impl Confidence {
-    /// All of them.
-    pub(super) const ALL: [Self; 4] = [Self::Primary, Self::Secondary, Self::Unconfirmed, Self::NotInForce];
-
     /// The word on the wire.
     pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Primary => "primary",
-            Self::Secondary => "secondary",
-            Self::Unconfirmed => "unconfirmed",
-            Self::NotInForce => "not_in_force",
-        }
+        self.into()
     }
 }
 

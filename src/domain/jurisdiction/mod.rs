@@ -10,6 +10,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use super::offer::Key;
@@ -19,6 +20,8 @@ pub use place::{EUROPEAN_UNION, InvalidPlace, Place, PlaceName};
 /// Whether offers may be shown before a cancellation; from the loosest to the strictest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 #[schema(as = OffersRule)]
 pub enum OffersRule {
     /// They may, with the way out in sight beside them.
@@ -31,23 +34,18 @@ pub enum OffersRule {
 }
 
 impl OffersRule {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Allowed, Self::WithPermission, Self::NotBeforeCancel];
-
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Allowed => "allowed",
-            Self::WithPermission => "with_permission",
-            Self::NotBeforeCancel => "not_before_cancel",
-        }
+        self.into()
     }
 }
 
 /// Whether the survey may be shown before a cancellation; it is never required. From the loosest to the strictest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 #[schema(as = SurveyRule)]
 pub enum SurveyRule {
     /// It may; nobody has to answer.
@@ -58,16 +56,10 @@ pub enum SurveyRule {
 }
 
 impl SurveyRule {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Optional, Self::NotBeforeCancel];
-
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Optional => "optional",
-            Self::NotBeforeCancel => "not_before_cancel",
-        }
+        self.into()
     }
 }
 

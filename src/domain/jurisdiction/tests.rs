@@ -92,8 +92,8 @@ fn evidence_is_kept_for_the_longer_of_both_spans() {
 fn policies() -> impl Strategy<Value = JurisdictionPolicy> {
     let retention =
         (1..30_u16, 0..30_u16).prop_map(|(years, years_after_end)| Retention { years, years_after_end });
-    let offers = prop::sample::select(OffersRule::ALL.to_vec());
-    let survey = prop::sample::select(SurveyRule::ALL.to_vec());
+    let offers = prop::sample::select(OffersRule::VARIANTS.to_vec());
+    let survey = prop::sample::select(SurveyRule::VARIANTS.to_vec());
     (offers, survey, prop::option::of(1..20_u8), any::<bool>(), prop::option::of(retention)).prop_map(
         |(offers, survey, max_offer_screens, receipt, retention)| JurisdictionPolicy {
             survey,

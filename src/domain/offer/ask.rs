@@ -1,6 +1,7 @@
 //! Something in return: what an offer asks of the subscriber, and what becomes of it.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use super::Key;
@@ -8,6 +9,8 @@ use super::Key;
 /// What is asked in return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum AskType {
     /// To recommend the app to somebody.
     Referral,
@@ -23,25 +26,20 @@ pub enum AskType {
 
 impl AskType {
     /// Every type, in the order of the documentation.
-    pub const ALL: [Self; 5] =
-        [Self::Referral, Self::SuccessStory, Self::Webinar, Self::AnnualCommitment, Self::Custom];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Referral => "referral",
-            Self::SuccessStory => "success_story",
-            Self::Webinar => "webinar",
-            Self::AnnualCommitment => "annual_commitment",
-            Self::Custom => "custom",
-        }
+        self.into()
     }
 }
 
 /// What became of an ask of an accepted offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum AskState {
     /// The subscriber agreed to it.
     Agreed,
@@ -56,19 +54,10 @@ pub enum AskState {
 }
 
 impl AskState {
-    /// Every state.
-    pub const ALL: [Self; 5] = [Self::Agreed, Self::Refused, Self::Fulfilled, Self::Waived, Self::Withdrawn];
-
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Agreed => "agreed",
-            Self::Refused => "refused",
-            Self::Fulfilled => "fulfilled",
-            Self::Waived => "waived",
-            Self::Withdrawn => "withdrawn",
-        }
+        self.into()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The terms of a discount.
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use crate::domain::money::{Currency, Money, Percent};
@@ -44,6 +45,8 @@ pub struct DiscountTerms {
 /// The words that name a discount's duration on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum DurationWord {
     /// The next invoice.
     Once,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use super::hold::BudgetHold;
@@ -36,6 +37,8 @@ pub use plan::{PlanChangeTerms, PlanChangeWhen, PlanChoice, Proration};
 /// The type of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum OfferType {
     /// A coupon on the subscription.
     Discount,
@@ -63,36 +66,12 @@ pub enum OfferType {
 
 impl OfferType {
     /// Every type, in the order of the documentation.
-    pub const ALL: [Self; 11] = [
-        Self::Discount,
-        Self::Pause,
-        Self::TrialExtension,
-        Self::FreeFeatures,
-        Self::PlanChange,
-        Self::Installments,
-        Self::Waiver,
-        Self::Credit,
-        Self::Contact,
-        Self::Redirect,
-        Self::Custom,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Discount => "discount",
-            Self::Pause => "pause",
-            Self::TrialExtension => "trial_extension",
-            Self::FreeFeatures => "free_features",
-            Self::PlanChange => "plan_change",
-            Self::Installments => "installments",
-            Self::Waiver => "waiver",
-            Self::Credit => "credit",
-            Self::Contact => "contact",
-            Self::Redirect => "redirect",
-            Self::Custom => "custom",
-        }
+        self.into()
     }
 }
 
@@ -221,6 +200,8 @@ pub struct Copy {
 /// What has happened to an offer in its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum OfferState {
     /// Shown, not answered.
     Presented,
@@ -236,12 +217,7 @@ impl OfferState {
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Presented => "presented",
-            Self::Accepted => "accepted",
-            Self::Declined => "declined",
-            Self::Rejected => "rejected",
-        }
+        self.into()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The terms of a pause.
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use crate::domain::span::Span;
@@ -11,6 +12,8 @@ pub const MAX_PAUSE_DAYS: u16 = 1095;
 /// What becomes of invoices while collection is paused; Stripe's `pause_collection.behavior`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum PauseBehavior {
     /// Made and voided: the time is free.
     #[default]
@@ -25,17 +28,15 @@ impl PauseBehavior {
     /// The word on the wire, Stripe's and ours.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Void => "void",
-            Self::KeepAsDraft => "keep_as_draft",
-            Self::MarkUncollectible => "mark_uncollectible",
-        }
+        self.into()
     }
 }
 
 /// Whether the subscriber keeps access while paused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum PauseAccess {
     /// Access stays; only billing pauses.
     #[default]
@@ -49,10 +50,7 @@ impl PauseAccess {
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Kept => "kept",
-            Self::Withdrawn => "withdrawn",
-        }
+        self.into()
     }
 
     /// Whether access stays.

@@ -1,6 +1,7 @@
 //! The terms of a change of the plan.
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use crate::domain::ids::PriceId;
@@ -9,6 +10,8 @@ use crate::domain::price::Price;
 /// When a plan changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum PlanChangeWhen {
     /// At once.
     Now,
@@ -17,22 +20,18 @@ pub enum PlanChangeWhen {
 }
 
 impl PlanChangeWhen {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Now, Self::PeriodEnd];
-
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Now => "now",
-            Self::PeriodEnd => "period_end",
-        }
+        self.into()
     }
 }
 
 /// What becomes of the time that is paid for; Stripe's `proration_behavior`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Proration {
     /// Nothing is reckoned up.
     #[default]
@@ -44,17 +43,10 @@ pub enum Proration {
 }
 
 impl Proration {
-    /// Every value.
-    pub const ALL: [Self; 3] = [Self::None, Self::CreateProrations, Self::AlwaysInvoice];
-
     /// The word on the wire, Stripe's and ours.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::CreateProrations => "create_prorations",
-            Self::AlwaysInvoice => "always_invoice",
-        }
+        self.into()
     }
 }
 

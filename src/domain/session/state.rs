@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 use utoipa::ToSchema;
 
 use crate::domain::feature::FeatureTag;
@@ -53,6 +54,8 @@ pub enum State {
 /// The status of a session: in progress, then an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[schema(as = SessionStatus)]
 pub enum Status {
     /// No outcome yet.
@@ -69,18 +72,15 @@ impl Status {
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InProgress => "in_progress",
-            Self::Saved => "saved",
-            Self::Canceled => "canceled",
-            Self::Abandoned => "abandoned",
-        }
+        self.into()
     }
 }
 
 /// What the front end should show next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[schema(as = SessionStep)]
 pub enum Step {
     /// Ask a subscriber whom we have paused whether to come back.
@@ -105,16 +105,7 @@ impl Step {
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Resume => "resume",
-            Self::Survey => "survey",
-            Self::Permission => "permission",
-            Self::Offer => "offer",
-            Self::Confirm => "confirm",
-            Self::Applying => "applying",
-            Self::Canceling => "canceling",
-            Self::Done => "done",
-        }
+        self.into()
     }
 }
 

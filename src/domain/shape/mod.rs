@@ -11,6 +11,7 @@ mod reasons;
 mod words;
 
 use jiff::Timestamp;
+use strum::{IntoStaticStr, VariantArray};
 
 use super::eligibility::{self, Ineligible};
 use super::offer::{OfferType, PauseAccess, Terms};
@@ -20,7 +21,8 @@ use super::subscription::{BillingMode, CollectionMethod, Subscription, Subscript
 pub use page::markdown;
 
 /// A shape: one thing about a subscription that decides what can be done with it. A subscription has several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 #[allow(missing_docs, reason = "each has its words")]
 pub enum Shape {
     OneItem,
@@ -82,39 +84,13 @@ pub enum Cell {
 
 impl Shape {
     /// Every shape, in the order of the table.
-    pub const ALL: [Self; 31] = [
-        Self::OneItem,
-        Self::SeveralItems,
-        Self::MixedIntervals,
-        Self::Metered,
-        Self::Tiered,
-        Self::QuantityAboveOne,
-        Self::ZeroPrice,
-        Self::Flexible,
-        Self::Classic,
-        Self::Trialing,
-        Self::PastDue,
-        Self::Unpaid,
-        Self::Incomplete,
-        Self::Paused,
-        Self::PausedByUs,
-        Self::CollectionPausedByUs,
-        Self::CollectionPausedByOthers,
-        Self::ScheduleAttached,
-        Self::PendingUpdate,
-        Self::CancelAtPeriodEnd,
-        Self::CancelAt,
-        Self::CancelAtLater,
-        Self::SendInvoice,
-        Self::SubscriptionDiscount,
-        Self::SeveralDiscounts,
-        Self::PromotionCode,
-        Self::CustomerDiscount,
-        Self::OtherCurrency,
-        Self::TestClock,
-        Self::Ended,
-        Self::OtherMode,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The word for it in the table.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 
     /// Whether `subscription` is of this shape, seen from a server that works in the given mode.
     #[must_use]
@@ -191,7 +167,7 @@ impl Change {
             OfferType::PlanChange => vec![Self::Offer(kind), Self::PlanChangeLater],
             _ => vec![Self::Offer(kind)],
         };
-        OfferType::ALL.into_iter().flat_map(columns).chain([Self::Cancel]).collect()
+        OfferType::ALL.iter().copied().flat_map(columns).chain([Self::Cancel]).collect()
     }
 
     /// The word for it on the wire.
@@ -263,7 +239,7 @@ mod tests {
 
     #[test]
     fn every_example_is_of_its_shape() {
-        for shape in Shape::ALL {
+        for &shape in Shape::ALL {
             let subscription = example::subscription(shape).unwrap();
             assert!(shape.holds(&subscription, example::LIVEMODE), "{shape:?}");
         }
@@ -271,7 +247,7 @@ mod tests {
 
     #[test]
     fn nobody_is_refused_a_cancellation_that_would_change_something() {
-        for shape in Shape::ALL {
+        for &shape in Shape::ALL {
             let cell = cell(shape, Change::Cancel).unwrap();
             let over = matches!(shape, Shape::Ended | Shape::CancelAt | Shape::CancelAtPeriodEnd);
             assert_eq!(matches!(cell, Cell::Ineligible(_)), over, "{shape:?}: {cell:?}");

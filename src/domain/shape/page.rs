@@ -35,7 +35,7 @@ pub fn markdown() -> Result<String, serde_json::Error> {
     line(&mut page, &[&["shape".to_owned()], heads.as_slice()].concat());
     line(&mut page, &vec!["---".to_owned(); changes.len().saturating_add(1)]);
     let mut reasons = BTreeMap::new();
-    for shape in Shape::ALL {
+    for &shape in Shape::ALL {
         let mut cells = vec![format!("`{}`: {}", shape.as_str(), shape.meaning())];
         for change in &changes {
             let cell = cell(shape, *change)?;
@@ -76,7 +76,7 @@ fn withdrawals(page: &mut String) {
          One that withdraws access (`pause_withdrawn`) makes the subscription's status `paused`, credits what is paid for and\n\
          not used, and is resumed by us, with an invoice for a new period; but:\n\n",
     );
-    for shape in Shape::ALL {
+    for &shape in Shape::ALL {
         if let Some(how) = shape.withdrawal() {
             let _infallible = writeln!(page, "- `{}`: {how}", shape.as_str());
         }
@@ -89,7 +89,7 @@ fn withdrawals(page: &mut String) {
 
 fn cancellations(page: &mut String) {
     page.push_str("\n## How a cancellation goes about it\n\n");
-    for shape in Shape::ALL {
+    for &shape in Shape::ALL {
         if let Some(how) = shape.cancellation() {
             let _infallible = writeln!(page, "- `{}`: {how}", shape.as_str());
         }

@@ -3,44 +3,6 @@
 use super::Shape;
 
 impl Shape {
-    /// The word for it in the table.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OneItem => "one_item",
-            Self::SeveralItems => "several_items",
-            Self::MixedIntervals => "mixed_intervals",
-            Self::Metered => "metered",
-            Self::Tiered => "tiered",
-            Self::QuantityAboveOne => "quantity_above_one",
-            Self::ZeroPrice => "zero_price",
-            Self::Flexible => "flexible",
-            Self::Classic => "classic",
-            Self::Trialing => "trialing",
-            Self::PastDue => "past_due",
-            Self::Unpaid => "unpaid",
-            Self::Incomplete => "incomplete",
-            Self::Paused => "paused",
-            Self::PausedByUs => "paused_by_us",
-            Self::CollectionPausedByUs => "collection_paused_by_us",
-            Self::CollectionPausedByOthers => "collection_paused_by_others",
-            Self::ScheduleAttached => "schedule_attached",
-            Self::PendingUpdate => "pending_update",
-            Self::CancelAtPeriodEnd => "cancel_at_period_end",
-            Self::CancelAt => "cancel_at",
-            Self::CancelAtLater => "cancel_at_later",
-            Self::SendInvoice => "send_invoice",
-            Self::SubscriptionDiscount => "subscription_discount",
-            Self::SeveralDiscounts => "several_discounts",
-            Self::PromotionCode => "promotion_code",
-            Self::CustomerDiscount => "customer_discount",
-            Self::OtherCurrency => "other_currency",
-            Self::TestClock => "test_clock",
-            Self::Ended => "ended",
-            Self::OtherMode => "other_mode",
-        }
-    }
-
     /// What is meant, in a few words.
     #[must_use]
     pub fn meaning(self) -> &'static str {

@@ -11,7 +11,8 @@ mod stripe;
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
+use strum::IntoStaticStr;
 
 use super::hold::BudgetHold;
 use super::ids::SubscriptionId;
@@ -24,93 +25,69 @@ pub use stripe::{Traces, check_stripe};
 /// How long past its time something may lie before it counts as stuck: longer than any wait between two attempts.
 pub const GRACE: SignedDuration = SignedDuration::from_hours(2);
 
-macro_rules! invariants {
-    ($($(#[doc = $means:literal])+ $name:ident = $word:literal,)+) => {
-        /// What must hold. Violations bear its name.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Invariant {
-            $($(#[doc = $means])+ $name,)+
-        }
-
-        impl Invariant {
-            /// Every invariant.
-            pub const ALL: &[Self] = &[$(Self::$name,)+];
-
-            /// Its name.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$name => $word,)+
-                }
-            }
-
-            /// What it demands, in words.
-            #[must_use]
-            pub fn means(self) -> &'static str {
-                match self {
-                    $(Self::$name => concat!($($means),+).trim_ascii(),)+
-                }
-            }
-        }
-    };
-}
-
-invariants! {
+/// What must hold. Violations bear its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Invariant {
     /// What is kept can be read.
-    Readable = "readable",
+    Readable,
     /// Columns say what the document beside them says.
-    Columns = "columns",
+    Columns,
     /// A subscription has at most one session in progress.
-    OneOpenSession = "one_open_session",
+    OneOpenSession,
     /// A session runs a version of a flow that is there.
-    Flow = "flow",
+    Flow,
     /// A session is closed once it has an outcome, and only then.
-    OneOutcome = "one_outcome",
+    OneOutcome,
     /// At most one offer of a session is accepted, and its outcome follows from that.
-    OneAccepted = "one_accepted",
+    OneAccepted,
     /// An accepted or refused offer has exactly one operation that carries it out, or none where nothing is to be done in billing; any other has none.
-    OneOperation = "one_operation",
+    OneOperation,
     /// An offer is refused if its operation was, and only then.
-    RefusedAlike = "refused_alike",
+    RefusedAlike,
     /// A session waits for an operation of its own that is not through.
-    Awaited = "awaited",
+    Awaited,
     /// A session is canceled by at most one operation, and its outcome follows from that.
-    OneCancellation = "one_cancellation",
+    OneCancellation,
     /// An operation and the one that undoes it name each other.
-    Undone = "undone",
+    Undone,
     /// An operation is about its session's subscription, in the same mode.
-    SameSubscription = "same_subscription",
+    SameSubscription,
     /// An applied operation has its steps on record, each once; one that undoes another may have found nothing left to do.
-    Steps = "steps",
+    Steps,
     /// An operation that was refused or needs attention says why.
-    Reason = "reason",
+    Reason,
     /// An operation that is not settled is taken up in time.
-    NotStuck = "not_stuck",
+    NotStuck,
     /// A settled operation is held by nobody.
-    NotHeld = "not_held",
+    NotHeld,
     /// What a budget has spent, or a cap has counted, is what operations hold of it that were neither refused nor undone, and what offers of sessions hold of it.
-    Budget = "budget",
+    Budget,
     /// A watched save is checked once at each horizon, and its session says what was found; nothing else is watched.
-    SaveChecked = "save_checked",
+    SaveChecked,
     /// An acceptance, a cancellation, a resumption and an undo have a line each in the audit trail.
-    Audited = "audited",
+    Audited,
     /// The digests of a session's evidence follow each other, and the texts are those that were shown.
-    Evidence = "evidence",
+    Evidence,
     /// What refers to something refers to something that is there.
-    Refers = "refers",
+    Refers,
     /// An event tells of what has happened, and what must be told is.
-    Told = "told",
+    Told,
     /// An applied operation has had its effect in Stripe, once; what was undone need not show any more.
-    EffectOnce = "effect_once",
+    EffectOnce,
     /// An operation that was refused has had none.
-    NoEffect = "no_effect",
+    NoEffect,
     /// Stripe still shows what applied operations brought about.
-    Shown = "shown",
+    Shown,
 }
 
-impl Serialize for Invariant {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
+impl Invariant {
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use strum::{IntoStaticStr, VariantArray};
+
 use super::fields::Fields;
 use super::values;
 use crate::domain::flow::care::{AcceptCap, Ask, CapScope, Cooldowns, DeclinedCooldowns, Depth};
@@ -10,7 +12,7 @@ use crate::domain::flow::node::At;
 use crate::domain::flow::problem::Problems;
 use crate::domain::history::MAX_REMEMBERED_OFFERS;
 use crate::domain::money::Percent;
-use crate::domain::offer::{AskType, DiscountValue, OfferType, Terms};
+use crate::domain::offer::{DiscountValue, OfferType, Terms};
 
 /// The longest cooldown or window, in days.
 const MAX_DAYS: u16 = 3_650;
@@ -44,7 +46,7 @@ fn days_of(
         return (None, by_type);
     };
     let general = fields.optional(word).and_then(|at| days(&at, problems));
-    for offer_type in OfferType::ALL {
+    for &offer_type in OfferType::ALL {
         if let Some(days) = fields.optional(offer_type.as_str()).and_then(|at| days(&at, problems)) {
             by_type.insert(offer_type, days);
         }
@@ -73,28 +75,18 @@ pub(super) fn caps(at: &At<'_>, problems: &mut Problems) -> Vec<AcceptCap> {
 }
 
 /// What is counted, before it is known of what.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 enum Per {
     Customer,
     Offer,
     Campaign,
 }
 
-impl Per {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Customer => "customer",
-            Self::Offer => "offer",
-            Self::Campaign => "campaign",
-        }
-    }
-}
-
 fn cap(at: &At<'_>, problems: &mut Problems) -> Option<AcceptCap> {
     let mut fields = Fields::of(at, problems)?;
     let per = fields.required("per", problems);
-    let all = [Per::Customer, Per::Offer, Per::Campaign];
-    let per = per.and_then(|at| values::word(&at, &all, Per::word, problems))?;
+    let per = per.and_then(|at| values::word(&at, problems))?;
     let scope = match per {
         Per::Customer => {
             let types = fields.optional("offer_types");
@@ -178,7 +170,7 @@ fn ask(at: &At<'_>, problems: &mut Problems) -> Option<Ask> {
     let mut fields = Fields::of(at, problems)?;
     let key = fields.required("key", problems).and_then(|at| values::key(&at, problems));
     let ask_type = fields.required("type", problems);
-    let ask_type = ask_type.and_then(|at| values::word(&at, &AskType::ALL, AskType::as_str, problems));
+    let ask_type = ask_type.and_then(|at| values::word(&at, problems));
     let label = fields.required("label", problems).and_then(|at| values::texts(&at, problems));
     let required = fields.optional("required").map_or(Some(false), |at| values::flag(&at, problems));
     fields.finish(problems);

@@ -78,9 +78,8 @@ fn experiment(at: &At<'_>, key: Option<&Key>, problems: &mut Problems) -> Option
     };
     let segments = fields.optional("segments").map(|at| keys(&at, 1, MAX_RULE_KEYS, problems));
     let traffic = fields.optional("traffic").map_or(Some(Traffic::ALL), |at| traffic(&at, problems));
-    let allocation = fields.optional("allocation").map_or(Some(Allocation::Weights), |at| {
-        values::word(&at, &[Allocation::Weights, Allocation::Bandit], Allocation::as_str, problems)
-    });
+    let allocation =
+        fields.optional("allocation").map_or(Some(Allocation::Weights), |at| values::word(&at, problems));
     let arms = fields.required("arms", problems).map(|at| arms(&at, problems)).unwrap_or_default();
     let floor_percent = floor(fields.optional("floor_percent"), allocation, arms.len(), problems);
     fields.finish(problems);

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::fields::Fields;
 use super::values;
-use crate::domain::flow::jurisdictions::{Jurisdictions, PolicyChoice, UnknownPlace};
+use crate::domain::flow::jurisdictions::{Jurisdictions, PolicyChoice};
 use crate::domain::flow::limits::{MAX_LABEL_CHARS, MAX_PLACES};
 use crate::domain::flow::node::{At, Kind};
-use crate::domain::flow::presets::{self, Confidence, Ground, Preset};
+use crate::domain::flow::presets::{self, Ground, Preset};
 use crate::domain::flow::problem::Problems;
-use crate::domain::jurisdiction::{JurisdictionPolicy, OffersRule, PlaceName, Retention, SurveyRule};
+use crate::domain::jurisdiction::{JurisdictionPolicy, PlaceName, Retention};
 
 /// The most screens with offers that a policy can set.
 const MAX_SCREENS: u16 = 20;
@@ -26,8 +26,7 @@ pub(super) fn jurisdictions(at: &At<'_>, problems: &mut Problems) -> Option<Juri
         None => named("none"),
     };
     let unknown = fields.optional("unknown_place");
-    let unknown =
-        unknown.and_then(|at| values::word(&at, &UnknownPlace::ALL, UnknownPlace::as_str, problems));
+    let unknown = unknown.and_then(|at| values::word(&at, problems));
     let places = fields.optional("places").map(|at| places(&at, problems)).unwrap_or_default();
     fields.finish(problems);
     Some(Jurisdictions { default: default?, unknown_place: unknown.unwrap_or_default(), places })
@@ -80,9 +79,9 @@ fn policy(at: &At<'_>, problems: &mut Problems) -> Option<JurisdictionPolicy> {
     let version = fields.required("version", problems);
     let version = version.and_then(|at| values::small(&at, 1, u16::MAX, problems));
     let offers = fields.optional("offers");
-    let offers = offers.and_then(|at| values::word(&at, &OffersRule::ALL, OffersRule::as_str, problems));
+    let offers = offers.and_then(|at| values::word(&at, problems));
     let survey = fields.optional("survey");
-    let survey = survey.and_then(|at| values::word(&at, &SurveyRule::ALL, SurveyRule::as_str, problems));
+    let survey = survey.and_then(|at| values::word(&at, problems));
     let screens = fields.optional("max_offer_screens");
     let screens = screens.and_then(|at| values::small(&at, 1, MAX_SCREENS, problems));
     let receipt = fields.optional("receipt").and_then(|at| values::flag(&at, problems));
@@ -139,8 +138,7 @@ fn ground(at: &At<'_>, problems: &mut Problems) -> Option<Ground> {
     let read = fields.required("read", problems);
     let read: Option<jiff::civil::Date> = read.and_then(|at| values::parsed(&at, "invalid_date", problems));
     let confidence = fields.required("confidence", problems);
-    let confidence =
-        confidence.and_then(|at| values::word(&at, &Confidence::ALL, Confidence::as_str, problems));
+    let confidence = confidence.and_then(|at| values::word(&at, problems));
     fields.finish(problems);
     Some(Ground {
         rule: rule?,

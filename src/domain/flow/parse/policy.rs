@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use super::fields::Fields;
 use super::jurisdictions::jurisdictions;
 use super::{care, values};
-use crate::domain::flow::care::Reserve;
 use crate::domain::flow::limits::MAX_BUDGETS;
 use crate::domain::flow::node::At;
-use crate::domain::flow::policy::{Budget, BudgetPeriod, Policy};
+use crate::domain::flow::policy::{Budget, Policy};
 use crate::domain::flow::problem::Problems;
 use crate::domain::money::Money;
 
@@ -80,12 +79,12 @@ fn budget(at: &At<'_>, problems: &mut Problems) -> Option<Budget> {
     let mut fields = Fields::of(at, problems)?;
     let types = fields.required("offer_types", problems).and_then(|at| values::offer_types(&at, problems));
     let per = fields.required("per", problems);
-    let per = per.and_then(|at| values::word(&at, &[BudgetPeriod::Month], |_| "month", problems));
+    let per = per.and_then(|at| values::word(&at, problems));
     let amount = fields.required("amount", problems);
     let amount = amount.and_then(|at| values::whole(&at, 0, MAX_BUDGET, problems));
     let currency = fields.required("currency", problems).and_then(|at| values::currency(&at, problems));
     let reserve = fields.optional("reserve");
-    let reserve = reserve.map(|at| values::word(&at, &[Reserve::Presented], |_| "presented", problems));
+    let reserve = reserve.map(|at| values::word(&at, problems));
     fields.finish(problems);
     Some(Budget::new(types?, per?, amount?, currency?, reserve.flatten()))
 }

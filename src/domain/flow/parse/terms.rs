@@ -100,8 +100,7 @@ fn discount(at: &At<'_>, fields: &mut Fields<'_>, problems: &mut Problems) -> Op
         }
     };
     let word_at = fields.required("duration", problems);
-    let words = [DurationWord::Once, DurationWord::Repeating, DurationWord::Forever];
-    let word = word_at.as_ref().and_then(|at| values::word(at, &words, duration_word, problems));
+    let word = word_at.as_ref().and_then(|at| values::word(at, problems));
     let months_at = fields.optional("duration_in_months");
     let duration = duration(at, word?, months_at.as_ref(), problems);
     if let (Some(DiscountValue::Amount(_)), Some(DiscountDuration::Forever), Some(at)) =
@@ -142,24 +141,11 @@ fn duration(
     }
 }
 
-fn duration_word(word: DurationWord) -> &'static str {
-    match word {
-        DurationWord::Once => "once",
-        DurationWord::Repeating => "repeating",
-        DurationWord::Forever => "forever",
-    }
-}
-
 fn pause(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<PauseTerms> {
-    let behaviors = [PauseBehavior::Void, PauseBehavior::KeepAsDraft, PauseBehavior::MarkUncollectible];
     let behavior = fields.optional("behavior");
-    let behavior = behavior.map_or(Some(PauseBehavior::default()), |at| {
-        values::word(&at, &behaviors, PauseBehavior::as_str, problems)
-    });
-    let words = [PauseAccess::Kept, PauseAccess::Withdrawn];
-    let access = fields
-        .optional("access")
-        .map_or(Some(PauseAccess::default()), |at| values::word(&at, &words, PauseAccess::as_str, problems));
+    let behavior = behavior.map_or(Some(PauseBehavior::default()), |at| values::word(&at, problems));
+    let access =
+        fields.optional("access").map_or(Some(PauseAccess::default()), |at| values::word(&at, problems));
     let at = fields.required("choices", problems)?;
     let items = values::list(&at, 1, MAX_CHOICES, problems)?;
     let mut choices = Vec::with_capacity(items.len());
@@ -194,10 +180,9 @@ fn free_features(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Fre
 
 fn plan_change(at: &At<'_>, fields: &mut Fields<'_>, problems: &mut Problems) -> Option<PlanChangeTerms> {
     let when = fields.required("when", problems);
-    let when = when.and_then(|at| values::word(&at, &PlanChangeWhen::ALL, PlanChangeWhen::as_str, problems));
+    let when = when.and_then(|at| values::word(&at, problems));
     let proration_at = fields.optional("proration");
-    let proration =
-        proration_at.as_ref().map(|at| values::word(at, &Proration::ALL, Proration::as_str, problems));
+    let proration = proration_at.as_ref().map(|at| values::word(at, problems));
     let proration = match (when, proration) {
         (Some(PlanChangeWhen::Now), None) => {
             let detail = "`when: now` needs `proration`: say what becomes of the time that is paid for";

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use rust_decimal::Decimal;
+use strum::VariantArray;
 
-use crate::domain::attribute::type_word;
 use crate::domain::condition::is_exact;
 use crate::domain::copy::is_unsafe;
 use crate::domain::facts::AttributeType;
@@ -143,16 +143,14 @@ pub(super) fn money(at: &At<'_>, problems: &mut Problems) -> Option<Money> {
 }
 
 /// One of a few words.
-pub(super) fn word<T: Copy>(
-    at: &At<'_>,
-    all: &[T],
-    spelled: impl Fn(T) -> &'static str,
-    problems: &mut Problems,
-) -> Option<T> {
+pub(super) fn word<T>(at: &At<'_>, problems: &mut Problems) -> Option<T>
+where
+    T: Copy + Into<&'static str> + VariantArray,
+{
     let text = string(at, problems)?;
-    let found = all.iter().copied().find(|one| spelled(*one) == text);
+    let found = T::VARIANTS.iter().copied().find(|one| (*one).into() == text);
     if found.is_none() {
-        let words: Vec<_> = all.iter().map(|one| spelled(*one)).collect();
+        let words: Vec<&str> = T::VARIANTS.iter().map(|one| (*one).into()).collect();
         problems.add(at, "unknown_value", format!("expected one of `{}`", words.join("`, `")));
     }
     found
@@ -160,12 +158,12 @@ pub(super) fn word<T: Copy>(
 
 /// Stripe's feedback.
 pub(super) fn feedback(at: &At<'_>, problems: &mut Problems) -> Option<StripeFeedback> {
-    word(at, &StripeFeedback::ALL, StripeFeedback::as_str, problems)
+    word(at, problems)
 }
 
 /// An offer type.
 pub(super) fn offer_type(at: &At<'_>, problems: &mut Problems) -> Option<OfferType> {
-    word(at, &OfferType::ALL, OfferType::as_str, problems)
+    word(at, problems)
 }
 
 /// A list of different offer types, at least one.
@@ -187,8 +185,7 @@ pub(super) fn offer_types(at: &At<'_>, problems: &mut Problems) -> Option<Vec<Of
 
 /// An attribute type.
 pub(super) fn attribute_type(at: &At<'_>, problems: &mut Problems) -> Option<AttributeType> {
-    use AttributeType::{Boolean, Instant, Number, Text, TextList};
-    word(at, &[Text, Number, Boolean, Instant, TextList], type_word, problems)
+    word(at, problems)
 }
 
 /// A list of `least` to `most` items.
@@ -276,9 +273,7 @@ pub(super) fn texts(at: &At<'_>, problems: &mut Problems) -> Option<Texts> {
 /// A span, at most `most_days` long (a month taken as 30 days, a year as 365, so that 36 months and 3 years are 1095 days).
 pub(super) fn span(at: &At<'_>, most_days: u16, problems: &mut Problems) -> Option<Span> {
     let mut fields = super::fields::Fields::of(at, problems)?;
-    let all = [Interval::Day, Interval::Week, Interval::Month, Interval::Year];
-    let interval =
-        fields.required("interval", problems).and_then(|at| word(&at, &all, Interval::as_str, problems));
+    let interval = fields.required("interval", problems).and_then(|at| word(&at, problems));
     let count = fields.required("count", problems);
     let count = count.and_then(|at| small(&at, 1, u16::MAX, problems));
     fields.finish(problems);
