@@ -2,10 +2,11 @@
 
 use futures_util::future::try_join_all;
 use prometheus_client::registry::Registry;
+use serde::de::DeserializeOwned;
 use stripe_billing::invoice::ListInvoice;
 use stripe_billing::subscription::{ListSubscription, RetrieveSubscription};
 use stripe_billing::subscription_item::ListSubscriptionItem;
-use stripe_client_core::{RequestBuilder, StripeRequest};
+use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_product::coupon::ListCoupon;
 use stripe_product::price::RetrievePrice;
 use stripe_shared::InvoiceStatus;
@@ -109,13 +110,9 @@ impl Gateway {
         &self,
         customer: &StripeCustomerId,
     ) -> Result<Vec<Subscription>, StripeError> {
-        let first = ListSubscription::new().customer(customer.as_str()).limit(100);
+        let list = ListSubscription::new().customer(customer.as_str()).limit(100);
         // A list cannot be expanded as deep as a single subscription, so it yields ids only.
-        let ids = self.pages(|after| match after {
-            Some(after) => first.clone().starting_after(after).build(),
-            None => first.build(),
-        });
-        let ids: Vec<wire::Named> = ids.await?;
+        let ids: Vec<wire::Named> = self.pages(list.build()).await?;
         let ids: Vec<SubscriptionId> = ids.iter().filter_map(|named| named.id.parse().ok()).collect();
         let subscriptions = try_join_all(ids.iter().map(|id| self.subscription(id))).await?;
         Ok(subscriptions.into_iter().flatten().filter(|found| !found.status.is_ended()).collect())
@@ -172,25 +169,36 @@ impl Gateway {
 
     /// All items of a subscription that has more than come with it.
     async fn items(&self, id: &SubscriptionId) -> Result<Vec<wire::Item>, StripeError> {
-        let first =
+        let list =
             ListSubscriptionItem::new(id.as_str()).limit(100).expand(wire::EXPAND_ITEMS.map(str::to_owned));
-        let request = |after: Option<String>| match after {
-            Some(after) => first.clone().starting_after(after).build(),
-            None => first.build(),
-        };
-        self.pages(request).await
+        self.pages(list.build()).await
     }
 
-    /// Every object of a list, in Stripe's order.
-    pub(super) async fn pages<T: wire::HasId + serde::de::DeserializeOwned>(
+    /// An object; none where Stripe knows no such one.
+    pub(super) async fn find<T: DeserializeOwned>(
         &self,
-        request: impl Fn(Option<String>) -> RequestBuilder,
+        request: RequestBuilder,
+    ) -> Result<Option<T>, StripeError> {
+        match self.transport.exchange(request, None).await {
+            Ok(answer) => answer.parse().map(Some),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Every object of a list, in Stripe's order; `first` asks for its first page.
+    pub(super) async fn pages<T: wire::HasId + DeserializeOwned>(
+        &self,
+        first: RequestBuilder,
     ) -> Result<Vec<T>, StripeError> {
+        let (path, asked) = (first.path, first.query.unwrap_or_default());
         let mut all: Vec<T> = Vec::new();
         for _ in 0..MAX_PAGES {
-            let after = all.last().map(|last| last.id().to_owned());
-            let answer = self.transport.exchange(request(after), None).await?;
-            let page: wire::Page<T> = answer.parse()?;
+            let after = all.last().map(|last| ("starting_after", last.id()));
+            let query = form_urlencoded::Serializer::new(asked.clone()).extend_pairs(after).finish();
+            let mut request = RequestBuilder::new(StripeMethod::Get, path.as_str());
+            request.query = Some(query);
+            let page: wire::Page<T> = self.transport.exchange(request, None).await?.parse()?;
             let more = page.has_more && !page.data.is_empty();
             all.extend(page.data);
             if !more {

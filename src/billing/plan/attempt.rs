@@ -1,12 +1,13 @@
 //! One attempt at one operation: what it has before it, what it has done, and what it calls its steps.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::progress::{Halt, problem};
 use crate::billing::gateway::Gateway;
-use crate::billing::wire::Seen;
+use crate::billing::wire::{MARK, Seen};
 use crate::domain::operation::{Operation, StepRecord};
 
 /// How far our clock may be ahead of Stripe's, which stamps what we look for.
@@ -64,6 +65,11 @@ impl Attempt<'_> {
 
     pub(super) fn record(self, name: &str, result: Option<String>, request_id: Option<String>) -> StepRecord {
         StepRecord { name: name.to_owned(), result, amount: None, request_id, at: self.now }
+    }
+
+    /// Metadata for what the operation makes, by which it is found again.
+    pub(super) fn mark(self) -> HashMap<String, String> {
+        HashMap::from([(MARK.to_owned(), self.operation.id.to_string())])
     }
 
     /// The idempotency key of a step. Deterministic, so that whoever takes the operation up repeats the same request.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use serde::Deserialize;
 use stripe_client_core::StripeRequest;
 use stripe_core::customer_balance_transaction::{
     CreateCustomerCustomerBalanceTransaction, ListCustomerCustomerBalanceTransaction,
@@ -13,12 +14,28 @@ use super::attempt::Attempt;
 use super::progress::Halt;
 use super::words::currency;
 use crate::billing::error::StripeError;
-use crate::billing::wire::{MARK, Marked, Seen};
+use crate::billing::wire::{HasId, MARK, Named, Seen};
+use crate::domain::ids::StripeCustomerId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::operation::StepRecord;
 
 pub(super) const CREDIT: &str = "credit";
 pub(super) const DEBIT: &str = "debit";
+
+/// A transaction as Stripe lists it.
+#[derive(Deserialize)]
+pub(super) struct Made {
+    id: String,
+    pub(super) amount: i64,
+    #[serde(default)]
+    metadata: HashMap<String, String>,
+}
+
+impl HasId for Made {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
 
 /// The transaction that this operation made. It can be neither changed nor taken away, so what was made once is found
 /// for good.
@@ -27,26 +44,28 @@ pub(super) async fn found(
     seen: &Seen,
     step: &str,
 ) -> Result<Option<String>, StripeError> {
-    let customer = seen.subscription.customer.as_str();
+    let customer = &seen.subscription.customer;
     if let Some(id) = attempt.result_of(step) {
-        let request = RetrieveCustomerBalanceTransaction::new(customer, id).build();
-        match attempt.gateway.transport.exchange(request, None).await {
-            Ok(_) => return Ok(Some(id.to_owned())),
-            Err(error) if error.is_missing() => {}
-            Err(error) => return Err(error),
+        let request = RetrieveCustomerBalanceTransaction::new(customer.as_str(), id).build();
+        if attempt.gateway.find::<Named>(request).await?.is_some() {
+            return Ok(Some(id.to_owned()));
         }
     }
-    let first = ListCustomerCustomerBalanceTransaction::new(customer)
+    Ok(made(attempt, customer).await?.into_iter().next().map(|made| made.id))
+}
+
+/// The transactions on the customer's balance that bear the operation's mark.
+pub(super) async fn made(
+    attempt: Attempt<'_>,
+    customer: &StripeCustomerId,
+) -> Result<Vec<Made>, StripeError> {
+    let list = ListCustomerCustomerBalanceTransaction::new(customer.as_str())
         .created(RangeQueryTs::gte(attempt.since().as_second()))
         .limit(100);
-    let all: Vec<Marked> = attempt
-        .gateway
-        .pages(|after| match after {
-            Some(after) => first.clone().starting_after(after).build(),
-            None => first.build(),
-        })
-        .await?;
-    Ok(all.into_iter().find(|made| made.is_of(attempt.operation)).map(|made| made.id))
+    let id = attempt.operation.id.to_string();
+    let mut made: Vec<Made> = attempt.gateway.pages(list.build()).await?;
+    made.retain(|made| made.metadata.get(MARK) == Some(&id));
+    Ok(made)
 }
 
 /// Stripe counts what it owes the customer below zero.
@@ -85,14 +104,13 @@ async fn put(
     generation: u32,
 ) -> Result<StepRecord, Halt> {
     let Transaction { step, amount, description } = made;
-    let mark = HashMap::from([(MARK.to_owned(), attempt.operation.id.to_string())]);
     let customer = seen.subscription.customer.as_str();
     let request = CreateCustomerCustomerBalanceTransaction::new(customer, amount, currency(of)?)
         .description(description)
-        .metadata(mark)
+        .metadata(attempt.mark())
         .build();
     let key = attempt.key(step, generation);
     let answer = attempt.gateway.transport.exchange(request, Some(key)).await?;
-    let made: Marked = answer.parse()?;
+    let made: Named = answer.parse()?;
     Ok(attempt.record(step, Some(made.id), answer.request_id))
 }

@@ -30,12 +30,12 @@ pub(super) fn found(operation: &Operation, seen: &Seen) -> Option<String> {
 
 /// Whether a discount has been made of the coupon, which allows for one only, even if it is over by now.
 pub(super) async fn is_redeemed(attempt: Attempt<'_>) -> Result<bool, StripeError> {
-    let request = RetrieveCoupon::new(attempt.operation.coupon()).build();
-    match attempt.gateway.transport.exchange(request, None).await {
-        Ok(answer) => Ok(answer.parse::<Coupon>()?.times_redeemed > 0),
-        Err(error) if error.is_missing() => Ok(false),
-        Err(error) => Err(error),
-    }
+    Ok(made(attempt).await?.is_some_and(|coupon| coupon.times_redeemed > 0))
+}
+
+/// The coupon that the operation made, where it is there.
+pub(super) async fn made(attempt: Attempt<'_>) -> Result<Option<Coupon>, StripeError> {
+    attempt.gateway.find(RetrieveCoupon::new(attempt.operation.coupon()).build()).await
 }
 
 /// The next of the two steps.

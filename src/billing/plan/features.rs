@@ -1,7 +1,5 @@
 //! Free features: a zero-price item that comes, and goes when its time is over.
 
-use std::collections::HashMap;
-
 use stripe_billing::subscription_item::{
     CreateSubscriptionItem, CreateSubscriptionItemProrationBehavior, DeleteSubscriptionItem,
     DeleteSubscriptionItemProrationBehavior,
@@ -11,7 +9,7 @@ use stripe_product::price::RetrievePrice;
 
 use super::attempt::Attempt;
 use super::progress::{Halt, problem};
-use crate::billing::wire::{MARK, Named, OurItem, Price, Seen};
+use crate::billing::wire::{Named, OurItem, Price, Seen};
 use crate::domain::aftermath::ITEM_SEEN;
 use crate::domain::eligibility::Ineligible;
 use crate::domain::ids::PriceId;
@@ -45,12 +43,11 @@ pub(super) async fn attach(
     let transport = &attempt.gateway.transport;
     let answer = transport.exchange(RetrievePrice::new(price.as_str()).build(), None).await?;
     fits(&answer.parse()?, seen)?;
-    let mark = HashMap::from([(MARK.to_owned(), attempt.operation.id.to_string())]);
     let request = CreateSubscriptionItem::new(attempt.operation.subscription.as_str())
         .price(price.as_str())
         .quantity(1_u64)
         .proration_behavior(CreateSubscriptionItemProrationBehavior::None)
-        .metadata(mark)
+        .metadata(attempt.mark())
         .build();
     let answer = transport.exchange(request, Some(attempt.key(ATTACH, generation))).await?;
     let item: Named = answer.parse()?;

@@ -3,8 +3,6 @@
 //! An invoice bears the operation's mark before it is voided, and the credit note from the start, so that what we did
 //! is never mistaken for what somebody else did.
 
-use std::collections::HashMap;
-
 use stripe_billing::credit_note::{CreateCreditNote, CreateCreditNoteEmailType, ListCreditNote};
 use stripe_billing::invoice::{RetrieveInvoice, UpdateInvoice, VoidInvoiceInvoice};
 use stripe_client_core::StripeRequest;
@@ -12,7 +10,7 @@ use stripe_client_core::StripeRequest;
 use super::attempt::Attempt;
 use super::progress::Halt;
 use crate::billing::error::{StripeError, StripeErrorKind};
-use crate::billing::wire::{Bill, MARK, Marked};
+use crate::billing::wire::{Bill, Marked};
 use crate::domain::debt::Share;
 use crate::domain::operation::StepRecord;
 
@@ -37,32 +35,24 @@ pub(super) enum Standing {
 /// Looks at the invoice.
 pub(super) async fn standing(attempt: Attempt<'_>, share: &Share) -> Result<Standing, StripeError> {
     let request = RetrieveInvoice::new(share.invoice.as_str()).build();
-    let bill: Bill = match attempt.gateway.transport.exchange(request, None).await {
-        Ok(answer) => answer.parse()?,
-        Err(error) if error.is_missing() => return Ok(Standing::Gone),
-        Err(error) => return Err(error),
-    };
+    let Some(bill) = attempt.gateway.find::<Bill>(request).await? else { return Ok(Standing::Gone) };
     if bill.is_void() && bill.is_of(attempt.operation) {
         return Ok(Standing::Forgiven(None));
     }
     if bill.is_credited()
-        && let Some(note) = our_note(attempt, share).await?
+        && let Some(note) = notes(attempt, share).await?.into_iter().next()
     {
-        return Ok(Standing::Forgiven(Some(note)));
+        return Ok(Standing::Forgiven(Some(note.id)));
     }
     Ok(if bill.is_owed() { Standing::Open(bill) } else { Standing::Gone })
 }
 
-async fn our_note(attempt: Attempt<'_>, share: &Share) -> Result<Option<String>, StripeError> {
-    let first = ListCreditNote::new().invoice(share.invoice.as_str()).limit(100);
-    let notes: Vec<Marked> = attempt
-        .gateway
-        .pages(|after| match after {
-            Some(after) => first.clone().starting_after(after).build(),
-            None => first.build(),
-        })
-        .await?;
-    Ok(notes.into_iter().find(|note| note.is_of(attempt.operation)).map(|note| note.id))
+/// The credit notes that the operation has made on the invoice.
+pub(super) async fn notes(attempt: Attempt<'_>, share: &Share) -> Result<Vec<Marked>, StripeError> {
+    let list = ListCreditNote::new().invoice(share.invoice.as_str()).limit(100);
+    let mut notes: Vec<Marked> = attempt.gateway.pages(list.build()).await?;
+    notes.retain(|note| note.is_of(attempt.operation));
+    Ok(notes)
 }
 
 /// Forgives an open invoice as far as its share goes.
@@ -116,8 +106,7 @@ async fn void(
 ) -> Result<StepRecord, StripeError> {
     let (transport, step) = (&attempt.gateway.transport, step_of(number));
     if !bill.is_of(attempt.operation) {
-        let mark = HashMap::from([(MARK.to_owned(), attempt.operation.id.to_string())]);
-        let request = UpdateInvoice::new(bill.id.as_str()).metadata(mark).build();
+        let request = UpdateInvoice::new(bill.id.as_str()).metadata(attempt.mark()).build();
         transport.exchange(request, Some(attempt.key(&format!("{step}_mark"), generation))).await?;
     }
     let request = VoidInvoiceInvoice::new(bill.id.as_str()).build();
@@ -134,11 +123,10 @@ async fn credit(
     generation: u32,
 ) -> Result<StepRecord, StripeError> {
     let (step, amount) = (step_of(number), share.amount.min(bill.amount_remaining));
-    let mark = HashMap::from([(MARK.to_owned(), attempt.operation.id.to_string())]);
     let request = CreateCreditNote::new(bill.id.as_str())
         .amount(amount)
         .email_type(CreateCreditNoteEmailType::None)
-        .metadata(mark)
+        .metadata(attempt.mark())
         .build();
     let key = attempt.key(&format!("{step}_note"), generation);
     let answer = attempt.gateway.transport.exchange(request, Some(key)).await?;

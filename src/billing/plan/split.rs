@@ -7,8 +7,6 @@
 
 pub(super) mod draft;
 
-use std::collections::HashMap;
-
 use stripe_billing::invoice_item::{CreateInvoiceItem, ListInvoiceItem};
 use stripe_client_core::StripeRequest;
 use stripe_types::RangeQueryTs;
@@ -18,9 +16,10 @@ use super::forgive::{self, Standing};
 use super::progress::{Halt, Progress, problem};
 use super::words::currency;
 use crate::billing::error::StripeError;
-use crate::billing::wire::{MARK, Marked, Seen};
+use crate::billing::wire::{Marked, Seen};
 use crate::domain::debt::{Part, Share, Split};
 use crate::domain::eligibility::{Ineligible, can_settle, can_split_coming};
+use crate::domain::ids::StripeCustomerId;
 use crate::domain::operation::StepRecord;
 
 pub(super) use draft::discard;
@@ -111,7 +110,7 @@ impl Plan<'_> {
     /// Whether the original is still as it was when the parts were promised.
     async fn still_possible(self) -> Result<(), Halt> {
         if let Some(due) = self.split.coming() {
-            if self.deferred().await?.is_some() {
+            if !deferrals(self.attempt, &self.seen.subscription.customer).await?.is_empty() {
                 return Ok(());
             }
             can_settle(&self.seen.subscription)?;
@@ -167,39 +166,21 @@ impl Plan<'_> {
         Err(changed("an invoice that was to be split has been paid or changed meanwhile"))
     }
 
-    /// The negative item that is already there.
-    async fn deferred(self) -> Result<Option<String>, StripeError> {
-        let first = ListInvoiceItem::new()
-            .customer(self.seen.subscription.customer.as_str())
-            .created(RangeQueryTs::gte(self.attempt.since().as_second()))
-            .limit(100);
-        let items: Vec<Marked> = self
-            .attempt
-            .gateway
-            .pages(|after| match after {
-                Some(after) => first.clone().starting_after(after).build(),
-                None => first.build(),
-            })
-            .await?;
-        Ok(items.into_iter().find(|item| item.is_of(self.attempt.operation)).map(|item| item.id))
-    }
-
     async fn defer(self) -> Result<StepRecord, Halt> {
         let attempt = self.attempt;
-        if let Some(id) = self.deferred().await? {
-            return Ok(self.deferral(id, None));
+        if let Some(item) = deferrals(attempt, &self.seen.subscription.customer).await?.into_iter().next() {
+            return Ok(self.deferral(item.id, None));
         }
         self.still_possible().await?;
         self.all_there().await?;
         let subscription = &self.seen.subscription;
-        let mark = HashMap::from([(MARK.to_owned(), attempt.operation.id.to_string())]);
         let request = CreateInvoiceItem::new()
             .customer(subscription.customer.as_str())
             .subscription(subscription.id.as_str())
             .amount(self.later().saturating_neg())
             .currency(currency(subscription.currency)?)
             .description("Paid in later parts")
-            .metadata(mark)
+            .metadata(attempt.mark())
             .build();
         let key = attempt.key(DEFER, self.generation);
         let answer = attempt.gateway.transport.exchange(request, Some(key)).await?;
@@ -215,6 +196,20 @@ impl Plan<'_> {
     fn later(self) -> i64 {
         self.drafts().map(|(_, part)| part.amount).fold(0, i64::saturating_add)
     }
+}
+
+/// The items on the coming invoice that bear the operation's mark: what takes the later parts off it.
+pub(super) async fn deferrals(
+    attempt: Attempt<'_>,
+    customer: &StripeCustomerId,
+) -> Result<Vec<Marked>, StripeError> {
+    let list = ListInvoiceItem::new()
+        .customer(customer.as_str())
+        .created(RangeQueryTs::gte(attempt.since().as_second()))
+        .limit(100);
+    let mut items: Vec<Marked> = attempt.gateway.pages(list.build()).await?;
+    items.retain(|item| item.is_of(attempt.operation));
+    Ok(items)
 }
 
 fn changed(why: &str) -> Halt {

@@ -45,13 +45,12 @@ impl Plan<'_> {
         let Some(id) = self.attempt.result_of(&part_of(number)) else {
             return Err(not_visible(number));
         };
-        match self.attempt.gateway.transport.exchange(RetrieveInvoice::new(id).build(), None).await {
-            Ok(answer) => Ok(answer.parse()?),
-            Err(error) if error.is_missing() && self.attempt.operation.taken_off() == 0 => Err(changed(
+        match self.attempt.gateway.find(RetrieveInvoice::new(id).build()).await? {
+            Some(bill) => Ok(bill),
+            None if self.attempt.operation.taken_off() == 0 => Err(changed(
                 "an invoice that was made for a part is gone, before it took over from the original",
             )),
-            Err(error) if error.is_missing() => Err(not_visible(number)),
-            Err(error) => Err(error.into()),
+            None => Err(not_visible(number)),
         }
     }
 
@@ -154,17 +153,11 @@ pub(in crate::billing::plan) async fn ours(
     attempt: Attempt<'_>,
     customer: &StripeCustomerId,
 ) -> Result<Vec<Bill>, StripeError> {
-    let first = ListInvoice::new()
+    let list = ListInvoice::new()
         .customer(customer.as_str())
         .created(RangeQueryTs::gte(attempt.since().as_second()))
         .limit(100);
-    let all: Vec<Bill> = attempt
-        .gateway
-        .pages(|after| match after {
-            Some(after) => first.clone().starting_after(after).build(),
-            None => first.build(),
-        })
-        .await?;
+    let all: Vec<Bill> = attempt.gateway.pages(list.build()).await?;
     Ok(all.into_iter().filter(|bill| bill.is_of(attempt.operation) && bill.part().is_some()).collect())
 }
 
