@@ -165,6 +165,28 @@ impl Effect {
     pub fn as_str(&self) -> &'static str {
         self.into()
     }
+
+    /// When what it gives is over; none for what is given once or for good, for what billing itself brings to its end,
+    /// and for what takes something away.
+    #[must_use]
+    pub fn gives_until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Pause { resumes_at: end, .. }
+            | Self::ExtendTrial { trial_end: end }
+            | Self::AttachFeatures { until: end, .. } => Some(*end),
+            Self::Discount { .. }
+            | Self::DetachFeatures { .. }
+            | Self::ChangePlan { .. }
+            | Self::Split { .. }
+            | Self::Waive { .. }
+            | Self::Credit { .. }
+            | Self::Debit { .. }
+            | Self::RemoveDiscount { .. }
+            | Self::KeepSubscription
+            | Self::Resume { .. }
+            | Self::Cancel { .. } => None,
+        }
+    }
 }
 
 /// Where an operation stands. `Applied` and `Rejected` are final.

@@ -171,21 +171,10 @@ impl Attempt<'_> {
 
     /// Stripe has done the last step, and the effect is not to be seen: is its time over, or was it undone?
     async fn faded(self, seen: Seen) -> Result<Progress, Halt> {
-        let over = match &self.operation.effect {
+        let effect = &self.operation.effect;
+        let over = match effect {
             Effect::Discount { .. } => discount::is_redeemed(self).await?,
-            Effect::Pause { resumes_at: end, .. }
-            | Effect::ExtendTrial { trial_end: end }
-            | Effect::AttachFeatures { until: end, .. } => *end <= self.now,
-            Effect::DetachFeatures { .. }
-            | Effect::ChangePlan { .. }
-            | Effect::Split { .. }
-            | Effect::Waive { .. }
-            | Effect::Credit { .. }
-            | Effect::Debit { .. }
-            | Effect::RemoveDiscount { .. }
-            | Effect::KeepSubscription
-            | Effect::Resume { .. }
-            | Effect::Cancel { .. } => false,
+            _ => effect.gives_until().is_some_and(|end| end <= self.now),
         };
         if over || seen.subscription.status.is_ended() {
             return Ok(Progress::Applied { subscription: Box::new(seen.subscription), last: None });
@@ -210,23 +199,7 @@ impl Attempt<'_> {
     /// Whether the subscription, as it is now, can take it.
     fn allowed(self, subscription: &Subscription) -> Result<(), Halt> {
         let effect = &self.operation.effect;
-        let end = match effect {
-            Effect::Pause { resumes_at: end, .. }
-            | Effect::ExtendTrial { trial_end: end }
-            | Effect::AttachFeatures { until: end, .. } => Some(*end),
-            Effect::Discount { .. }
-            | Effect::DetachFeatures { .. }
-            | Effect::ChangePlan { .. }
-            | Effect::Split { .. }
-            | Effect::Waive { .. }
-            | Effect::Credit { .. }
-            | Effect::Debit { .. }
-            | Effect::RemoveDiscount { .. }
-            | Effect::KeepSubscription
-            | Effect::Resume { .. }
-            | Effect::Cancel { .. } => None,
-        };
-        if end.is_some_and(|end| end <= self.now) {
+        if effect.gives_until().is_some_and(|end| end <= self.now) {
             let why = "it came so late that its time was over before it could begin";
             return Err(Halt::Ineligible(problem("time_over", why)));
         }
