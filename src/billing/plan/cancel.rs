@@ -2,8 +2,7 @@
 //! then, where payments are overdue, an end to their collection.
 
 use stripe_billing::subscription::{
-    CancelSubscription, CancelSubscriptionCancellationDetails, CancelSubscriptionCancellationDetailsFeedback,
-    UpdateSubscriptionCancellationDetails, UpdateSubscriptionCancellationDetailsFeedback,
+    CancelSubscription, CancelSubscriptionCancellationDetails, UpdateSubscriptionCancellationDetails,
 };
 use stripe_billing::subscription_schedule::ReleaseSubscriptionSchedule;
 use stripe_client_core::StripeRequest;
@@ -12,6 +11,7 @@ use super::attempt::Attempt;
 use super::change::update;
 use super::collection::{self, STOP};
 use super::progress::Halt;
+use super::words::feedback;
 use crate::billing::wire::Seen;
 use crate::domain::eligibility::cancels;
 use crate::domain::operation::{CancelWhen, StepRecord, StripeFeedback};
@@ -85,19 +85,9 @@ async fn at_period_end(
     details: Details<'_>,
     generation: u32,
 ) -> Result<StepRecord, Halt> {
-    use UpdateSubscriptionCancellationDetailsFeedback as Word;
     let mut said = UpdateSubscriptionCancellationDetails::new();
     said.comment = details.comment.map(str::to_owned);
-    said.feedback = details.feedback.map(|feedback| match feedback {
-        StripeFeedback::CustomerService => Word::CustomerService,
-        StripeFeedback::LowQuality => Word::LowQuality,
-        StripeFeedback::MissingFeatures => Word::MissingFeatures,
-        StripeFeedback::Other => Word::Other,
-        StripeFeedback::SwitchedService => Word::SwitchedService,
-        StripeFeedback::TooComplex => Word::TooComplex,
-        StripeFeedback::TooExpensive => Word::TooExpensive,
-        StripeFeedback::Unused => Word::Unused,
-    });
+    said.feedback = details.feedback.map(feedback);
     let says = said.comment.is_some() || said.feedback.is_some();
     update(attempt, CANCEL, generation, |request| {
         let request = request.cancel_at_period_end(true);
@@ -108,19 +98,9 @@ async fn at_period_end(
 
 /// `DELETE` knows no idempotency keys; the look before it is what keeps it to one, and a subscription ends once.
 async fn now(attempt: Attempt<'_>, details: Details<'_>) -> Result<StepRecord, Halt> {
-    use CancelSubscriptionCancellationDetailsFeedback as Word;
     let mut said = CancelSubscriptionCancellationDetails::new();
     said.comment = details.comment.map(str::to_owned);
-    said.feedback = details.feedback.map(|feedback| match feedback {
-        StripeFeedback::CustomerService => Word::CustomerService,
-        StripeFeedback::LowQuality => Word::LowQuality,
-        StripeFeedback::MissingFeatures => Word::MissingFeatures,
-        StripeFeedback::Other => Word::Other,
-        StripeFeedback::SwitchedService => Word::SwitchedService,
-        StripeFeedback::TooComplex => Word::TooComplex,
-        StripeFeedback::TooExpensive => Word::TooExpensive,
-        StripeFeedback::Unused => Word::Unused,
-    });
+    said.feedback = details.feedback.map(feedback);
     let says = said.comment.is_some() || said.feedback.is_some();
     let id = attempt.operation.subscription.as_str();
     let request = CancelSubscription::new(id).invoice_now(false).prorate(false);
