@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::app::App;
 use super::error::ServiceError;
-use super::read::Page;
+use super::page::Page;
 use crate::domain::ids::{AskId, CustomerId, OfferId, SessionId, SubscriptionId};
 use crate::domain::offer::{AskState, AskType, Key};
 use crate::store::{AskFilter, AskRecord, AuditLine};
@@ -100,13 +100,8 @@ pub async fn list(
     cursor: Option<AskId>,
     limit: u32,
 ) -> Result<Page<AskView>, ServiceError> {
-    // One more than asked tells whether there are more.
-    let mut data = app.store.asks(filter, cursor, limit.saturating_add(1)).await?;
-    let asked = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = data.len() > asked;
-    data.truncate(asked);
-    let next = data.last().filter(|_| more).map(|last| last.id.to_string());
-    Ok(Page { data: data.into_iter().map(AskView::from).collect(), next })
+    let found = app.store.asks(filter, cursor, limit.saturating_add(1)).await?;
+    Ok(Page::of(found, limit, |ask| ask.id).map(AskView::from))
 }
 
 /// Takes an ask as fulfilled or waived. Twice the same is the same as once.

@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 use super::app::App;
 use super::decide::Kept;
 use super::error::{Cause, ServiceError};
+use super::page::Page;
 use super::preview;
-use super::read::Page;
 use crate::domain::backtest::{Backtested, Cost, Presented, Tally, dearest};
 use crate::domain::decide::{decide, decide_unseen};
 use crate::domain::flow::{self, CompiledFlow, FlowDocument, Format};
@@ -178,9 +178,8 @@ pub async fn list(
     limit: u32,
 ) -> Result<Page<BacktestView>, ServiceError> {
     let found = app.store.backtests(flow.clone(), cursor, limit.saturating_add(1)).await?;
-    let mut data = found.into_iter().map(view).collect::<Result<Vec<_>, _>>()?;
-    let next = cut(&mut data, limit).map(|last| last.id.to_string());
-    Ok(Page { data, next })
+    let views = found.into_iter().map(view).collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::of(views, limit, |backtest| backtest.id))
 }
 
 /// What each session would have been offered, the oldest first.
@@ -195,17 +194,8 @@ pub async fn sessions(
     limit: u32,
 ) -> Result<Page<Backtested>, ServiceError> {
     app.store.backtest(id).await?.ok_or(ServiceError::NotFound("backtest"))?;
-    let mut data = app.store.backtested_sessions(id, changed, cursor, limit.saturating_add(1)).await?;
-    let next = cut(&mut data, limit).map(|last| last.session.to_string());
-    Ok(Page { data, next })
-}
-
-/// Leaves `limit` rows; the last of them where there were more.
-fn cut<T>(rows: &mut Vec<T>, limit: u32) -> Option<&T> {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    rows.last().filter(|_| more)
+    let found = app.store.backtested_sessions(id, changed, cursor, limit.saturating_add(1)).await?;
+    Ok(Page::of(found, limit, |tried| tried.session))
 }
 
 /// Takes up what is asked for, the oldest first, for as long as `going` says. Says how many came to their end.

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::app::App;
 use super::error::ServiceError;
-use super::read::Page;
+use super::page::Page;
 use crate::domain::drift::{DriftKind, DriftState};
 use crate::domain::ids::{DriftId, OperationId, SessionId, SubscriptionId};
 use crate::store::{DriftFilter, DriftRecord};
@@ -78,13 +78,8 @@ pub async fn list(
     cursor: Option<DriftId>,
     limit: u32,
 ) -> Result<Page<DriftView>, ServiceError> {
-    // One more than asked tells whether there are more.
-    let mut found = app.store.drifts(filter, cursor, limit.saturating_add(1)).await?;
-    let asked = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = found.len() > asked;
-    found.truncate(asked);
-    let next = found.last().filter(|_| more).map(|last| last.id.to_string());
-    Ok(Page { data: found.into_iter().map(DriftView::from).collect(), next })
+    let found = app.store.drifts(filter, cursor, limit.saturating_add(1)).await?;
+    Ok(Page::of(found, limit, |drift| drift.id).map(DriftView::from))
 }
 
 /// Dismisses a difference: it was meant, and is not told again as long as it stays. Twice is the same as once.

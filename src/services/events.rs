@@ -2,7 +2,7 @@
 
 use super::app::App;
 use super::error::ServiceError;
-use super::read::Page;
+use super::page::Page;
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::store::EventFilter;
@@ -17,11 +17,6 @@ pub async fn list(
     cursor: Option<EventId>,
     limit: u32,
 ) -> Result<Page<Event>, ServiceError> {
-    // One more than asked tells whether there are more.
-    let mut data = app.store.events(filter, cursor, limit.saturating_add(1)).await?;
-    let asked = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = data.len() > asked;
-    data.truncate(asked);
-    let next = data.last().filter(|_| more).map(|last| last.id.to_string());
-    Ok(Page { data, next })
+    let found = app.store.events(filter, cursor, limit.saturating_add(1)).await?;
+    Ok(Page::of(found, limit, |event| event.id))
 }

@@ -30,6 +30,7 @@ pub mod idempotency;
 pub mod keys;
 mod metrics;
 pub mod operations;
+mod page;
 mod pauses;
 pub mod permission;
 pub mod preview;

@@ -3,7 +3,7 @@
 use super::app::App;
 use super::deliver;
 use super::error::ServiceError;
-use super::read::Page;
+use super::page::Page;
 use crate::domain::ids::OperationId;
 use crate::domain::operation::{Operation, OperationState};
 use crate::store::{Change, OperationFilter, Stored};
@@ -18,13 +18,8 @@ pub async fn list(
     cursor: Option<OperationId>,
     limit: u32,
 ) -> Result<Page<Operation>, ServiceError> {
-    // One more than asked tells whether there are more.
-    let mut data = app.store.operations(filter, cursor, limit.saturating_add(1)).await?;
-    let asked = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = data.len() > asked;
-    data.truncate(asked);
-    let next = data.last().filter(|_| more).map(|last| last.id.to_string());
-    Ok(Page { data, next })
+    let found = app.store.operations(filter, cursor, limit.saturating_add(1)).await?;
+    Ok(Page::of(found, limit, |operation| operation.id))
 }
 
 /// Tries an operation that needs attention once more, at once, with the keys it had. One that is settled otherwise, or

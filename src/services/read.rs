@@ -8,6 +8,7 @@ use super::app::App;
 use super::decide::Kept;
 use super::error::{Cause, ServiceError};
 use super::idempotency::Reply;
+pub use super::page::Page;
 use super::route::Routed;
 use super::transition::{Access, load, render};
 use crate::domain::decide::{Decision, Trace, explain};
@@ -78,15 +79,6 @@ pub struct OfferRow {
     pub offer_type: OfferType,
     /// What has happened to it.
     pub state: OfferState,
-}
-
-/// Part of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page<T> {
-    /// The rows.
-    pub data: Vec<T>,
-    /// What to give as cursor for the next part; none on the last.
-    pub next: Option<String>,
 }
 
 /// Sessions, newest first.

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::app::App;
 use super::error::ServiceError;
 use super::flows::Published;
-use super::read::Page;
+use super::page::Page;
 use crate::domain::gather::{Given, Sources, gather};
 use crate::domain::ids::{CustomerId, SignalId, SubscriptionId};
 use crate::domain::offer::Key;
@@ -141,11 +141,6 @@ pub async fn list(
     cursor: Option<SignalId>,
     limit: u32,
 ) -> Result<Page<SignalView>, ServiceError> {
-    // One more than asked tells whether there are more.
-    let mut data = app.store.signals(filter, cursor, limit.saturating_add(1)).await?;
-    let asked = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = data.len() > asked;
-    data.truncate(asked);
-    let next = data.last().filter(|_| more).map(|last| last.id.to_string());
-    Ok(Page { data: data.into_iter().map(SignalView::from).collect(), next })
+    let found = app.store.signals(filter, cursor, limit.saturating_add(1)).await?;
+    Ok(Page::of(found, limit, |signal| signal.id).map(SignalView::from))
 }

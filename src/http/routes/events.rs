@@ -13,7 +13,6 @@ use crate::domain::ids::{CustomerId, EventId, SessionId, SubscriptionId};
 use crate::http::auth::permission::ServerOrAnalyst;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-use crate::services::read::Page;
 use crate::services::{App, events};
 use crate::store::EventFilter;
 
@@ -94,6 +93,5 @@ pub(crate) async fn list(
         subscription: query.subscription,
     };
     let page = events::list(&app, filter, query.cursor, query.limit.get()).await?;
-    let data = page.data.into_iter().map(EventView::from).collect();
-    Ok(HttpResponse::Ok().json(List::from(Page { data, next: page.next })))
+    Ok(HttpResponse::Ok().json(List::from(page.map(EventView::from))))
 }

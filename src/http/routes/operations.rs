@@ -17,7 +17,6 @@ use crate::http::idempotency::{Idempotency, answer};
 use crate::http::path::Segment;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-use crate::services::read::Page;
 use crate::services::{App, idempotency, operations, undo as undoing};
 use crate::store::OperationFilter;
 
@@ -119,8 +118,7 @@ pub(crate) async fn list(
     let filter =
         OperationFilter { state: query.state, session: query.session, subscription: query.subscription };
     let page = operations::list(&app, filter, query.cursor, query.limit.get()).await?;
-    let data = page.data.into_iter().map(OperationView::from).collect();
-    Ok(HttpResponse::Ok().json(List::from(Page { data, next: page.next })))
+    Ok(HttpResponse::Ok().json(List::from(page.map(OperationView::from))))
 }
 
 /// Try an operation once more that needs attention.
