@@ -6,7 +6,9 @@ use super::errors::ApiError;
 use super::events;
 use super::invoice_items;
 use super::invoicing;
-use super::params::{AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, METADATA, TEXT, field};
+use super::params::{
+    AFTER, BEFORE, COLLECTION_METHOD, EXPAND, Field, ID, Kind, LIMIT, METADATA, TEXT, field,
+};
 use super::passage;
 use super::record::Record;
 use super::render;
@@ -14,7 +16,6 @@ use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
 use serde_json::{Value, json};
 
-const METHOD: Kind = Kind::Enum(&["charge_automatically", "send_invoice"]);
 /// How long a draft waits before it is finalized by itself, in seconds.
 const DRAFT: i64 = 3_600;
 
@@ -22,7 +23,7 @@ pub(super) const LIST: &[Field] = &[
     field("customer", ID),
     field("subscription", ID),
     field("status", Kind::Enum(&["draft", "open", "paid", "uncollectible", "void"])),
-    field("collection_method", METHOD),
+    COLLECTION_METHOD,
     field("created", Kind::TimeRange),
     field("due_date", Kind::TimeRange),
     field("customer_account", Kind::Unmodelled),
@@ -36,7 +37,7 @@ pub(super) const CREATE: &[Field] = &[
     field("customer", ID),
     field("auto_advance", Kind::Boolean),
     field("automatically_finalizes_at", Kind::Time),
-    field("collection_method", METHOD),
+    COLLECTION_METHOD,
     field("currency", Kind::Currency),
     field("days_until_due", Kind::Integer(0, 365)),
     field("default_payment_method", ID),
@@ -71,7 +72,7 @@ pub(super) const CREATE: &[Field] = &[
 pub(super) const UPDATE: &[Field] = &[
     field("auto_advance", Kind::Boolean),
     field("automatically_finalizes_at", Kind::Time),
-    field("collection_method", METHOD),
+    COLLECTION_METHOD,
     field("days_until_due", Kind::Integer(0, 365)),
     field("default_payment_method", ID),
     field("description", TEXT),

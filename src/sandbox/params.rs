@@ -72,6 +72,15 @@ pub(super) const METADATA: Field = field("metadata", Kind::Metadata).clearable()
 pub(super) const NEW_METADATA: Field = field("metadata", Kind::Metadata);
 pub(super) const INTERVAL: Kind = Kind::Enum(&["day", "month", "week", "year"]);
 
+/// How a subscription or an invoice is collected.
+pub(super) const COLLECTION_METHOD: Field =
+    field("collection_method", Kind::Enum(&["charge_automatically", "send_invoice"]));
+/// What becomes of a change whose payment fails.
+pub(super) const PAYMENT_BEHAVIOR: Field = field(
+    "payment_behavior",
+    Kind::Enum(&["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"]),
+);
+
 /// The four parameters of every list call.
 pub(super) const LIMIT: Field = field("limit", Kind::Integer(1, 100));
 pub(super) const AFTER: Field = field("starting_after", ID);

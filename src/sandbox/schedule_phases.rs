@@ -4,7 +4,9 @@ use super::discounts::{self, DISCOUNTS};
 use super::errors::ApiError;
 use super::events;
 use super::items;
-use super::params::{EXPAND, Field, ID, INTERVAL, Kind, METADATA, NEW_METADATA, QUANTITY, TEXT, field};
+use super::params::{
+    COLLECTION_METHOD, EXPAND, Field, ID, INTERVAL, Kind, METADATA, NEW_METADATA, QUANTITY, TEXT, field,
+};
 use super::passage;
 use super::prices;
 use super::record::Record;
@@ -36,7 +38,7 @@ const PHASE: Kind = Kind::Object(&[
     DISCOUNTS,
     NEW_METADATA,
     PRORATION,
-    field("collection_method", Kind::Enum(&["charge_automatically", "send_invoice"])),
+    COLLECTION_METHOD,
     field("currency", Kind::Currency),
     field("default_payment_method", ID),
     field("description", TEXT).clearable(),

@@ -3,7 +3,9 @@ use super::discounts::DISCOUNTS;
 use super::errors::ApiError;
 use super::events;
 use super::items;
-use super::params::{AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, METADATA, NEW_METADATA, QUANTITY, field};
+use super::params::{
+    AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, METADATA, NEW_METADATA, PAYMENT_BEHAVIOR, QUANTITY, field,
+};
 use super::pending_updates;
 use super::prorations;
 use super::record::Record;
@@ -14,11 +16,6 @@ use super::subscription_update::{self, PRORATION};
 use super::subscriptions;
 use serde_json::{Value, json};
 
-const PAYMENT: Field = field(
-    "payment_behavior",
-    Kind::Enum(&["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"]),
-);
-
 pub(super) const CREATE: &[Field] = &[
     field("subscription", ID).required(),
     field("price", ID),
@@ -26,7 +23,7 @@ pub(super) const CREATE: &[Field] = &[
     NEW_METADATA,
     DISCOUNTS,
     PRORATION,
-    PAYMENT,
+    PAYMENT_BEHAVIOR,
     field("billing_thresholds", Kind::Unmodelled),
     field("plan", Kind::Unmodelled),
     field("price_data", Kind::Unmodelled),
@@ -41,7 +38,7 @@ pub(super) const UPDATE: &[Field] = &[
     METADATA,
     DISCOUNTS,
     PRORATION,
-    PAYMENT,
+    PAYMENT_BEHAVIOR,
     field("off_session", Kind::Boolean),
     field("billing_thresholds", Kind::Unmodelled),
     field("plan", Kind::Unmodelled),
@@ -51,8 +48,12 @@ pub(super) const UPDATE: &[Field] = &[
     EXPAND,
 ];
 
-pub(super) const DELETE: &[Field] =
-    &[field("clear_usage", Kind::Boolean), PRORATION, PAYMENT, field("proration_date", Kind::Unmodelled)];
+pub(super) const DELETE: &[Field] = &[
+    field("clear_usage", Kind::Boolean),
+    PRORATION,
+    PAYMENT_BEHAVIOR,
+    field("proration_date", Kind::Unmodelled),
+];
 
 pub(super) const LIST: &[Field] = &[field("subscription", ID).required(), LIMIT, AFTER, BEFORE, EXPAND];
 

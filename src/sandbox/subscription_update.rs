@@ -5,7 +5,7 @@ use super::errors::ApiError;
 use super::events;
 use super::issuing::{self, Billed};
 use super::items::{self, CHANGED_ITEMS};
-use super::params::{EXPAND, Field, ID, Kind, METADATA, TEXT, field};
+use super::params::{COLLECTION_METHOD, EXPAND, Field, ID, Kind, METADATA, PAYMENT_BEHAVIOR, TEXT, field};
 use super::pending_updates::{self, Before};
 use super::prorations;
 use super::record::Record;
@@ -69,19 +69,11 @@ pub(super) const UPDATE: &[Field] = &[
     PRORATION,
     field("pause_collection", PAUSE).clearable(),
     field("description", Kind::Text(500)).clearable(),
-    field("collection_method", Kind::Enum(&["charge_automatically", "send_invoice"])),
+    COLLECTION_METHOD,
     field("days_until_due", Kind::Integer(0, 365)),
     field("default_payment_method", ID),
     BILLING_CYCLE_ANCHOR,
-    field(
-        "payment_behavior",
-        Kind::Enum(&[
-            "allow_incomplete",
-            "default_incomplete",
-            "error_if_incomplete",
-            "pending_if_incomplete",
-        ]),
-    ),
+    PAYMENT_BEHAVIOR,
     field("off_session", Kind::Boolean),
     field("add_invoice_items", Kind::Unmodelled),
     field("application_fee_percent", Kind::Unmodelled),

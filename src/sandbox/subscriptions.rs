@@ -7,7 +7,9 @@ use super::events;
 use super::invoicing;
 use super::issuing::{self, Billed};
 use super::items::{self, NEW_ITEM};
-use super::params::{AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, METADATA, TEXT, field};
+use super::params::{
+    AFTER, BEFORE, COLLECTION_METHOD, EXPAND, Field, ID, Kind, LIMIT, METADATA, PAYMENT_BEHAVIOR, TEXT, field,
+};
 use super::passage;
 use super::record::Record;
 use super::render;
@@ -31,19 +33,11 @@ pub(super) const CREATE: &[Field] = &[
     TRIAL_SETTINGS,
     field("cancel_at", Kind::TimeOr(&["min_period_end", "max_period_end"])),
     field("cancel_at_period_end", Kind::Boolean),
-    field("collection_method", Kind::Enum(&["charge_automatically", "send_invoice"])),
+    COLLECTION_METHOD,
     field("days_until_due", Kind::Integer(0, 365)),
     field("default_payment_method", ID),
     PRORATION,
-    field(
-        "payment_behavior",
-        Kind::Enum(&[
-            "allow_incomplete",
-            "default_incomplete",
-            "error_if_incomplete",
-            "pending_if_incomplete",
-        ]),
-    ),
+    PAYMENT_BEHAVIOR,
     field("off_session", Kind::Boolean),
     field(
         "billing_mode",
@@ -94,7 +88,7 @@ pub(super) const LIST: &[Field] = &[
     field("customer", ID),
     field("price", ID),
     field("status", Kind::Enum(STATUSES)),
-    field("collection_method", Kind::Enum(&["charge_automatically", "send_invoice"])),
+    COLLECTION_METHOD,
     field("created", Kind::TimeRange),
     field("automatic_tax", Kind::Unmodelled),
     field("current_period_end", Kind::Unmodelled),
