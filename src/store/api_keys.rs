@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::Store;
 use super::error::{Failure, StoreError, malformed};
 use super::schema::api_keys::{self, dsl};
-use super::text::whole;
+use super::text::{parsed, whole};
 use super::time::{instant, micros};
 use crate::domain::ids::ApiKeyId;
 
@@ -59,7 +59,7 @@ impl ApiKeyRow {
     fn read(self) -> Result<ApiKeyRecord, Failure> {
         let at = |place, micros: Option<i64>| micros.map(|micros| instant(place, micros)).transpose();
         Ok(ApiKeyRecord {
-            id: self.id.parse().map_err(|_| malformed("api_keys.id"))?,
+            id: parsed("api_keys.id", &self.id)?,
             name: self.name,
             role: self.role,
             hash: self.hash.try_into().map_err(|_| malformed("api_keys.hash"))?,

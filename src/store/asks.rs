@@ -17,6 +17,7 @@ use super::schema::sessions;
 use super::sessions::SessionFilter;
 use super::statement::one_row;
 use super::summary::count;
+use super::text::parsed;
 use super::time::{instant, micros};
 use crate::domain::event::{AskSettled, EventData, NewEvent};
 use crate::domain::ids::{AskId, CustomerId, OfferId, SessionId, SubscriptionId};
@@ -107,15 +108,15 @@ pub(super) struct AskRow {
 impl AskRow {
     fn read(self) -> Result<AskRecord, Failure> {
         Ok(AskRecord {
-            id: self.id.parse().map_err(|_| malformed("asks.id"))?,
-            session: self.session_id.parse().map_err(|_| malformed("asks.session_id"))?,
-            offer: self.offer_id.parse().map_err(|_| malformed("asks.offer_id"))?,
-            offer_key: self.offer.parse().map_err(|_| malformed("asks.offer"))?,
-            key: self.key.parse().map_err(|_| malformed("asks.key"))?,
+            id: parsed("asks.id", &self.id)?,
+            session: parsed("asks.session_id", &self.session_id)?,
+            offer: parsed("asks.offer_id", &self.offer_id)?,
+            offer_key: parsed("asks.offer", &self.offer)?,
+            key: parsed("asks.key", &self.key)?,
             ask_type: ask_type(&self.ask_type)?,
             label: self.label,
-            customer: self.customer.parse().map_err(|_| malformed("asks.customer"))?,
-            subscription: self.subscription.parse().map_err(|_| malformed("asks.subscription"))?,
+            customer: parsed("asks.customer", &self.customer)?,
+            subscription: parsed("asks.subscription", &self.subscription)?,
             livemode: self.livemode,
             state: state(&self.state)?,
             created_at: instant("asks.created_at", self.created_at)?,
@@ -125,11 +126,11 @@ impl AskRow {
 }
 
 fn ask_type(word: &str) -> Result<AskType, Failure> {
-    word.parse().map_err(|_| malformed("asks.type"))
+    parsed("asks.type", word)
 }
 
 fn state(word: &str) -> Result<AskState, Failure> {
-    word.parse().map_err(|_| malformed("asks.state"))
+    parsed("asks.state", word)
 }
 
 // Written again with every change of the session; what operations have said of it stays, but a refused offer asks for

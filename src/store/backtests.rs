@@ -12,7 +12,7 @@ use super::handle::MAX_PAGE;
 use super::operations::Lease;
 use super::schema::{backtest_sessions, backtests, backtests::dsl, sessions};
 use super::sessions::{Stored, read};
-use super::text::{json, whole};
+use super::text::{json, parsed, whole};
 use super::time::{instant, micros};
 use crate::domain::backtest::{Backtested, Tally};
 use crate::domain::ids::{BacktestId, SessionId};
@@ -85,8 +85,8 @@ impl BacktestRow {
     fn read(self) -> Result<Backtest, Failure> {
         let cursor = self.cursor.map(|cursor| cursor.parse()).transpose();
         Ok(Backtest {
-            id: self.id.parse().map_err(|_| malformed("backtests.id"))?,
-            flow: self.flow_key.parse().map_err(|_| malformed("backtests.flow_key"))?,
+            id: parsed("backtests.id", &self.id)?,
+            flow: parsed("backtests.flow_key", &self.flow_key)?,
             version: self.version,
             document: self.document,
             from: instant("backtests.created_from", self.created_from)?,

@@ -4,9 +4,9 @@ use diesel::prelude::*;
 
 use super::Store;
 use super::connection::each;
-use super::error::{Failure, StoreError, malformed, unreadable};
+use super::error::{Failure, StoreError, unreadable};
 use super::schema::bandit_shares::{self, dsl};
-use super::text::json;
+use super::text::{json, parsed};
 use crate::domain::experiment::{Bandits, Shares};
 use crate::domain::flow::limits::MAX_EXPERIMENTS;
 use crate::domain::offer::Key;
@@ -19,7 +19,7 @@ fn read((experiment, shares): Row) -> Result<(Key, Shares), Failure> {
 }
 
 fn key(text: &str) -> Result<Key, Failure> {
-    text.parse().map_err(|_| malformed("bandit_shares.experiment"))
+    parsed("bandit_shares.experiment", text)
 }
 
 impl Store {

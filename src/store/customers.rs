@@ -12,7 +12,7 @@ use super::error::{Failure, StoreError, malformed, unreadable};
 use super::schema::customers::{self, dsl};
 use super::signals;
 use super::statement::one_row;
-use super::text::json;
+use super::text::{json, parsed};
 use super::time::{instant, micros};
 use crate::domain::facts::Value;
 use crate::domain::ids::{CustomerId, StripeCustomerId};
@@ -74,7 +74,7 @@ impl CustomerRow {
     pub(super) fn read(self) -> Result<CustomerProfile, Failure> {
         let stripe = self.stripe_customer.map(|id| id.parse());
         Ok(CustomerProfile {
-            id: self.id.parse().map_err(|_| malformed("customers.id"))?,
+            id: parsed("customers.id", &self.id)?,
             stripe_customer: stripe.transpose().map_err(|_| malformed("customers.stripe_customer"))?,
             attributes: serde_json::from_str(&self.attributes)
                 .map_err(|error| unreadable("customers.attributes", &error))?,

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 
 use super::Store;
 use super::connection::{Link, each};
-use super::error::{Failure, StoreError, malformed};
+use super::error::{Failure, StoreError};
 use super::schema::session_decisions::{self, dsl};
 use super::statement::{many_rows, one_row};
-use super::text::whole;
+use super::text::{parsed, whole};
 use super::time::{instant, micros};
 use crate::domain::ids::SessionId;
 
@@ -91,7 +91,7 @@ pub(super) fn last_of(
         .load(connection)?;
     let mut last = HashMap::new();
     for row in rows {
-        let id = row.session_id.parse().map_err(|_| malformed("session_decisions.session_id"))?;
+        let id = parsed("session_decisions.session_id", &row.session_id)?;
         last.insert(id, row.read()?);
     }
     Ok(last)

@@ -15,6 +15,7 @@ use super::handle::MAX_PAGE;
 use super::schema::departures::dsl;
 use super::schema::{customers, shipped_features};
 use super::statement::one_row;
+use super::text::parsed;
 use super::time::{instant, micros};
 use crate::domain::attribute::{DO_NOT_CONTACT, qualified};
 use crate::domain::event::{EventData, FeatureShipped, NewEvent};
@@ -110,9 +111,9 @@ pub(super) fn put(connection: &mut Link, rows: &[DepartureRow]) -> QueryResult<(
 impl FoundRow {
     fn read(&self) -> Result<Departure, Failure> {
         Ok(Departure {
-            customer: self.customer.parse().map_err(|_| malformed("departures.customer"))?,
-            session: self.session_id.parse().map_err(|_| malformed("departures.session_id"))?,
-            subscription: self.subscription.parse().map_err(|_| malformed("departures.subscription"))?,
+            customer: parsed("departures.customer", &self.customer)?,
+            session: parsed("departures.session_id", &self.session_id)?,
+            subscription: parsed("departures.subscription", &self.subscription)?,
             left_at: instant("departures.left_at", self.left_at)?,
         })
     }

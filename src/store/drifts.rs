@@ -12,7 +12,7 @@ use super::operations::{self, Lease, OperationRow};
 use super::reconciliations::advance;
 use super::schema::drifts::{self, dsl};
 use super::schema::{operations as ops, sessions};
-use super::text::json;
+use super::text::{json, parsed};
 use super::time::{instant, micros};
 use crate::domain::drift::{Drift, DriftKind, DriftState};
 use crate::domain::event::{DriftFound, EventData, NewEvent};
@@ -93,19 +93,19 @@ struct Row {
 }
 
 fn state(word: &str) -> Result<DriftState, Failure> {
-    word.parse().map_err(|_| malformed("drifts.state"))
+    parsed("drifts.state", word)
 }
 
 impl Row {
     fn read(self) -> Result<DriftRecord, Failure> {
-        let repair = self.repair_id.map(|id| id.parse().map_err(|_| malformed("drifts.repair_id")));
+        let repair = self.repair_id.map(|id| parsed("drifts.repair_id", &id));
         Ok(DriftRecord {
-            id: self.id.parse().map_err(|_| malformed("drifts.id"))?,
-            kind: self.kind.parse().map_err(|_| malformed("drifts.kind"))?,
+            id: parsed("drifts.id", &self.id)?,
+            kind: parsed("drifts.kind", &self.kind)?,
             state: state(&self.state)?,
-            operation: self.operation_id.parse().map_err(|_| malformed("drifts.operation_id"))?,
-            session: self.session_id.parse().map_err(|_| malformed("drifts.session_id"))?,
-            subscription: self.subscription.parse().map_err(|_| malformed("drifts.subscription"))?,
+            operation: parsed("drifts.operation_id", &self.operation_id)?,
+            session: parsed("drifts.session_id", &self.session_id)?,
+            subscription: parsed("drifts.subscription", &self.subscription)?,
             expected: self.expected,
             found: self.found,
             repairable: self.repair.is_some(),

@@ -15,7 +15,7 @@ use super::schema::{
 use super::session_rows::{self, SessionRow};
 use super::sessions::{Stored, read};
 use super::snapshots;
-use super::text::{json, whole};
+use super::text::{json, parsed, whole};
 use super::time::micros;
 use crate::domain::ids::{CustomerId, SessionId};
 use crate::domain::offer::Copy;
@@ -69,7 +69,7 @@ fn erase_session(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let mut session: Session = stored.session;
-    session.customer = nobody.parse().map_err(|_| malformed("sessions.customer"))?;
+    session.customer = parsed("sessions.customer", &nobody)?;
     session.answers.follow_up = None;
     session.answers.comment = None;
     session.answers.feature_tags = Vec::new();
@@ -83,7 +83,7 @@ fn erase_session(
     session.evidence.erase(kept, now);
     session.updated_at = now;
     if let Some(snapshot) = &mut session.snapshot {
-        snapshot.customer = payer.parse().map_err(|_| malformed("sessions.stripe_customer"))?;
+        snapshot.customer = parsed("sessions.stripe_customer", &payer)?;
     }
     let row = SessionRow::new(&session, stored.version + 1).map_err(|_| malformed("sessions.body"))?;
     if session_rows::update(connection, &mut [&row])?.is_empty() {

@@ -14,7 +14,7 @@ use super::error::{Failure, StoreError, malformed, unreadable};
 use super::handle::MAX_PAGE;
 use super::schema::events::{self, dsl};
 use super::statement::{many_rows, one_row};
-use super::text::{json, whole};
+use super::text::{json, parsed, whole};
 use super::time::{instant, micros};
 use crate::domain::event::{Event, EventType, NewEvent};
 use crate::domain::ids::{CustomerId, EventId, SubscriptionId};
@@ -63,11 +63,11 @@ impl EventRow {
         let customer = self.customer.map(|customer| customer.parse()).transpose();
         let session = self.session_id.map(|session| session.parse()).transpose();
         Ok(Event {
-            id: self.id.parse().map_err(|_| malformed("events.id"))?,
+            id: parsed("events.id", &self.id)?,
             created_at: instant("events.created_at", self.created_at)?,
             livemode: self.livemode,
             customer: customer.map_err(|_| malformed("events.customer"))?,
-            subscription: self.subscription.parse().map_err(|_| malformed("events.subscription"))?,
+            subscription: parsed("events.subscription", &self.subscription)?,
             session: session.map_err(|_| malformed("events.session_id"))?,
             data: serde_json::from_str(&self.data).map_err(|error| unreadable("events.data", &error))?,
         })

@@ -11,6 +11,7 @@ use super::error::{Failure, StoreError, malformed, unreadable};
 use super::save_checks::verdict;
 use super::schema::{session_experiments, sessions};
 use super::summary::{count, status};
+use super::text::parsed;
 use super::time::{instant, micros};
 use crate::domain::offer::Key;
 use crate::domain::statistics::{Found, Outcome};
@@ -93,9 +94,9 @@ impl OutcomeRow {
                 Some(Some(true)) => Found::Held(mrr.unwrap_or(0)),
             })
         };
-        let currency = self.currency.map(|text| text.parse().map_err(|_| malformed("sessions.currency")));
+        let currency = self.currency.map(|text| parsed("sessions.currency", &text));
         Ok(Outcome {
-            arm: self.arm.parse().map_err(|_| malformed("session_experiments.arm"))?,
+            arm: parsed("session_experiments.arm", &self.arm)?,
             shares: serde_json::from_str(&self.shares)
                 .map_err(|error| unreadable("session_experiments.shares", &error))?,
             customers: count(self.customers),
@@ -173,7 +174,7 @@ impl Store {
                     experiment: experiment
                         .parse()
                         .map_err(|_| malformed("session_experiments.experiment"))?,
-                    arm: arm.parse().map_err(|_| malformed("session_experiments.arm"))?,
+                    arm: parsed("session_experiments.arm", &arm)?,
                     customers: count(customers),
                     since: instant("session_experiments.exposed_at", since.unwrap_or_default())?,
                 })

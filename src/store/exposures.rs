@@ -9,7 +9,7 @@ use super::connection::{Link, each};
 use super::error::{Failure, StoreError, malformed, unreadable};
 use super::schema::{session_experiments, sessions};
 use super::statement::{many_rows, one_row};
-use super::text::json;
+use super::text::{json, parsed};
 use super::time::micros;
 use crate::domain::experiment::{Assignment, Exposure, Share};
 use crate::domain::ids::{CustomerId, SessionId};
@@ -96,7 +96,7 @@ pub(super) fn find(
 }
 
 fn read((experiment, arm, propensity, shares): (String, String, i32, String)) -> Result<Exposure, Failure> {
-    let key = |text: &str| text.parse().map_err(|_| malformed("session_experiments.experiment"));
+    let key = |text: &str| parsed("session_experiments.experiment", text);
     let propensity = u32::try_from(propensity).map_err(|_| malformed("session_experiments.propensity"))?;
     Ok(Exposure {
         assignment: Assignment {

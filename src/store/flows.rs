@@ -8,9 +8,9 @@ use jiff::Timestamp;
 
 use super::Store;
 use super::connection::each;
-use super::error::{Failure, StoreError, malformed};
+use super::error::{Failure, StoreError};
 use super::schema::{flow_drafts, flow_versions};
-use super::text::whole;
+use super::text::{parsed, whole};
 use super::time::{instant, micros};
 use crate::domain::offer::Key;
 
@@ -96,7 +96,7 @@ impl VersionRow {
 }
 
 fn key(text: &str) -> Result<Key, Failure> {
-    text.parse().map_err(|_| malformed("a flow's key"))
+    parsed("a flow's key", text)
 }
 
 type DraftRow = (String, String, String, i64, i64);

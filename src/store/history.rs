@@ -7,6 +7,7 @@ use super::Store;
 use super::connection::Link;
 use super::error::{Failure, StoreError, malformed};
 use super::schema::{session_offers, sessions};
+use super::text::parsed;
 use super::time::instant;
 use crate::domain::history::{History, MAX_REMEMBERED_OFFERS};
 use crate::domain::ids::CustomerId;
@@ -73,7 +74,7 @@ type Row = (String, String, Option<i64>, Option<i64>, Option<String>);
 fn answered((kind, key, at, cost, currency): Row) -> Result<Answered, Failure> {
     let remembered = (
         offer_type(&kind)?,
-        key.parse().map_err(|_| malformed("session_offers.key"))?,
+        parsed("session_offers.key", &key)?,
         instant("session_offers.decided_at", at.unwrap_or_default())?,
     );
     let currency = currency.map(|currency| currency.parse()).transpose();
@@ -82,7 +83,7 @@ fn answered((kind, key, at, cost, currency): Row) -> Result<Answered, Failure> {
 }
 
 pub(super) fn offer_type(word: &str) -> Result<OfferType, Failure> {
-    word.parse().map_err(|_| malformed("session_offers.offer_type"))
+    parsed("session_offers.offer_type", word)
 }
 
 impl Store {

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 
 use super::Store;
 use super::connection::{AnyBackend, Link, each};
-use super::error::{Failure, StoreError, malformed, unreadable};
+use super::error::{Failure, StoreError, unreadable};
 use super::handle::MAX_PAGE;
 use super::schema::operations::{self, dsl};
 use super::statement::{many_rows, one_row};
-use super::text::{json, whole};
+use super::text::{json, parsed, whole};
 use super::time::{instant, micros};
 use crate::domain::ids::{OperationId, SessionId, SubscriptionId};
 use crate::domain::operation::{Operation, OperationState};
@@ -102,7 +102,7 @@ impl OperationRow {
 }
 
 fn state(word: &str) -> Result<OperationState, Failure> {
-    word.parse().map_err(|_| malformed("operations.state"))
+    parsed("operations.state", word)
 }
 
 // The ordinal is what orders operations on one subscription: ids made in one millisecond sort by chance, and processes

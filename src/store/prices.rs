@@ -6,10 +6,10 @@ use jiff::Timestamp;
 
 use super::Store;
 use super::connection::{Link, each};
-use super::error::{Failure, StoreError, malformed, unreadable};
+use super::error::{Failure, StoreError, unreadable};
 use super::schema::prices::dsl;
 use super::statement::one_row;
-use super::text::json;
+use super::text::{json, parsed};
 use super::time::{instant, micros};
 use crate::domain::ids::PriceId;
 use crate::domain::price::Price;
@@ -56,7 +56,7 @@ pub(super) fn read((id, body, fetched_at): FoundPrice) -> Result<KnownPrice, Fai
         .map(|body| serde_json::from_str(&body).map_err(|error| unreadable("prices.body", &error)))
         .transpose()?;
     Ok(KnownPrice {
-        id: id.parse().map_err(|_| malformed("prices.id"))?,
+        id: parsed("prices.id", &id)?,
         price,
         fetched_at: instant("prices.fetched_at", fetched_at)?,
     })

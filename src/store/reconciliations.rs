@@ -5,12 +5,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Store;
 use super::connection::{Link, each};
-use super::error::{Failure, StoreError, malformed};
+use super::error::{Failure, StoreError};
 use super::handle::MAX_PAGE;
 use super::operations::{Lease, OperationRow};
 use super::schema::operations as ops;
 use super::schema::reconciliations::dsl;
-use super::text::whole;
+use super::text::{parsed, whole};
 use super::time::micros;
 use crate::domain::ids::SubscriptionId;
 use crate::domain::operation::Operation;
@@ -93,7 +93,7 @@ impl Store {
         let lease = Lease { owner: whole("the lease's owner", lease.owner)?, ..lease };
         self.write(move |connection| {
             let claimed = claim(connection, &lease, now, every)?;
-            let read = |cursor: String| cursor.parse().map_err(|_| malformed("reconciliations.cursor"));
+            let read = |cursor: String| parsed("reconciliations.cursor", &cursor);
             claimed.map(|cursor| cursor.map(read).transpose()).transpose()
         })
         .await
@@ -140,7 +140,7 @@ impl Store {
                 .order(ops::subscription)
                 .limit(limit.min(MAX_PAGE).into());
             let ids: Vec<String> = query.load(connection)?;
-            ids.iter().map(|id| id.parse().map_err(|_| malformed("operations.subscription"))).collect()
+            ids.iter().map(|id| parsed("operations.subscription", &id)).collect()
         })
         .await
     }

@@ -14,7 +14,7 @@ use super::schema::save_checks::{self, dsl};
 use super::schema::sessions;
 use super::session_rows::{self, SessionRow};
 use super::sessions::{Stored, read};
-use super::text::{json, whole};
+use super::text::{json, parsed, whole};
 use super::time::{instant, micros};
 use crate::domain::event::{EventData, NewEvent, SaveChecked};
 use crate::domain::ids::{SessionId, SubscriptionId};
@@ -80,9 +80,9 @@ impl CheckRow {
             serde_json::from_str(&body).map_err(|error| unreadable("save_checks.evidence", &error))
         });
         Ok(SaveCheck {
-            session: self.session_id.parse().map_err(|_| malformed("save_checks.session_id"))?,
+            session: parsed("save_checks.session_id", &self.session_id)?,
             horizon: horizon(self.horizon)?,
-            subscription: self.subscription.parse().map_err(|_| malformed("save_checks.subscription"))?,
+            subscription: parsed("save_checks.subscription", &self.subscription)?,
             due_at: instant("save_checks.due_at", self.due_at)?,
             attempts: u32::try_from(self.attempts).unwrap_or(0),
             checked_at: self.checked_at.map(|at| instant("save_checks.checked_at", at)).transpose()?,

@@ -17,7 +17,7 @@ use super::handle::MAX_PAGE;
 use super::schema::signals::{self, dsl};
 use super::schema::{customers, snapshots};
 use super::statement::one_row;
-use super::text::json;
+use super::text::{json, parsed};
 use super::time::{instant, micros};
 use crate::domain::event::{EventData, NewEvent, SignalRaised};
 use crate::domain::ids::{CustomerId, SignalId, StripeCustomerId, SubscriptionId};
@@ -107,12 +107,12 @@ struct SignalRow {
 
 impl SignalRow {
     fn read(self) -> Result<SignalRecord, Failure> {
-        let key = self.flow_key.parse().map_err(|_| malformed("signals.flow_key"))?;
+        let key = parsed("signals.flow_key", &self.flow_key)?;
         Ok(SignalRecord {
-            id: self.id.parse().map_err(|_| malformed("signals.id"))?,
-            subscription: self.subscription.parse().map_err(|_| malformed("signals.subscription"))?,
-            key: self.key.parse().map_err(|_| malformed("signals.key"))?,
-            customer: self.customer.parse().map_err(|_| malformed("signals.customer"))?,
+            id: parsed("signals.id", &self.id)?,
+            subscription: parsed("signals.subscription", &self.subscription)?,
+            key: parsed("signals.key", &self.key)?,
+            customer: parsed("signals.customer", &self.customer)?,
             livemode: self.livemode,
             flow: FlowRef { key, version: self.flow_version },
             segments: serde_json::from_str(&self.segments)
@@ -184,8 +184,8 @@ fn claim(connection: &mut Link, now: i64, until: Timestamp, limit: i64) -> Resul
     let check = |(subscription, stripe): (String, String)| {
         let customer = owners.get(&stripe).unwrap_or(&stripe);
         Ok(SignalCheck {
-            subscription: subscription.parse().map_err(|_| malformed("snapshots.subscription"))?,
-            customer: customer.parse().map_err(|_| malformed("snapshots.stripe_customer"))?,
+            subscription: parsed("snapshots.subscription", &subscription)?,
+            customer: parsed("snapshots.stripe_customer", &customer)?,
             lease_until: until,
         })
     };

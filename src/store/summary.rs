@@ -13,6 +13,7 @@ use super::history::offer_type;
 use super::schema::{session_offers, sessions, sessions::dsl};
 use super::sessions::SessionFilter;
 use super::summary_of_saves::{self, Saves};
+use super::text::parsed;
 use crate::domain::money::{Currency, Money};
 use crate::domain::offer::{Key, OfferState, OfferType};
 use crate::domain::session::Status;
@@ -68,7 +69,7 @@ pub struct OfferCost {
 }
 
 pub(super) fn status(word: &str) -> Result<Status, Failure> {
-    word.parse().map_err(|_| malformed("sessions.status"))
+    parsed("sessions.status", word)
 }
 
 fn state(word: &str) -> Result<Option<OfferState>, Failure> {
@@ -79,7 +80,7 @@ fn state(word: &str) -> Result<Option<OfferState>, Failure> {
 }
 
 fn key(text: &str) -> Result<Key, Failure> {
-    text.parse().map_err(|_| malformed("a key"))
+    parsed("a key", text)
 }
 
 pub(super) fn count(number: i64) -> u64 {
@@ -87,7 +88,7 @@ pub(super) fn count(number: i64) -> u64 {
 }
 
 pub(super) fn money(amount: i64, currency: &str) -> Result<Money, Failure> {
-    let currency: Currency = currency.parse().map_err(|_| malformed("sessions.currency"))?;
+    let currency: Currency = parsed("sessions.currency", &currency)?;
     Ok(Money { amount, currency })
 }
 

@@ -23,6 +23,7 @@ use crate::store::schema::{
     audit_lines, events, flow_versions, operations, save_checks, session_offers, sessions,
 };
 use crate::store::session_rows::SessionRow;
+use crate::store::text::parsed;
 use crate::store::time::{instant, micros};
 
 /// A page of sessions.
@@ -73,7 +74,7 @@ impl Inspection {
         let query =
             query.select(operations::subscription).distinct().order(operations::subscription).limit(PAGE);
         let ids: Vec<String> = query.load(&mut self.connection).map_err(Failure::from)?;
-        let ids = ids.into_iter().map(|id| id.parse().map_err(|_| malformed("operations.subscription")));
+        let ids = ids.into_iter().map(|id| parsed("operations.subscription", &id));
         let mut all = Vec::new();
         for id in ids.collect::<Result<Vec<SubscriptionId>, _>>()? {
             let operations = self.operations_on(&id)?;
