@@ -1,5 +1,5 @@
 //! The account behind the key.
-use super::routes::{Input, Outcome};
+use super::call::{Input, Outcome};
 use super::state::State;
 use serde_json::json;
 

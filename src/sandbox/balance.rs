@@ -1,9 +1,9 @@
 //! The customer's balance: every change of it is a transaction, and the next invoice that is finalized takes it.
+use super::call::{Input, Outcome};
 use super::errors::ApiError;
 use super::params::{AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, METADATA, field};
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
 use serde_json::json;
 

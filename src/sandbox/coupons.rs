@@ -1,10 +1,10 @@
 //! Coupons.
+use super::call::{Input, Outcome};
 use super::errors::ApiError;
 use super::events;
 use super::params::{AFTER, BEFORE, COUNT, EXPAND, Field, IDS, Kind, LIMIT, METADATA, field};
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
 use serde_json::{Value, json};
 

@@ -1,5 +1,6 @@
 //! Credit notes: what a finalized invoice is reduced by.
 use super::balance::{self, Change};
+use super::call::{Input, Outcome};
 use super::collection;
 use super::errors::ApiError;
 use super::events;
@@ -8,7 +9,6 @@ use super::params::{
 };
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State, new_id};
 use serde_json::json;
 

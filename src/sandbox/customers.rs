@@ -1,12 +1,12 @@
 //! Customers.
 use super::balance::{self, Change};
+use super::call::{Input, Outcome};
 use super::discounts;
 use super::errors::ApiError;
 use super::events;
 use super::params::{AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, METADATA, TEXT, field};
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
 use super::{subscription_ends, subscriptions};
 use serde_json::{Value, json};

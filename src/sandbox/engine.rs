@@ -1,4 +1,5 @@
 //! One call from beginning to end: key, faults, idempotency, parameters, work, answer, record.
+use super::call::Input;
 use super::clock::Clock;
 use super::contract;
 use super::errors::ApiError;
@@ -10,7 +11,7 @@ use super::params;
 use super::passage;
 use super::render;
 use super::restricted::RestrictedKey;
-use super::routes::{self, Input};
+use super::routes;
 use super::state::{Cause, State, new_id};
 use super::webhooks::Outbox;
 use base64::Engine as _;

@@ -1,9 +1,9 @@
 //! Active entitlements: which features a customer has through what they subscribe to.
+use super::call::{Input, Outcome};
 use super::events;
 use super::params::{AFTER, BEFORE, EXPAND, Field, ID, LIMIT, field};
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
 use super::subscriptions;
 use serde_json::{Value, json};

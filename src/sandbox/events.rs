@@ -1,9 +1,9 @@
 //! Events: what happened, with a copy of the object as it was then.
+use super::call::{Input, Outcome};
 use super::errors::ApiError;
 use super::params::{AFTER, BEFORE, EXPAND, Field, IDS, Kind, LIMIT, TEXT, field};
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
 use serde_json::{Map, Value, json};
 

@@ -1,9 +1,9 @@
 //! Entitlement features, and which products carry them.
+use super::call::{Input, Outcome};
 use super::errors::ApiError;
 use super::params::{AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, NEW_METADATA, field};
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
 use serde_json::json;
 

@@ -1,10 +1,10 @@
 //! The calls that move an invoice on: finalize, pay, void, mark uncollectible.
+use super::call::{Input, Outcome};
 use super::collection;
 use super::errors::ApiError;
 use super::params::{EXPAND, Field, ID, Kind, field};
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
 
 pub(super) const FINALIZE: &[Field] = &[field("auto_advance", Kind::Boolean), EXPAND];

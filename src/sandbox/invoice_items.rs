@@ -1,4 +1,5 @@
 //! Invoice items: single amounts that wait for the customer's next invoice, or stand on a draft.
+use super::call::{Input, Outcome};
 use super::collection;
 use super::errors::ApiError;
 use super::events;
@@ -6,7 +7,6 @@ use super::invoicing::Line;
 use super::params::{AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, METADATA, QUANTITY, TEXT, field};
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State, new_id};
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
 //! Previews: the next invoice of a subscription as it is, or as it would be after changes. Nothing is kept.
+use super::call::{Input, Outcome};
 use super::discounts::{self, DISCOUNTS, Owner};
 use super::errors::ApiError;
 use super::invoice_items;
@@ -8,7 +9,6 @@ use super::params::{EXPAND, Field, ID, Kind, METADATA, field};
 use super::passage;
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State, new_id};
 use super::subscription_update::{
     self, BILLING_CYCLE_ANCHOR, CANCEL_AT, CANCEL_AT_PERIOD_END, PRORATION, TRIAL_END,

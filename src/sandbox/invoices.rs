@@ -1,5 +1,6 @@
 //! Invoices as callers make and read them: one-off drafts, updates, lists. What ends a draft is in `invoice_actions`.
 use super::calendar::plus_days;
+use super::call::{Input, Outcome};
 use super::collection;
 use super::discounts::{self, DISCOUNTS, Owner};
 use super::errors::ApiError;
@@ -12,7 +13,6 @@ use super::params::{
 use super::passage;
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
 use serde_json::{Value, json};
 

@@ -10,6 +10,7 @@
 mod account;
 mod balance;
 mod calendar;
+mod call;
 mod clock;
 mod collection;
 mod contract;

@@ -1,5 +1,6 @@
 //! Prices, and the plans that older readers still see on subscription items.
 use super::calendar::Interval;
+use super::call::{Input, Outcome};
 use super::errors::ApiError;
 use super::events;
 use super::params::{
@@ -7,7 +8,6 @@ use super::params::{
 };
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
 use super::tiers::{self, TIERS, TIERS_MODE};
 use serde_json::{Value, json};

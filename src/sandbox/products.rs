@@ -1,4 +1,5 @@
 //! Products.
+use super::call::{Input, Outcome};
 use super::errors::ApiError;
 use super::events;
 use super::params::{
@@ -6,7 +7,6 @@ use super::params::{
 };
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
 use serde_json::json;
 

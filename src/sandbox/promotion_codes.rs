@@ -1,9 +1,9 @@
 //! Promotion codes: names under which customers redeem coupons.
+use super::call::{Input, Outcome};
 use super::errors::ApiError;
 use super::params::{AFTER, BEFORE, COUNT, EXPAND, Field, ID, Kind, LIMIT, METADATA, NEW_METADATA, field};
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State, new_id};
 use serde_json::json;
 

@@ -1,7 +1,6 @@
 //! The table of calls: method, path, parameters, and who answers.
-use super::errors::ApiError;
+use super::call::{Input, Outcome};
 use super::params::{EXPAND, Field};
-use super::record::Record;
 use super::state::State;
 use super::{account, balance, coupons, credit_notes, customers, entitlements, events, features};
 use super::{invoice_actions, invoice_items, invoice_preview, invoices, prices};
@@ -9,24 +8,6 @@ use super::{
     products, promotion_codes, schedule_phases, schedules, subscription_ends, subscription_items,
     subscription_pause, subscriptions, test_clocks, webhook_endpoints,
 };
-use serde_json::Value;
-
-/// A call with its path variables and checked parameters.
-#[derive(Debug)]
-pub(super) struct Input {
-    pub(super) ids: Vec<String>,
-    pub(super) params: Record,
-}
-
-impl Input {
-    /// The first variable of the path; the routes that ask for it have one.
-    pub(super) fn id(&self) -> &str {
-        self.ids.first().map_or("", String::as_str)
-    }
-}
-
-/// What a call answers.
-pub(super) type Outcome = Result<Value, ApiError>;
 
 /// One call of the API.
 pub(super) struct Route {

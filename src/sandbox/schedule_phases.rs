@@ -1,5 +1,6 @@
 //! The phases of a schedule: what they say, how they are rewritten, and how the subscription takes them on.
 use super::calendar::Interval;
+use super::call::{Input, Outcome};
 use super::discounts::{self, DISCOUNTS};
 use super::errors::ApiError;
 use super::events;
@@ -11,7 +12,6 @@ use super::passage;
 use super::prices;
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::schedules;
 use super::state::{ObjectKind, State};
 use super::subscription_update::{self, PRORATION};

@@ -1,11 +1,11 @@
 //! Subscription schedules: made from a subscription, read, released, canceled. Their phases are in `schedule_phases`.
+use super::call::{Input, Outcome};
 use super::errors::ApiError;
 use super::events;
 use super::params::{AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, METADATA, field};
 use super::passage;
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
 use super::{schedule_phases, subscription_ends};
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
 //! How subscriptions end, and how a paused one comes back.
+use super::call::{Input, Outcome};
 use super::collection;
 use super::discounts;
 use super::errors::ApiError;
@@ -8,7 +9,6 @@ use super::params::{EXPAND, Field, Kind, field};
 use super::prorations;
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::schedules;
 use super::state::{ObjectKind, State};
 use super::subscription_update::{CANCELLATION_DETAILS, refuse_scheduled, set_details};

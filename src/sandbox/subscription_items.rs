@@ -1,4 +1,5 @@
 //! Subscription items through their own calls.
+use super::call::{Input, Outcome};
 use super::discounts::DISCOUNTS;
 use super::errors::ApiError;
 use super::events;
@@ -10,7 +11,6 @@ use super::pending_updates;
 use super::prorations;
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
 use super::subscription_update::{self, PRORATION};
 use super::subscriptions;

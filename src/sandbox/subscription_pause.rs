@@ -1,4 +1,5 @@
 //! Pausing a subscription itself, and resuming it. (Pausing only its collection is an update.)
+use super::call::{Input, Outcome};
 use super::collection;
 use super::errors::ApiError;
 use super::events;
@@ -9,7 +10,6 @@ use super::passage;
 use super::prorations;
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
 use super::subscription_update::{BILLING_CYCLE_ANCHOR, PRORATION};
 use super::subscriptions::{current_lines, touched};

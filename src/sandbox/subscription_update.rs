@@ -1,5 +1,6 @@
 //! Updates of subscriptions: what each parameter does, and what Stripe refuses.
 use super::calendar::longest_trial;
+use super::call::{Input, Outcome};
 use super::discounts::{self, DISCOUNTS, Owner};
 use super::errors::ApiError;
 use super::events;
@@ -10,7 +11,6 @@ use super::pending_updates::{self, Before};
 use super::prorations;
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::schedule_phases;
 use super::state::{ObjectKind, State};
 use super::subscriptions::{current_lines, is_live, period_end, touched};

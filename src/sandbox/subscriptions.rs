@@ -1,5 +1,6 @@
 //! Subscriptions: made, read, canceled, resumed. Their updates have a file of their own.
 use super::calendar::plus_days;
+use super::call::{Input, Outcome};
 use super::discounts::{self, DISCOUNTS, Owner};
 use super::entitlements;
 use super::errors::ApiError;
@@ -13,7 +14,6 @@ use super::params::{
 use super::passage;
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
 use super::subscription_update::{self as change, PRORATION, TRIAL_SETTINGS};
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! Test clocks, as far as objects name theirs. Time itself is the sandbox's own clock.
+use super::call::{Input, Outcome};
 use super::params::{AFTER, BEFORE, EXPAND, Field, ID, Kind, LIMIT, field};
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State};
 use serde_json::json;
 

@@ -1,9 +1,9 @@
 //! Webhook endpoints as objects. Deliveries go where the sandbox's own configuration says, not here.
+use super::call::{Input, Outcome};
 use super::errors::ApiError;
 use super::params::{EXPAND, Field, IDS, Kind, METADATA, TEXT, field};
 use super::record::Record;
 use super::render;
-use super::routes::{Input, Outcome};
 use super::state::{ObjectKind, State, new_id};
 use serde_json::json;
 
