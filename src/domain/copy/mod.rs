@@ -6,6 +6,7 @@
 //! templates again. The outcome is plain text; whoever puts it into a page escapes it. What depends on a language (which
 //! text, how a number, an amount, a day or a plural is written) is Unicode's data, as ICU4X brings it.
 
+mod count;
 mod defaults;
 mod format;
 mod locale;

@@ -1,11 +1,8 @@
 //! Templates: what may stand in one, and the engine that fills it in.
 
-use std::fmt;
-use std::sync::Arc;
-
-use minijinja::value::{Object, ObjectRepr};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
+use super::count::Count;
 use super::format::PluralCategory;
 use super::variables::{Variable, context};
 use crate::domain::offer::Terms;
@@ -24,23 +21,6 @@ const CATEGORIES: [(&str, PluralCategory); 6] = [
     ("many", PluralCategory::Many),
     ("other", PluralCategory::Other),
 ];
-
-/// A number of things: written out, and with the category that its language puts it in.
-#[derive(Debug)]
-pub(super) struct Count {
-    pub(super) text: String,
-    pub(super) category: PluralCategory,
-}
-
-impl Object for Count {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
 
 /// The engine, without any template. To print a variable that has no value is an error, so that nobody is shown half a
 /// sentence; to ask for it with `if` is none.

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use minijinja::Value;
 use strum::{EnumString, IntoStaticStr};
 
+use super::count::Count;
 use super::format::{Formatter, PluralCategory};
 use super::plain;
-use super::template::Count;
 use crate::domain::money::Money;
 use crate::domain::offer::{DiscountDuration, DiscountValue, Terms};
 use crate::domain::preview::Preview;
