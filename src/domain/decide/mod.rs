@@ -179,3 +179,5 @@ fn over_max(key: &Key, most: usize) -> LeftOut {
 mod experiment_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trace_tests;
