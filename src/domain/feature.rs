@@ -46,7 +46,7 @@ impl TryFrom<String> for FeatureTag {
 }
 impl From<FeatureTag> for String {
     fn from(tag: FeatureTag) -> Self {
-        tag.0.into()
+        tag.as_str().to_owned()
     }
 }
 impl fmt::Display for FeatureTag {

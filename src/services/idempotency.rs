@@ -83,11 +83,26 @@ pub async fn once<T: Serialize>(
     status: u16,
     work: impl Future<Output = Result<T, ServiceError>>,
 ) -> Result<Reply, ServiceError> {
+    let written = async {
+        serde_json::to_string(&work.await?).map_err(|error| ServiceError::Internal(Cause::new(error)))
+    };
+    once_written(app, key, status, written).await
+}
+
+/// The same for work that writes its JSON document itself.
+///
+/// # Errors
+/// Those of the work; a key that was used with another request.
+pub async fn once_written(
+    app: &App,
+    key: Option<&IdempotencyKey>,
+    status: u16,
+    work: impl Future<Output = Result<String, ServiceError>>,
+) -> Result<Reply, ServiceError> {
     if let Some(reply) = saved_reply(app, key).await? {
         return Ok(reply);
     }
-    let body =
-        serde_json::to_string(&work.await?).map_err(|error| ServiceError::Internal(Cause::new(error)))?;
+    let body = work.await?;
     if let Some(wanted) = key {
         let now = app.clock.now();
         let change = Change { saved: Some(wanted.save(status, body.clone(), now)), ..Change::new(now) };

@@ -10,7 +10,7 @@ use validator::Validate;
 use super::app::App;
 use super::attributes;
 use super::decide::{CUSTOMER_NAME, budgets_left, terms};
-use super::error::ServiceError;
+use super::error::{Cause, ServiceError};
 use super::flows::Published;
 use super::prices;
 use super::publish;
@@ -56,36 +56,36 @@ pub struct PreviewBody {
 /// What would be offered, and why.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = FlowPreview)]
-pub struct PreviewView {
+pub struct PreviewView<'a> {
     /// The offers' keys, in order.
-    pub offers: Vec<Key>,
+    offers: &'a [Key],
     /// Each offer's texts for whoever reads one of the languages that the flow has texts in; where the offer has none in
     /// it, those that stand in.
-    pub copies: BTreeMap<Key, BTreeMap<String, Copy>>,
+    copies: BTreeMap<Key, BTreeMap<String, Copy>>,
     /// The trace.
-    pub trace: Trace,
+    trace: &'a Trace<'a>,
     /// The other flow that a session begun with these facts would run instead, if any. The offers are this flow's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub routed_to: Option<RouteView>,
+    routed_to: Option<RouteView<'a>>,
 }
 
 /// A route that fits.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = FlowPreviewRoute)]
-pub struct RouteView {
+struct RouteView<'a> {
     /// The route, counted from 0.
-    pub route: usize,
+    route: usize,
     /// The flow that it leads to.
-    pub flow: Key,
+    flow: &'a Key,
     /// The route's segments that hold.
-    pub segments: Vec<Key>,
+    segments: Vec<Key>,
 }
 
-/// Decides for the given facts and explains.
+/// Decides for the given facts and explains; the answer is the JSON of a [`PreviewView`].
 ///
 /// # Errors
 /// When there is no such draft, version or subscription, a fact has no usable type, or the draft has problems.
-pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewView, ServiceError> {
+pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<String, ServiceError> {
     let given = attributes::parse_qualified(&body.facts, "/facts").map_err(ServiceError::Invalid)?;
     let flow = flow(app, key, body.version).await?;
     let now = app.clock.now();
@@ -140,12 +140,13 @@ pub async fn preview(app: &App, key: &Key, body: PreviewBody) -> Result<PreviewV
     let trace = explain(&flow.compiled, &input);
     let routed_to = flow.compiled.route(&facts, now).and_then(|(route, segments)| {
         let target = flow.document().routes.get(route)?;
-        Some(RouteView { route, flow: target.flow.clone(), segments })
+        Some(RouteView { route, flow: &target.flow, segments })
     });
-    let offers = trace.decision.offers.clone();
+    let offers = trace.decision.offers.as_slice();
     let name = facts.text(CUSTOMER_NAME);
     let copies = offers.iter().filter_map(|key| Some((key.clone(), copies(&flow, key, &input, name)?)));
-    Ok(PreviewView { copies: copies.collect(), offers, trace, routed_to })
+    let view = PreviewView { copies: copies.collect(), offers, trace: &trace, routed_to };
+    serde_json::to_string(&view).map_err(|error| ServiceError::Internal(Cause::new(error)))
 }
 
 /// An offer's texts in every language of the flow.

@@ -13,6 +13,7 @@ use super::route::Routed;
 use super::transition::{Access, load, render};
 use crate::domain::decide::{Decision, Trace, explain};
 use crate::domain::experiment::Assignment;
+use crate::domain::flow::CompiledFlow;
 use crate::domain::ids::{CustomerId, SessionId, SubscriptionId};
 use crate::domain::money::Money;
 use crate::domain::offer::{Key, OfferState, OfferType};
@@ -122,54 +123,60 @@ fn row(session: &Session) -> SessionRow {
 }
 
 /// Why a session was offered what it was offered.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Explanation {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Explanation<'a> {
     /// The session.
-    pub session: SessionId,
+    session: SessionId,
     /// The flow that decided.
-    pub flow: FlowRef,
+    flow: &'a FlowRef,
     /// Every decision made in it, in order: the first when it began, then one for each new reason.
-    pub decisions: Vec<ExplainedDecision>,
+    decisions: Vec<ExplainedDecision<'a>>,
 }
 
 /// One decision, explained.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ExplainedDecision {
+#[derive(Debug, Serialize, ToSchema)]
+struct ExplainedDecision<'a> {
     /// When it was made.
-    pub at: Timestamp,
+    at: Timestamp,
     /// When billing showed the subscription that it was made from.
-    pub snapshot_at: Option<Timestamp>,
+    snapshot_at: Option<Timestamp>,
     /// The trace; null where billing could not be asked and nothing was known of the subscription, and where the
     /// subscriber was asked to come back from a pause before anything was offered.
-    pub trace: Option<Trace>,
+    trace: Option<Trace<'a>>,
     /// Why the session runs another flow than the configured one; with its first decision.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub routed: Option<Routed>,
+    routed: Option<&'a Routed>,
     /// What was decided then, with the reason why each other offer was left out.
-    pub decision: Option<Decision>,
+    decision: Option<&'a Decision>,
 }
 
-/// Explains every decision of a session from what it was made from.
+/// Explains every decision of a session from what it was made from; the answer is an [`Explanation`].
 ///
 /// # Errors
 /// When there is no such session.
-pub async fn explanation(app: &App, id: SessionId) -> Result<Explanation, ServiceError> {
+pub async fn explanation(app: &App, id: SessionId) -> Result<Reply, ServiceError> {
     let session = load(app, &Access::Staff, id).await?.session;
     let flow = app.flows.version(&app.store, &session.flow).await?;
-    let mut decisions = Vec::new();
-    for record in app.store.decisions(id).await? {
-        let kept: Kept =
-            serde_json::from_str(&record.body).map_err(|error| ServiceError::Internal(Cause::new(error)))?;
-        decisions.push(ExplainedDecision {
-            at: kept.at,
-            snapshot_at: kept.snapshot_at.or(session.snapshot_at),
-            trace: kept
-                .input(&session)
-                .filter(|_| !kept.asks_to_resume)
-                .map(|input| explain(&flow.compiled, &input)),
-            routed: kept.routed,
-            decision: kept.decision,
-        });
+    let records = app.store.decisions(id).await?;
+    let kept = records.iter().map(|record| serde_json::from_str(&record.body));
+    let kept: Vec<Kept> = kept.collect::<Result<_, _>>().map_err(unreadable)?;
+    let decisions = kept.iter().map(|kept| explained(kept, &session, &flow.compiled)).collect();
+    let explanation = Explanation { session: id, flow: &session.flow, decisions };
+    let body = serde_json::to_string(&explanation).map_err(unreadable)?;
+    Ok(Reply { status: 200, body, replayed: false })
+}
+
+fn unreadable(error: serde_json::Error) -> ServiceError {
+    ServiceError::Internal(Cause::new(error))
+}
+
+fn explained<'a>(kept: &'a Kept, session: &'a Session, flow: &'a CompiledFlow) -> ExplainedDecision<'a> {
+    let input = kept.input(session).filter(|_| !kept.asks_to_resume);
+    ExplainedDecision {
+        at: kept.at,
+        snapshot_at: kept.snapshot_at.or(session.snapshot_at),
+        trace: input.map(|input| explain(flow, &input)),
+        routed: kept.routed.as_ref(),
+        decision: kept.decision.as_ref(),
     }
-    Ok(Explanation { session: id, flow: session.flow, decisions })
 }

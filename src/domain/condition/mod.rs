@@ -15,6 +15,7 @@ use jiff::Timestamp;
 pub use names::{Band, Names, Segment, Tiers, holds, in_order};
 pub use test::{Age, AgeTest, AgeUnit, Order, Test, TextTest};
 pub(crate) use test::{age_micros, as_instant};
+pub use wire::Constant;
 pub(crate) use wire::{is_exact, number_json};
 
 use super::facts::{Facts, Value};
@@ -111,9 +112,7 @@ impl Condition {
                 comparison.outcome(value, now).holds()
             }
             Self::Segment(key) => (names.segment)(key),
-            Self::Tier(test) => {
-                names.tiers.is_some_and(|tiers| tiers.condition(test).holds(facts, now, names))
-            }
+            Self::Tier(test) => names.tiers.is_some_and(|tiers| tiers.holds(test, facts)),
         }
     }
 

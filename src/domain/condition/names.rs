@@ -82,18 +82,23 @@ impl Tiers {
     /// The tier that these facts are in, if any.
     #[must_use]
     pub fn find(&self, facts: &Facts) -> Option<&Key> {
-        let Value::Number(number) = facts.get(&self.attribute)?.value else { return None };
+        let number = self.number(facts)?;
         self.bands.iter().rev().find(|band| band.from <= number).map(|band| &band.key)
     }
 
-    /// What a test of the tier stands for, in comparisons alone.
+    /// Whether a test of the tier holds for these facts.
     #[must_use]
-    pub fn condition(&self, test: &TierTest) -> Condition {
-        let reached = self.reached();
-        let one = |at: usize| reached.get(at).cloned().map(Condition::Compare);
-        let Some((from, below)) = self.span(test) else { return Condition::Any(Vec::new()) };
-        let below = below.and_then(one).map(|reached| Condition::Not(Box::new(reached)));
-        Condition::All(one(from).into_iter().chain(below).collect())
+    pub fn holds(&self, test: &TierTest, facts: &Facts) -> bool {
+        let (Some((from, below)), Some(number)) = (self.span(test), self.number(facts)) else { return false };
+        let reached = |at: usize| self.bands.get(at).is_some_and(|band| band.from <= number);
+        reached(from) && !below.is_some_and(reached)
+    }
+
+    fn number(&self, facts: &Facts) -> Option<Decimal> {
+        match facts.get(&self.attribute)?.value {
+            Value::Number(number) => Some(number),
+            _ => None,
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use rust_decimal::Decimal;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
     AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, Ref, Schema, Type,
@@ -66,29 +66,49 @@ impl Serialize for Comparison {
 impl Test {
     /// The constant as it is written.
     #[must_use]
-    pub fn constant(&self) -> Json {
-        match self {
-            Self::Exists(wanted) => Json::Bool(*wanted),
-            Self::Number(order) => ordered(order, |number| number_json(*number)),
-            Self::Instant(order) => ordered(order, |at| Json::String(at.to_string())),
-            Self::Age(AgeTest::Older(age) | AgeTest::Newer(age)) => Json::String(age.to_string()),
-            Self::Boolean { to, .. } => Json::Bool(*to),
-            Self::Text(TextTest::In(texts) | TextTest::NotIn(texts)) => json!(texts),
-            Self::Text(
+    pub fn constant(&self) -> Constant<'_> {
+        Constant(self)
+    }
+}
+
+/// The constant of a test, to be written as JSON.
+#[derive(Clone, Copy, Debug)]
+pub struct Constant<'a>(&'a Test);
+
+impl Serialize for Constant<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Test::Exists(flag) | Test::Boolean { to: flag, .. } => serializer.serialize_bool(*flag),
+            Test::Number(order) => ordered(order, serializer, |number| number_json(*number)),
+            Test::Instant(order) => ordered(order, serializer, |at| *at),
+            Test::Age(AgeTest::Older(age) | AgeTest::Newer(age)) => serializer.collect_str(age),
+            Test::Text(TextTest::In(texts) | TextTest::NotIn(texts)) => texts.serialize(serializer),
+            Test::Text(
                 TextTest::Eq(text)
                 | TextTest::Ne(text)
                 | TextTest::Contains(text)
                 | TextTest::StartsWith(text)
                 | TextTest::EndsWith(text),
-            ) => json!(text),
+            ) => text.serialize(serializer),
         }
     }
 }
 
-fn ordered<T: Ord>(order: &Order<T>, one: impl Fn(&T) -> Json) -> Json {
-    let many = matches!(order, Order::In(_) | Order::NotIn(_) | Order::Between(..));
-    let mut constants: Vec<Json> = order.constants().into_iter().map(one).collect();
-    if many { Json::Array(constants) } else { constants.pop().unwrap_or(Json::Null) }
+fn ordered<S: Serializer, T: Ord, U: Serialize>(
+    order: &Order<T>,
+    serializer: S,
+    one: impl Fn(&T) -> U,
+) -> Result<S::Ok, S::Error> {
+    match order {
+        Order::In(constants) | Order::NotIn(constants) => serializer.collect_seq(constants.iter().map(one)),
+        Order::Between(low, high) => [one(low), one(high)].serialize(serializer),
+        Order::Eq(constant)
+        | Order::Ne(constant)
+        | Order::Gt(constant)
+        | Order::Gte(constant)
+        | Order::Lt(constant)
+        | Order::Lte(constant) => one(constant).serialize(serializer),
+    }
 }
 
 /// A number as JSON writes it: an integer, or the nearest double. Parsing takes only numbers that this keeps exact.

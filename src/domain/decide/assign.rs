@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Input, LeftOut};
@@ -71,10 +71,10 @@ fn exposure(experiment: Key, arm: Key, shares: Shares) -> Option<Exposure> {
 }
 
 /// Where a customer stands towards an experiment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ExperimentStanding)]
-pub enum Standing {
+enum Standing {
     /// In it, and it could make a difference.
     Exposed,
     /// None of its segments holds.
@@ -188,24 +188,24 @@ fn apply(document: &FlowDocument, present: &[Key], assigned: &mut Assigned<'_>) 
 }
 
 /// Where the customer stood towards one experiment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ExperimentTrace {
+#[derive(Serialize, ToSchema)]
+pub(super) struct ExperimentTrace {
     /// The experiment; `holdout` for the flow's own holdout.
-    pub experiment: Key,
+    experiment: Key,
     /// Whether the customer is in it, or why not.
-    pub standing: Standing,
+    standing: Standing,
     /// The arm, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub arm: Option<Key>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arm: Option<Key>,
     /// How likely each arm was when it was drawn.
-    #[serde(default, skip_serializing_if = "Shares::is_empty")]
+    #[serde(skip_serializing_if = "Shares::is_empty")]
     #[schema(value_type = std::collections::BTreeMap<String, f64>, required = false)]
-    pub shares: Shares,
+    shares: Shares,
     /// Whether the arm had been recorded before.
-    pub recorded: bool,
+    recorded: bool,
     /// Where the customer stands in the layer, 0 to 1; absent for the flow's own holdout.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub position: Option<Share>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<Share>,
 }
 
 /// Says of every experiment where the customer stands towards it.

@@ -78,8 +78,12 @@ impl Case {
         let decision = decide(&self.flow, &input);
         let trace = explain(&self.flow, &input);
         assert_eq!(trace.decision, decision);
-        let exposed = trace.experiments.iter().filter(|one| one.standing == Standing::Exposed);
-        let arms: Vec<_> = exposed.map(|one| (one.experiment.clone(), one.arm.clone().unwrap())).collect();
+        let written = serde_json::to_value(trace).unwrap();
+        let experiments = written["experiments"].as_array().into_iter().flatten();
+        let exposed = experiments.filter(|one| one["standing"] == "exposed");
+        let arms: Vec<_> = exposed
+            .map(|one| (key(one["experiment"].as_str().unwrap()), key(one["arm"].as_str().unwrap())))
+            .collect();
         let decided = decision.experiments.iter().map(|one| &one.assignment);
         assert_eq!(arms, decided.map(|one| (one.experiment.clone(), one.arm.clone())).collect::<Vec<_>>());
         decision

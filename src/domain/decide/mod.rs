@@ -3,7 +3,7 @@
 //!
 //! Segments are evaluated together; the first rule whose segments and reasons fit counts, however little comes of it;
 //! its offers pass the guards in their order until the policy's `max_offers` are found. [`explain`] does the same and
-//! keeps every step.
+//! shows every step.
 
 mod assign;
 mod guards;
@@ -28,12 +28,8 @@ use super::price::Prices;
 use super::reentry::Reentry;
 use super::subscription::Subscription;
 use assign::{Assigned, assign};
-pub use assign::{ExperimentTrace, Standing};
 use guards::{Candidate, Verdict};
-pub use trace::{
-    ConditionTrace, FactTrace, GuardOutcome, GuardTrace, OfferTrace, RuleTrace, SegmentTrace, Trace, explain,
-};
-
+pub use trace::{Trace, explain};
 pub use unseen::{Unseen, decide_unseen};
 
 /// What a decision is made from.

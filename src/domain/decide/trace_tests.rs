@@ -62,7 +62,8 @@ fn the_trace_as_it_is_written() {
     facts.state("subscription.tenure_days", Value::Number(400.into()), Source::Stripe, now());
     let customer: CustomerId = "customer-1".parse().unwrap();
     let unit = Some(Unit { customer: &customer, recorded: &[], bandits: &Bandits::new() });
-    let (subscription, history, answered) = (subscription(), History::default(), ["breather".parse().unwrap()]);
+    let (subscription, history, answered) =
+        (subscription(), History::default(), ["breather".parse().unwrap()]);
     let input = Input {
         facts: &facts,
         subscription: &subscription,

@@ -248,7 +248,7 @@ pub(crate) async fn rollback(
     tag = "flows", operation_id = "previewFlow",
     request_body = PreviewBody,
     params(("key" = Key, Path, description = "The flow's key")),
-    responses((status = 200, description = "Offers and trace", body = PreviewView)),
+    responses((status = 200, description = "Offers and trace", body = PreviewView<'_>)),
     security(("apiKey" = ["analyst", "operator", "admin"])),
 )]
 #[post("/v1/flows/{key}/preview")]
@@ -260,5 +260,5 @@ pub(crate) async fn preview(
     body: Body<PreviewBody>,
 ) -> Result<HttpResponse, Problem> {
     let work = services::preview::preview(&app, &key.0, body.0);
-    Ok(answer(idempotency::once(&app, idempotency.key(), 200, work).await?))
+    Ok(answer(idempotency::once_written(&app, idempotency.key(), 200, work).await?))
 }

@@ -306,7 +306,7 @@ impl From<&SessionRow> for CsvRow {
 #[utoipa::path(
     tag = "operations", operation_id = "explainSession",
     params(("id" = SessionId, Path, description = "The session")),
-    responses((status = 200, description = "The explanation", body = Explanation)),
+    responses((status = 200, description = "The explanation", body = Explanation<'_>)),
     security(("apiKey" = ["analyst", "operator", "admin"])),
 )]
 #[get("/v1/sessions/{id}/explanation")]
@@ -315,5 +315,5 @@ pub(crate) async fn explanation(
     app: Data<App>,
     id: Segment<SessionId>,
 ) -> Result<HttpResponse, Problem> {
-    Ok(HttpResponse::Ok().json(services::read::explanation(&app, id.0).await?))
+    Ok(answer(services::read::explanation(&app, id.0).await?))
 }
