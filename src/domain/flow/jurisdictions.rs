@@ -53,13 +53,6 @@ pub enum UnknownPlace {
     Strictest,
 }
 
-impl UnknownPlace {
-    /// The word on the wire.
-    pub(super) fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
 impl PolicyChoice {
     /// The rules.
     #[must_use]

@@ -75,13 +75,6 @@ pub enum Confidence {
     NotInForce,
 }
 
-impl Confidence {
-    /// The word on the wire.
-    pub(super) fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
 static PRESETS: LazyLock<Vec<Preset>> =
     // A test reads every document, so none is left out.
     LazyLock::new(|| DOCUMENTS.iter().filter_map(|document| read(document).ok()).collect());
