@@ -5,15 +5,13 @@ mod harness;
 use std::time::Duration;
 
 use counteroffer::clock::Clock;
-use counteroffer::config::Config;
-use counteroffer::sandbox::{Fault, FaultKind, Sandbox, SandboxClock, SandboxConfig};
-use reqwest::Client;
-use secrecy::SecretString;
+use counteroffer::sandbox::{Fault, FaultKind, Sandbox};
 use serde_json::{Value, json};
 
-use crate::support::app::{Answer, SECRET_KEY, Subscriber, TOKEN_SECRET, WEBHOOK_SECRET};
+use crate::support::app::{Answer, Subscriber};
 use crate::support::database::{Database, postgres, sqlite};
-use crate::support::process::{Program, Served};
+use crate::support::process::Served;
+use crate::support::scene::{Scene, setting};
 
 const FLOW: &str = "key: default
 offers:
@@ -27,68 +25,7 @@ policy:
 const LOOKS: u32 = 300;
 const PAUSE: Duration = Duration::from_millis(100);
 
-struct Scene {
-    database: Database,
-    sandbox: Sandbox,
-    program: Program,
-    config: Config,
-    client: Client,
-}
-
 impl Scene {
-    async fn set(database: Database) -> Self {
-        let sandbox = Sandbox::start(SandboxConfig {
-            addr: "127.0.0.1:0".parse().unwrap(),
-            secret_key: SecretString::from(SECRET_KEY),
-            webhook_secret: SecretString::from(WEBHOOK_SECRET),
-            webhook_url: None,
-            clock: SandboxClock::Running { start: Clock::System.now() },
-        })
-        .await
-        .unwrap();
-        let program = Program::on(database.url())
-            .with("COUNTEROFFER_STRIPE__API_BASE", sandbox.url().as_str())
-            .with("COUNTEROFFER_WORKER__LEASE_SECONDS", "5")
-            .with("COUNTEROFFER_STRIPE__DEADLINE_MS", "4000")
-            .with("COUNTEROFFER_WORKER__POLL_MS", "100");
-        program.run(&["migrate"]).expect(0);
-        let config = Config::load(
-            None,
-            [("COUNTEROFFER_AUTH__ISSUER", "test"), ("COUNTEROFFER_AUTH__HS256_SECRET", TOKEN_SECRET)]
-                .map(|(name, value)| (name.to_owned(), value.to_owned())),
-        )
-        .unwrap();
-        // A connection that is kept may be one that the other side is just giving up.
-        let client = Client::builder().pool_max_idle_per_host(0).build().unwrap();
-        Self { database, sandbox, program, config, client }
-    }
-
-    /// Publishes a flow.
-    fn publish(&self, flow: &str) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("flow.yaml");
-        std::fs::write(&path, flow).unwrap();
-        self.program.run(&["flow", "publish", &path.display().to_string()]).expect(0);
-    }
-
-    fn subscriber(&self) -> Subscriber {
-        let price = self.sandbox.seed_price("Pro", 4900, "usd", "month").unwrap();
-        let customer = self.sandbox.seed_customer("subscriber@example.com").unwrap();
-        let subscription = self.sandbox.seed_subscription(&customer, &price).unwrap();
-        Subscriber { customer, subscription }
-    }
-
-    fn token(&self, who: &Subscriber) -> String {
-        let (customer, subscription) = (who.customer.parse().unwrap(), who.subscription.parse().unwrap());
-        let now = Clock::System.now();
-        counteroffer::http::auth::mint(&self.config.auth, &customer, Some(&subscription), 600, now).unwrap()
-    }
-
-    async fn begin(&self, served: &Served, who: &Subscriber) -> Answer {
-        let request = self.client.post(format!("{}/v1/sessions", served.base)).bearer_auth(self.token(who));
-        Answer::of(request.json(&json!({"subscription": who.subscription}))).await.expect(201)
-    }
-
     /// Posts below a session, without waiting for an answer that may never come.
     fn post(&self, served: &Served, who: &Subscriber, path: &str, body: Value) {
         let request = self.client.post(format!("{}/v1/sessions/{path}", served.base));
@@ -133,9 +70,9 @@ impl Scene {
     async fn play(&self, served: Served, after: impl FnOnce() -> Served) {
         let (coupon, discount, leaver) = (self.subscriber(), self.subscriber(), self.subscriber());
         let [of_coupon, of_discount, of_leaver] = [
-            self.begin(&served, &coupon).await,
-            self.begin(&served, &discount).await,
-            self.begin(&served, &leaver).await,
+            self.begin(&served, &coupon, None).await,
+            self.begin(&served, &discount, None).await,
+            self.begin(&served, &leaver, None).await,
         ];
         let accept = |session: &Answer| {
             format!("{}/offers/{}/accept", session.text_at("/id"), session.offer("half-off"))

@@ -12,6 +12,7 @@ mod attributes;
 mod backtests;
 mod billing;
 mod billing_changes;
+mod budgets;
 mod command_line;
 mod copy;
 mod customers;

@@ -94,10 +94,6 @@ fn places(kills: usize) -> Vec<(Database, usize, usize)> {
     }
 }
 
-fn setting(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
-}
-
 #[test]
 fn whatever_is_killed_everything_happens_once() {
     let kills = usize::try_from(setting("KILLS").unwrap_or(20)).unwrap();

@@ -38,9 +38,7 @@ impl Arena {
             plus: price("Plus", 9_900, "month"),
             yearly: price("Yearly", 49_000, "year"),
         }));
-        let made =
-            scene.program.run(&["keys", "create", "--role", "operator", "--name", "harness"]).expect(0);
-        let operator = made.out.lines().last().unwrap().to_owned();
+        let operator = scene.operator();
         let served = (0..processes).map(|_| scene.program.serve()).collect();
         Self {
             scene,

@@ -44,7 +44,7 @@ impl Arena {
     /// Brings somebody new to the point where the act is the next thing.
     pub(super) async fn prepare(&mut self, kind: Kind) -> Subject {
         let who = kind.subscriber(&self.scene.sandbox);
-        let session = self.begin(&who, kind.offer).await;
+        let session = self.scene.begin(&self.served[0], &who, kind.offer).await;
         let id = session.text_at("/id").to_owned();
         let (path, body) = match (kind.offer, kind.act) {
             (Some(offer), _) => (format!("offers/{}/accept", session.offer(offer)), json!({})),
@@ -62,7 +62,7 @@ impl Arena {
         self.settle(std::slice::from_ref(&subject)).await;
         subject.click = match kind.act {
             Act::Resume => {
-                let back = self.begin(&subject.who, None).await;
+                let back = self.scene.begin(&self.served[0], &subject.who, None).await;
                 subject.session = back.text_at("/id").to_owned();
                 Some(self.click(format!("/v1/sessions/{}/resume", subject.session), &token, json!({})))
             }
@@ -83,15 +83,5 @@ impl Arena {
     pub(super) fn click(&self, path: String, bearer: &str, body: Value) -> Click {
         let key = path.replace('/', "-");
         Click { path, bearer: bearer.to_owned(), body, key }
-    }
-
-    async fn begin(&self, who: &Subscriber, reason: Option<&str>) -> Answer {
-        let url = format!("{}/v1/sessions", self.served[0].base);
-        let mut body = json!({"subscription": who.subscription});
-        if let Some(reason) = reason {
-            body["reason"] = json!(reason);
-        }
-        let request = self.scene.client.post(url).bearer_auth(self.scene.token(who));
-        Answer::of(request.json(&body)).await.expect(201)
     }
 }
