@@ -44,6 +44,7 @@ mod shapes;
 mod signals;
 mod store;
 mod support;
+mod sweeps;
 mod trials;
 mod undo;
 mod verify;
