@@ -1,8 +1,10 @@
 //! Pauses from the offer to the return: by either of Stripe's mechanisms, ended in time, early, elsewhere or with the
 //! subscription, told once and truly.
 
+use counteroffer::boot;
 use counteroffer::sandbox::{Fault, FaultKind};
 use counteroffer::services::keys::Role;
+use counteroffer::services::verify::verify;
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -240,6 +242,29 @@ async fn a_resumption_whose_answer_is_lost_is_ours_and_happens_once() {
             assert_eq!(ended(&test, &who).await, "subscriber", "{access} {mode}");
             assert_eq!(resumed(&test, &who), usize::from(itself));
         }
+        test
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn who_is_back_as_wanted_is_no_difference_though_nobody_knows_who_resumed() {
+    on_every_database(async |test| {
+        let who = paused(&test, "withdrawn", "flexible").await;
+        test.advance(days(5));
+        let session = test.begin(&who, None).await.expect(201);
+        let lost = FaultKind::Timeout { acted: true };
+        test.sandbox.script(Fault { times: 99, ..Fault::once("POST", "/v1/subscriptions/*/resume", lost) });
+        resume(&test, &who, &session).await.expect(202);
+        test.sandbox.clear_faults();
+        // Nobody was working for longer than Stripe remembers what it has answered.
+        test.sandbox.forget_keys();
+        test.advance(days(2));
+        test.work().await;
+        assert_eq!(test.read(&who, &session).await.expect(200).body["status"], "saved");
+        assert_eq!(ended(&test, &who).await, "elsewhere");
+        let verified = verify(boot::verifying(&test.config, true, &test.clock).unwrap()).await.unwrap();
+        assert_eq!(verified.violations, [], "{}", test.database.name);
         test
     })
     .await;

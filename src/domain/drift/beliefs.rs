@@ -6,7 +6,7 @@ use super::{LOOK_BACK, SLACK};
 use crate::domain::ids::{PriceId, SubscriptionItemId};
 use crate::domain::offer::{DiscountDuration, DiscountTerms, PauseBehavior};
 use crate::domain::operation::{CancelWhen, Effect, Operation, OperationState};
-use crate::domain::pause::PauseEnd;
+use crate::domain::pause::{PauseEnd, Resumer};
 use crate::domain::preview::discount_end;
 
 /// What is to be seen in billing.
@@ -113,10 +113,11 @@ fn is_replaced(operation: &Operation, all: &[Operation]) -> bool {
 }
 
 /// Whether `other` has ended the pause of `operation`, or seen it end as promised. An end that somebody else has made is
-/// a difference.
+/// a difference, unless it was wanted: then nobody may know any more who was faster.
 fn has_ended(operation: &Operation, other: &Operation) -> bool {
-    let ends = matches!(&other.effect, Effect::Resume { resumption } if resumption.pause == operation.id);
-    ends && other.pause_end().is_some_and(|how| how != PauseEnd::Elsewhere)
+    let Effect::Resume { resumption } = &other.effect else { return false };
+    let as_wanted = |how| how != PauseEnd::Elsewhere || resumption.by != Resumer::Time;
+    resumption.pause == operation.id && other.pause_end().is_some_and(as_wanted)
 }
 
 /// What there is only one of on a subscription.
