@@ -9,6 +9,7 @@ use actix_web::rt::task::JoinHandle;
 use actix_web::web::Data;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
+use jsonwebtoken::jwk::JwkSet;
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -23,7 +24,7 @@ use crate::http::metrics::Metrics;
 use crate::http::pages::health::Readiness;
 use crate::http::{Server, Shell, server};
 use crate::services::error::Cause;
-use crate::services::evidence::Signer;
+use crate::services::evidence::{self, Signer};
 use crate::services::flows::Flows;
 use crate::services::reconcile::Reconciling;
 use crate::services::verify::Verifying;
@@ -74,6 +75,7 @@ pub async fn store(config: &Config) -> Result<Store, BootError> {
 /// When the database cannot be used, or the Stripe key is missing.
 pub async fn app(config: &Config, clock: Clock) -> Result<App, BootError> {
     let signer = signer(config)?.map(Arc::new);
+    let evidence_keys = Arc::new(evidence::published(signer.as_deref(), former_keys(config)?));
     let store = store(config).await?;
     let flows = Flows::default();
     flows.refresh(&store).await.map_err(|error| format!("the published flows cannot be read: {error}"))?;
@@ -82,6 +84,7 @@ pub async fn app(config: &Config, clock: Clock) -> Result<App, BootError> {
         store,
         flows,
         signer,
+        evidence_keys,
         background: TaskTracker::new(),
         owner: SessionId::generate(clock.now()).to_string(),
         clock,
@@ -127,6 +130,14 @@ fn signer(config: &Config) -> Result<Option<Signer>, ConfigError> {
     let pem = std::fs::read(path).map_err(|error| refused(format!("cannot be read: {error}")))?;
     let issuer = config.server.public_url.as_str().trim_end_matches('/');
     Signer::new(&pem, issuer).map(Some).map_err(|error| refused(error.to_string()))
+}
+
+/// The public keys of those that signed before.
+fn former_keys(config: &Config) -> Result<JwkSet, ConfigError> {
+    let Some(path) = &config.evidence.former_keys_file else { return Ok(JwkSet { keys: Vec::new() }) };
+    let refused = |detail| ConfigError::one("evidence.former_keys_file", detail);
+    let text = std::fs::read_to_string(path).map_err(|error| refused(format!("cannot be read: {error}")))?;
+    evidence::former_keys(&text).map_err(|error| refused(error.to_string()))
 }
 
 fn settings(config: &Config) -> Settings {

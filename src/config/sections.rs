@@ -163,6 +163,9 @@ pub struct Evidence {
     /// A PEM file with the private key that exports are signed with.
     #[serde(deserialize_with = "unless_empty")]
     pub signing_key_file: Option<PathBuf>,
+    /// A JWKS file with the public keys of those that signed before.
+    #[serde(deserialize_with = "unless_empty")]
+    pub former_keys_file: Option<PathBuf>,
 }
 
 /// The comparison with Stripe.

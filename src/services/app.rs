@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::jwk::JwkSet;
 use tokio_util::task::TaskTracker;
 
 use super::evidence::Signer;
@@ -32,6 +33,8 @@ pub struct App {
     pub settings: Settings,
     /// What signs exported evidence; none where no key is configured.
     pub signer: Option<Arc<Signer>>,
+    /// The public keys that verify exported evidence, also that of former signers.
+    pub evidence_keys: Arc<JwkSet>,
     /// Billing work that goes on after its request was answered; waited for at shutdown.
     pub background: TaskTracker,
     /// This process, as the holder of leases.

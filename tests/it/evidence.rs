@@ -210,6 +210,81 @@ async fn a_key_that_cannot_sign_is_refused_at_start() {
 }
 
 #[actix_web::test]
+async fn what_a_former_key_signed_goes_on_being_verified() {
+    for database in databases() {
+        let start = async |database, signing: &str, former: &str| {
+            let signing = key_file(signing);
+            let variables = [
+                ("COUNTEROFFER_EVIDENCE__SIGNING_KEY_FILE", signing.as_str()),
+                ("COUNTEROFFER_EVIDENCE__FORMER_KEYS_FILE", former),
+            ];
+            TestApp::start_with(database, &variables).await
+        };
+        let test = start(database, "ed25519.pem", "").await;
+        let session = test.begin(&test.subscriber(), None).await.expect(201);
+        let first = export(&test, &session).await.expect(200).text;
+        let folder = tempfile::tempdir().unwrap();
+        let former = folder.path().join("former-keys.json");
+        std::fs::write(&former, test.get("/v1/evidence/jwks.json", "").await.expect(200).text).unwrap();
+        let former = former.display().to_string();
+        let (database, sandbox) = test.close().await;
+        sandbox.stop().await;
+
+        let test = start(database, "p256.pem", &former).await;
+        let second = export(&test, &session).await.expect(200).text;
+        let published = keys(&test).await;
+        assert_eq!(published.keys.len(), 2);
+        for jws in [&first, &second] {
+            assert_eq!(verified(jws, &published).unwrap()["session"]["id"], session.text_at("/id"));
+        }
+        let id = |jws: &str| jsonwebtoken::decode_header(jws).unwrap().kid;
+        assert_eq!(
+            published.keys.iter().map(|key| key.common.key_id.clone()).collect::<Vec<_>>(),
+            [id(&second), id(&first)]
+        );
+        let (database, sandbox) = test.close().await;
+        sandbox.stop().await;
+
+        // The former key signs again: there is one of it.
+        let test = start(database, "ed25519.pem", &former).await;
+        let published = keys(&test).await;
+        assert_eq!(published.keys.len(), 1);
+        assert!(verified(&first, &published).is_ok());
+        test.finish().await;
+    }
+}
+
+#[actix_web::test]
+async fn former_keys_that_must_not_be_published_are_refused_at_start() {
+    let database = sqlite();
+    database.store().await.close().await;
+    let folder = tempfile::tempdir().unwrap();
+    let private = folder.path().join("private.json");
+    std::fs::write(&private, r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AQAB", "d": "c2VjcmV0"}]}"#)
+        .unwrap();
+    for (file, why) in [
+        (key_file("nothing.json"), "cannot be read"),
+        (
+            key_file("ed25519.pem"),
+            "is no JWK Set (RFC 7517); give one as `/v1/evidence/jwks.json` answered it",
+        ),
+        (private.display().to_string(), "holds a private or secret key at /keys/0; give public keys only"),
+    ] {
+        let variables = [
+            ("DATABASE_URL", database.url()),
+            ("STRIPE_SECRET_KEY", "sk_test_1"),
+            ("COUNTEROFFER_EVIDENCE__FORMER_KEYS_FILE", &file),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let config = Config::load(None, variables).unwrap();
+        let clock = counteroffer::clock::Clock::manual("2027-03-01T12:00:00Z".parse().unwrap());
+        let refused = boot::app(&config, clock).await.unwrap_err().to_string();
+        assert!(refused.contains(&format!("evidence.former_keys_file: {why}")), "{refused}");
+        assert!(!refused.contains("c2VjcmV0"));
+    }
+}
+
+#[actix_web::test]
 async fn the_example_verifies_what_is_exported_and_refuses_what_was_changed() {
     if !crate::examples::installed("node") {
         return;

@@ -1,10 +1,9 @@
-//! The evidence of sessions, signed for an auditor, and the public key that verifies it.
+//! The evidence of sessions, signed for an auditor, and the public keys that verify it.
 
 use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
 use jiff::Timestamp;
-use jsonwebtoken::jwk::JwkSet;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use validator::Validate;
@@ -24,7 +23,7 @@ const JOSE: &str = "application/jose";
 /// Export a session's evidence, signed.
 ///
 /// The answer is a JWS (RFC 7515) in the compact serialisation, by the key that `evidence.signing_key_file` names; the
-/// key at `/v1/evidence/jwks.json` verifies it. In the payload: the session, the rules that governed it with their
+/// keys at `/v1/evidence/jwks.json` verify it. In the payload: the session, the rules that governed it with their
 /// sources and dates, the receipt with every event and its hash, and the texts that were shown. Every export is noted in
 /// the audit trail. Without a configured key the answer is 409 `signing_key_missing`.
 #[utoipa::path(
@@ -80,18 +79,18 @@ pub(crate) async fn period(
     Ok(HttpResponse::Ok().json(List::from(page)))
 }
 
-/// The public key that verifies exported evidence.
+/// The public keys that verify exported evidence.
 ///
-/// A JWK Set (RFC 7517); empty where no key to sign with is configured.
+/// A JWK Set (RFC 7517): the key that signs now, and the former ones that `evidence.former_keys_file` names; empty where
+/// none is configured.
 #[utoipa::path(
     tag = "operations", operation_id = "evidenceKeys", security(()),
-    responses((status = 200, description = "The key", body = Object, content_type = "application/jwk-set+json")),
+    responses((status = 200, description = "The keys", body = Object, content_type = "application/jwk-set+json")),
 )]
 #[get("/v1/evidence/jwks.json")]
 pub(crate) async fn keys(app: Data<App>) -> HttpResponse {
-    let keys = app.signer.as_ref().map_or_else(|| JwkSet { keys: Vec::new() }, |signer| signer.public());
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "application/jwk-set+json"))
         .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-        .body(serde_json::to_string(&keys).unwrap_or_default())
+        .body(serde_json::to_string(&*app.evidence_keys).unwrap_or_default())
 }

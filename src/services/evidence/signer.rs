@@ -1,6 +1,6 @@
 //! The key that exports are signed with, and its public half, by which anybody can verify them.
 
-use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 
@@ -45,8 +45,8 @@ impl Signer {
 
     /// The public key (RFC 7517), under the id (RFC 7638) that stands in what is signed.
     #[must_use]
-    pub fn public(&self) -> JwkSet {
-        JwkSet { keys: vec![self.public.clone()] }
+    pub fn public(&self) -> &Jwk {
+        &self.public
     }
 
     /// Where this service is reached.
