@@ -9,6 +9,7 @@ pub mod body;
 pub mod edge;
 mod fields;
 pub mod idempotency;
+mod languages;
 pub mod metrics;
 pub mod openapi;
 pub mod pages;

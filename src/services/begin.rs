@@ -49,14 +49,18 @@ pub struct Wanted {
     pub subscription: SubscriptionId,
     /// The reason, where the app has asked already.
     pub reason: Option<Key>,
-    /// The language of the texts, a BCP 47 tag; the flow's where it is left out.
+    /// The language of the texts, a BCP 47 tag.
     pub locale: Option<String>,
+    /// The languages that the subscriber reads, the best first, where `locale` is left out; the flow's default where it
+    /// has no text in any of them.
+    pub languages: Vec<String>,
     /// What the app wants to find again in the session; never used to decide.
     pub context: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
-/// How often to begin again when an open session turned out to be over.
-const MAX_TRIES: usize = 3;
+/// How often to begin again when an open session turned out to be over, or others took of a budget meanwhile; each time
+/// somebody else got through.
+const MAX_TRIES: usize = 8;
 
 /// Begins a session, or finds the open one of the subscription, or the one this token began.
 ///
@@ -246,7 +250,8 @@ fn new_session(
     now: Timestamp,
 ) -> Session {
     let snapshot = known.snapshot.as_ref().map(|(snapshot, _)| snapshot.clone());
-    let locale = wanted.locale.as_deref().or(flow.document().default_locale.as_deref());
+    let read = || wanted.languages.iter().map(String::as_str).find(|tag| flow.compiled.speaks(tag));
+    let locale = wanted.locale.as_deref().or_else(read).or_else(|| flow.document().default_locale.as_deref());
     Session {
         id: SessionId::generate(now),
         customer: by.customer.clone(),

@@ -161,8 +161,8 @@ fn copies(
     let preview = domain::preview(&terms, input.subscription, input.now);
     let shown =
         Shown { terms: &terms, subscription: Some(input.subscription), preview: &preview, customer_name };
-    let languages = flow.compiled.languages().into_iter();
-    Some(languages.map(|tag| (tag.clone(), flow.compiled.texts(&tag).copy(key, &shown))).collect())
+    let languages = flow.compiled.languages().iter();
+    Some(languages.map(|tag| (tag.clone(), flow.compiled.texts(tag).copy(key, &shown))).collect())
 }
 
 /// The draft or a published version, compiled.

@@ -60,6 +60,56 @@ async fn a_session_is_worded_in_the_best_language_that_the_flow_has() {
 }
 
 #[actix_web::test]
+async fn without_a_locale_the_header_chooses_among_the_languages_of_the_flow() {
+    on_every_database(async |test| {
+        test.publish(&flow()).await;
+        let begin = async |who: &Subscriber, locale: Option<&str>, headers: &[(&str, &str)]| {
+            let mut body = json!({"subscription": who.subscription, "reason": "too_expensive"});
+            if let Some(locale) = locale {
+                body["locale"] = json!(locale);
+            }
+            let token = test.token(who);
+            test.send(reqwest::Method::POST, "/v1/sessions", &token, Some(body), headers).await
+        };
+        let (german, english) = ("Pro zum halben Preis", "Half price until June 1, 2027");
+        let british = "Half price until 1 June 2027";
+        let portuguese = "49,00 USD até 1 de junho de 2027";
+        let hostile = format!("en,{}", "\"'<>;q=-1,".repeat(2_000));
+        for (locale, header, headline) in [
+            (None, "en", english),
+            (None, "en-GB,en;q=0.9", british),
+            (None, "ja, fr;q=0.9, en;q=0.8, de;q=0.7", english),
+            (None, "en;q=0.2, pt-PT;q=0.9, de;q=0.5", portuguese),
+            (None, "en;q=0, *", german),
+            (None, "*", german),
+            (None, "ja", german),
+            (None, "", german),
+            (None, ";;q=,,;=%00", german),
+            (None, &hostile, german),
+            (Some("en"), "pt-BR", english),
+            (Some("ja"), "en", german),
+        ] {
+            let who = test.subscriber();
+            let session = begin(&who, locale, &[("accept-language", header)]).await.expect(201);
+            assert_eq!(session.text_at("/offers/0/copy/headline"), headline, "{header}");
+            // Whoever reads it again in another language sees what was begun.
+            let path = format!("/v1/sessions/{}", session.text_at("/id"));
+            let other = [("accept-language", "pt")];
+            let read = test.send(reqwest::Method::GET, &path, &test.token(&who), None, &other).await;
+            assert_eq!(read.body, session.body, "{header}");
+        }
+        let who = test.subscriber();
+        let first = begin(&who, None, &[("accept-language", "en"), ("idempotency-key", "once")]).await;
+        let again = begin(&who, None, &[("accept-language", "de"), ("idempotency-key", "once")]).await;
+        assert_eq!((first.status.as_u16(), again.status.as_u16()), (201, 201));
+        assert_eq!(again.headers["idempotent-replayed"], "true");
+        assert_eq!(again.body, first.body);
+        test
+    })
+    .await;
+}
+
+#[actix_web::test]
 async fn names_are_put_in_as_text_and_turn_nothing() {
     on_every_database(async |test| {
         test.publish(&flow()).await;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::document::{FlowDocument, Signal, When};
 use super::texts::{self, FlowTexts, Texts};
+use crate::domain::copy::Wish;
 use crate::domain::facts::Facts;
 use crate::domain::index::Index;
 use crate::domain::offer::Key;
@@ -22,6 +23,7 @@ pub struct CompiledFlow {
     /// The same for each experiment, in the order of their keys.
     experiment_segments: Vec<Vec<usize>>,
     texts: Texts,
+    languages: Vec<String>,
 }
 
 impl CompiledFlow {
@@ -42,7 +44,8 @@ impl CompiledFlow {
         let experiment_segments =
             document.experiments.values().map(|experiment| of(&experiment.segments)).collect();
         let texts = Texts::compile(&document);
-        Self { document, index, rule_segments, route_segments, experiment_segments, texts }
+        let languages = texts::languages(&document);
+        Self { document, index, rule_segments, route_segments, experiment_segments, texts, languages }
     }
 
     /// The document it was compiled from.
@@ -59,8 +62,14 @@ impl CompiledFlow {
 
     /// The languages that any of its texts is in, sorted.
     #[must_use]
-    pub fn languages(&self) -> Vec<String> {
-        texts::languages(&self.document)
+    pub fn languages(&self) -> &[String] {
+        &self.languages
+    }
+
+    /// Whether any of its texts is in the language of a BCP 47 tag, or in one that the tag inherits from.
+    #[must_use]
+    pub fn speaks(&self, tag: &str) -> bool {
+        Wish::new(tag).is_met_by(self.languages.iter().map(String::as_str))
     }
 
     /// The first route that fits, counted from 0, with its segments that hold.

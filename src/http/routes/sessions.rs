@@ -17,6 +17,7 @@ use crate::domain::validation::Horizon;
 use crate::http::auth::permission::{Analyst, CustomerOrOps, CustomerOrServer};
 use crate::http::body::Body;
 use crate::http::idempotency::{Idempotency, answer};
+use crate::http::languages::Languages;
 use crate::http::path::Segment;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
@@ -40,7 +41,8 @@ pub(crate) struct BeginBody {
     /// The reason's key, where the app has asked already.
     #[serde(default)]
     reason: Option<Key>,
-    /// The language of the texts, a BCP 47 tag; the flow's default where it is left out or not available.
+    /// The language of the texts, a BCP 47 tag; the flow's default where it is not available. Where it is left out,
+    /// `Accept-Language` says it.
     #[serde(default)]
     #[validate(length(min = 2, max = 35))]
     #[schema(min_length = 2, max_length = 35, example = "en")]
@@ -76,9 +78,16 @@ fn few_members(context: &serde_json::Map<String, serde_json::Value>) -> Result<(
 /// A second begin for the same subscription answers 200 with the session that is open; the same token answers 200 with
 /// the session it began, also once that is closed. Without a snapshot and with Stripe out of reach, a token that names
 /// the subscription still begins a session, without offers that need billing, so that the way out stays open.
+///
+/// A session keeps the language that it was begun in. Another `Accept-Language` does not make a repetition with the same
+/// Idempotency-Key another request.
 #[utoipa::path(
     tag = "sessions", operation_id = "beginSession",
     request_body = BeginBody,
+    params(("Accept-Language" = Option<String>, Header,
+        description = "The languages that the subscriber reads (RFC 9110, 12.5.4), where the body has no `locale`: the \
+        best of them by quality that the flow has any text in, else the flow's default. What cannot be read in it is \
+        passed over.", example = "de-AT, de;q=0.9, en;q=0.5")),
     responses(
         (status = 201, description = "Begun", body = SessionView),
         (status = 200, description = "Open already, or begun by this token", body = SessionView)),
@@ -89,6 +98,7 @@ pub(crate) async fn begin(
     caller: CustomerOrServer,
     app: Data<App>,
     idempotency: Idempotency,
+    languages: Languages,
     body: Body<BeginBody>,
 ) -> Result<HttpResponse, Problem> {
     let body = body.0;
@@ -97,6 +107,7 @@ pub(crate) async fn begin(
         subscription: body.subscription,
         reason: body.reason,
         locale: body.locale,
+        languages: languages.0,
         context: body.context,
     };
     // Its state is some kilobytes, and everything around it would carry them along.
