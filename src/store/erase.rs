@@ -69,7 +69,7 @@ fn erase_session(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let mut session: Session = stored.session;
-    session.customer = parsed("sessions.customer", &nobody)?;
+    session.customer = parsed("sessions.customer", nobody)?;
     session.answers.follow_up = None;
     session.answers.comment = None;
     session.answers.feature_tags = Vec::new();
@@ -83,7 +83,7 @@ fn erase_session(
     session.evidence.erase(kept, now);
     session.updated_at = now;
     if let Some(snapshot) = &mut session.snapshot {
-        snapshot.customer = parsed("sessions.stripe_customer", &payer)?;
+        snapshot.customer = parsed("sessions.stripe_customer", payer)?;
     }
     let row = SessionRow::new(&session, stored.version + 1).map_err(|_| malformed("sessions.body"))?;
     if session_rows::update(connection, &mut [&row])?.is_empty() {

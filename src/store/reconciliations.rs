@@ -140,7 +140,7 @@ impl Store {
                 .order(ops::subscription)
                 .limit(limit.min(MAX_PAGE).into());
             let ids: Vec<String> = query.load(connection)?;
-            ids.iter().map(|id| parsed("operations.subscription", &id)).collect()
+            ids.iter().map(|id| parsed("operations.subscription", id)).collect()
         })
         .await
     }

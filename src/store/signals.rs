@@ -185,7 +185,7 @@ fn claim(connection: &mut Link, now: i64, until: Timestamp, limit: i64) -> Resul
         let customer = owners.get(&stripe).unwrap_or(&stripe);
         Ok(SignalCheck {
             subscription: parsed("snapshots.subscription", &subscription)?,
-            customer: parsed("snapshots.stripe_customer", &customer)?,
+            customer: parsed("snapshots.stripe_customer", customer)?,
             lease_until: until,
         })
     };

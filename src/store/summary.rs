@@ -88,7 +88,7 @@ pub(super) fn count(number: i64) -> u64 {
 }
 
 pub(super) fn money(amount: i64, currency: &str) -> Result<Money, Failure> {
-    let currency: Currency = parsed("sessions.currency", &currency)?;
+    let currency: Currency = parsed("sessions.currency", currency)?;
     Ok(Money { amount, currency })
 }
 
