@@ -1,8 +1,9 @@
+use counteroffer::domain::experiment::{Assignment, Exposure, Share};
 use counteroffer::domain::session::Session;
 use counteroffer::store::{Begin, Begun, Change, StoreError, Stored};
 use futures_util::future::join_all;
 
-use super::fixtures::{begin, cancellation, now, saved, session};
+use super::fixtures::{begin, cancellation, key, now, saved, session};
 use crate::support::database::databases;
 
 #[tokio::test]
@@ -128,6 +129,35 @@ async fn poisoned_commands_harm_no_other() {
         }
         assert!(join_all(sent).await.into_iter().all(|as_expected| as_expected), "{}", database.name);
         assert_eq!(store.sessions(Default::default(), None, 1000).await.unwrap().sessions.len(), 390);
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_begin_that_one_statement_cannot_write_harms_no_other() {
+    for database in databases() {
+        let store = database.store().await;
+        let assignment = Assignment { experiment: key("depth"), arm: key("deep"), propensity: Share::ALL };
+        let exposure = Exposure { assignment, shares: [(key("deep"), Share::ALL)].into() };
+        // The same row twice, which only a statement for each row passes over.
+        let twice = |one: &Session| Begin { exposures: vec![exposure.clone(); 2], ..begin(one) };
+        let sessions: Vec<_> =
+            (0..40).map(|number| session(&format!("c{number}"), &format!("sub_{number}"))).collect();
+        let (alone, among) = sessions.split_first().unwrap();
+        assert_eq!(store.begin(twice(alone)).await.unwrap(), Begun::Created, "{}", database.name);
+        let one_in_ten = among.iter().enumerate().map(|(at, one)| match at % 10 {
+            5 => store.begin(twice(one)),
+            _ => store.begin(begin(one)),
+        });
+        let begun = join_all(one_in_ten).await;
+        assert!(begun.iter().all(|begun| matches!(begun, Ok(Begun::Created))), "{}", database.name);
+        for (one, exposed) in [(alone, true), (&among[4], false), (&among[5], true)] {
+            let flow = Some(one.flow.key.clone());
+            let known =
+                store.subscriber(&one.customer, &one.subscription, Vec::new(), flow, Vec::new(), false);
+            let expected: Vec<_> = exposed.then(|| exposure.clone()).into_iter().collect();
+            assert_eq!(known.await.unwrap().exposures, expected, "{}", database.name);
+        }
         store.close().await;
     }
 }
