@@ -159,14 +159,14 @@ pub async fn explanation(app: &App, id: SessionId) -> Result<Reply, ServiceError
     let flow = app.flows.version(&app.store, &session.flow).await?;
     let records = app.store.decisions(id).await?;
     let kept = records.iter().map(|record| serde_json::from_str(&record.body));
-    let kept: Vec<Kept> = kept.collect::<Result<_, _>>().map_err(unreadable)?;
+    let kept: Vec<Kept> = kept.collect::<Result<_, _>>().map_err(internal)?;
     let decisions = kept.iter().map(|kept| explained(kept, &session, &flow.compiled)).collect();
     let explanation = Explanation { session: id, flow: &session.flow, decisions };
-    let body = serde_json::to_string(&explanation).map_err(unreadable)?;
+    let body = serde_json::to_string(&explanation).map_err(internal)?;
     Ok(Reply { status: 200, body, replayed: false })
 }
 
-fn unreadable(error: serde_json::Error) -> ServiceError {
+fn internal(error: serde_json::Error) -> ServiceError {
     ServiceError::Internal(Cause::new(error))
 }
 
