@@ -87,7 +87,7 @@ fn few_members(context: &serde_json::Map<String, serde_json::Value>) -> Result<(
     params(("Accept-Language" = Option<String>, Header,
         description = "The languages that the subscriber reads (RFC 9110, 12.5.4), where the body has no `locale`: the \
         best of them by quality that the flow has any text in, else the flow's default. What cannot be read in it is \
-        passed over.", example = "de-AT, de;q=0.9, en;q=0.5")),
+        passed over.", nullable = false, example = "de-AT, de;q=0.9, en;q=0.5")),
     responses(
         (status = 201, description = "Begun", body = SessionView),
         (status = 200, description = "Open already, or begun by this token", body = SessionView)),
