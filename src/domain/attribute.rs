@@ -3,6 +3,8 @@
 //! Names outside `customer.` are fixed here. `customer.*` is the app's own: whatever its token or profile says, typed
 //! by the flow's `attributes` or, undeclared, by how conditions use it.
 
+use smol_str::{SmolStr, SmolStrBuilder};
+
 use super::facts::{AttributeType, Source};
 
 mod page;
@@ -188,8 +190,13 @@ pub fn is_customer_name(name: &str) -> bool {
 
 /// `name` with the prefix `customer.`, whether it was written with or without.
 #[must_use]
-pub fn qualified(name: &str) -> String {
-    if name.starts_with(CUSTOMER_PREFIX) { name.to_owned() } else { format!("{CUSTOMER_PREFIX}{name}") }
+pub fn qualified(name: &str) -> SmolStr {
+    let mut qualified = SmolStrBuilder::new();
+    if !name.starts_with(CUSTOMER_PREFIX) {
+        qualified.push_str(CUSTOMER_PREFIX);
+    }
+    qualified.push_str(name);
+    qualified.finish()
 }
 
 /// A set of attribute types.

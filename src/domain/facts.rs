@@ -1,11 +1,11 @@
 //! Facts: typed values of attributes, each with its source and age.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smol_str::SmolStr;
 use strum::{IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
@@ -98,7 +98,10 @@ pub struct Fact {
 ///
 /// As JSON they stand in groups of one source and age, since every decision keeps them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts(BTreeMap<Cow<'static, str>, Fact>);
+pub struct Facts(
+    /// Sorted by name. One piece of memory with the short names in it: a decision waits for little else.
+    Vec<(SmolStr, Fact)>,
+);
 
 /// What one source said at one time, by type.
 #[derive(Serialize, Deserialize)]
@@ -173,20 +176,28 @@ impl<'de> Deserialize<'de> for Facts {
 
 impl Facts {
     /// States a fact; a later one about the same attribute replaces the earlier.
-    pub fn state(
-        &mut self,
-        attribute: impl Into<Cow<'static, str>>,
-        value: Value,
-        source: Source,
-        as_of: Timestamp,
-    ) {
-        self.0.insert(attribute.into(), Fact { value, source, as_of });
+    pub fn state(&mut self, attribute: impl Into<SmolStr>, value: Value, source: Source, as_of: Timestamp) {
+        let (name, fact) = (attribute.into(), Fact { value, source, as_of });
+        // Most come in order.
+        let last = self.0.last().is_some_and(|(last, _)| *last < name);
+        match if last { Err(self.0.len()) } else { self.place(&name) } {
+            Ok(at) => {
+                if let Some((_, known)) = self.0.get_mut(at) {
+                    *known = fact;
+                }
+            }
+            Err(at) => self.0.insert(at, (name, fact)),
+        }
+    }
+
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| known.as_str().cmp(name))
     }
 
     /// The fact about `attribute`, if there is one.
     #[must_use]
     pub fn get(&self, attribute: &str) -> Option<&Fact> {
-        self.0.get(attribute)
+        self.0.get(self.place(attribute).ok()?).map(|(_, fact)| fact)
     }
 
     /// What the fact about `attribute` says, where that is a text.
@@ -199,8 +210,8 @@ impl Facts {
     }
 
     /// All facts in the order of their names.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Fact)> {
-        self.0.iter().map(|(name, fact)| (name.as_ref(), fact))
+    pub fn iter(&self) -> impl Iterator<Item = (&SmolStr, &Fact)> {
+        self.0.iter().map(|(name, fact)| (name, fact))
     }
 }
 

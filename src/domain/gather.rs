@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
+use smol_str::SmolStr;
 
 use super::attribute::qualified;
 use super::facts::{Facts, Source, Value};
@@ -110,7 +111,7 @@ pub fn gather(sources: &Sources<'_>, now: Timestamp) -> Facts {
 fn stating(facts: &mut Facts, source: Source, as_of: Timestamp) -> impl FnMut(&'static str, Option<Value>) {
     move |name, value| {
         if let Some(value) = value {
-            facts.state(name, value, source, as_of);
+            facts.state(SmolStr::new_static(name), value, source, as_of);
         }
     }
 }

@@ -9,14 +9,16 @@
 mod masks;
 mod table;
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use smallvec::{SmallVec, smallvec};
+use smol_str::SmolStr;
 
 use super::condition::{Comparison, Condition, Names, Segment, Test, TierTest, Tiers, in_order};
 use super::facts::{Facts, Value};
 use super::offer::Key;
+use masks::{Left, Masks};
 use table::{Means, Table};
 
 /// Alternatives into which one segment may be expanded.
@@ -24,17 +26,17 @@ const MAX_CLAUSES: usize = 16;
 /// Comparisons that one segment may have once expanded.
 const MAX_LITERALS: usize = 600;
 
-/// A set of small numbers.
+/// A set of small numbers. One of few, as most flows have it, stands in place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bits(Vec<u64>);
+pub struct Bits(SmallVec<[u64; 4]>);
 
 impl Bits {
     fn none(len: usize) -> Self {
-        Self(vec![0; len.div_ceil(64)])
+        Self(smallvec![0; len.div_ceil(64)])
     }
 
     fn all(len: usize) -> Self {
-        let mut words = vec![u64::MAX; len.div_ceil(64)];
+        let mut words = smallvec![u64::MAX; len.div_ceil(64)];
         if let (Some(last), used @ 1..) = (words.last_mut(), len % 64) {
             *last = u64::MAX >> (64 - used);
         }
@@ -50,12 +52,6 @@ impl Bits {
     fn clear(&mut self, at: usize) {
         if let Some(word) = self.0.get_mut(at / 64) {
             *word &= !(1 << (at % 64));
-        }
-    }
-
-    fn and(&mut self, mask: &[u64]) {
-        for (word, mask) in self.0.iter_mut().zip(mask) {
-            *word &= mask;
         }
     }
 
@@ -116,7 +112,7 @@ struct Group {
     tests: Vec<Tested>,
     table: Table,
     /// The clauses left when there is no fact that these comparisons can be made with; none where memory ran short.
-    absent: Option<Bits>,
+    absent: Option<Masks>,
 }
 
 /// All segments of a flow, ready to be evaluated together.
@@ -131,7 +127,7 @@ pub struct Index {
     trees: Vec<(usize, Condition)>,
     tiers: Option<Tiers>,
     /// Sorted by name, as facts are.
-    attributes: Vec<(String, Vec<Group>)>,
+    attributes: Vec<(SmolStr, Vec<Group>)>,
 }
 
 /// What the conditions name, while they are expanded.
@@ -150,17 +146,16 @@ impl Index {
         let keys: Vec<Key> = segments.keys().cloned().collect();
         let reached = tiers.map(Tiers::reached).unwrap_or_default();
         let named = Named { segments, tiers, reached: &reached };
-        let (mut owners, mut trees, mut clauses) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut conjunctions, mut trees) = (Vec::new(), Vec::new());
         for key in in_order(segments).unwrap_or_default() {
             let (Some(segment), Ok(place)) = (segments.get(key), keys.binary_search(key)) else { continue };
             match expand(&segment.condition, false, &named) {
-                Some(expanded) => {
-                    owners.extend(expanded.iter().map(|_| place));
-                    clauses.extend(expanded);
-                }
+                Some(clauses) => conjunctions.extend(clauses.into_iter().map(|clause| (place, clause))),
                 None => trees.push((place, segment.condition.clone())),
             }
         }
+        conjunctions.sort_by_key(|(place, _)| *place);
+        let (owners, clauses): (Vec<_>, Vec<_>) = conjunctions.into_iter().unzip();
         let attributes = group(&clauses);
         let owners = Some(owners).filter(|owners| !owners.iter().copied().eq(0..keys.len()));
         Self { keys, clauses: clauses.len(), owners, trees, tiers: tiers.cloned(), attributes }
@@ -176,20 +171,26 @@ impl Index {
     #[must_use]
     pub fn matching(&self, facts: &Facts, now: Timestamp) -> Bits {
         let mut clauses = Bits::all(self.clauses);
+        let mut left: SmallVec<[Left<'_>; 16]> = SmallVec::new();
         // Both are sorted by name, so one pass over the facts finds them all.
         let mut rest = facts.iter().peekable();
         for (attribute, groups) in &self.attributes {
             let value = loop {
-                match rest.peek().map(|(name, fact)| (name.cmp(&attribute.as_str()), fact)) {
-                    Some((Ordering::Less, _)) => rest.next(),
-                    Some((Ordering::Equal, fact)) => break Some(&fact.value),
-                    Some((Ordering::Greater, _)) | None => break None,
+                match rest.peek() {
+                    // Asked first, because it is compared faster than ordered.
+                    Some((name, fact)) if *name == attribute => break Some(&fact.value),
+                    Some((name, _)) if *name < attribute => rest.next(),
+                    _ => break None,
                 };
             };
             for group in groups {
-                group.narrow(value, now, &mut clauses);
+                match group.left(value, now) {
+                    Some(found) => left.push(found),
+                    None => group.narrow(value, now, &mut clauses),
+                }
             }
         }
+        masks::narrow(&left, &mut clauses);
         let mut matching = match &self.owners {
             None => clauses,
             Some(owners) => {
@@ -211,31 +212,30 @@ impl Index {
 
 impl Group {
     fn new(tests: Vec<Tested>, clauses: usize, means: &mut Means) -> Self {
-        let absent = means.take(1, tests.len(), &tests, clauses).then(|| {
-            let mut absent = Bits::all(clauses);
-            for tested in &tests {
-                tested.narrow(tested.test == Test::Exists(false), &mut absent);
-            }
-            absent
-        });
+        let absent = means
+            .take(1, tests.len(), &tests, clauses)
+            .then(|| table::one(&tests, clauses, |test| *test == Test::Exists(false)));
         Self { table: Table::build(&tests, clauses, means), tests, absent }
     }
 
+    /// The clauses that can hold with this value; none where no table says it.
+    fn left(&self, value: Option<&Value>, now: Timestamp) -> Option<Left<'_>> {
+        match value {
+            Some(value) => self.table.left(value, now),
+            None => self.absent.as_ref()?.at(0),
+        }
+    }
+
+    /// Takes out the clauses that fail with this value, by comparing one by one.
     fn narrow(&self, value: Option<&Value>, now: Timestamp, clauses: &mut Bits) {
-        match (value, &self.absent) {
-            (Some(value), _) if self.table.narrow(value, now, clauses) => {}
-            (None, Some(absent)) => clauses.and(&absent.0),
-            _ => {
-                for tested in &self.tests {
-                    tested.narrow(tested.test.holds(value, now) == Some(true), clauses);
-                }
-            }
+        for tested in &self.tests {
+            tested.narrow(tested.test.holds(value, now) == Some(true), clauses);
         }
     }
 }
 
 /// Gathers what the clauses compare, by attribute and kind.
-fn group(clauses: &[Vec<Literal<'_>>]) -> Vec<(String, Vec<Group>)> {
+fn group(clauses: &[Vec<Literal<'_>>]) -> Vec<(SmolStr, Vec<Group>)> {
     let mut tests: BTreeMap<&str, BTreeMap<u8, Vec<Tested>>> = BTreeMap::new();
     let mut known: std::collections::HashMap<&Comparison, usize> = std::collections::HashMap::new();
     for (clause, literals) in clauses.iter().enumerate() {
@@ -261,7 +261,7 @@ fn group(clauses: &[Vec<Literal<'_>>]) -> Vec<(String, Vec<Group>)> {
     let mut groups = |kinds: BTreeMap<u8, Vec<Tested>>| {
         kinds.into_values().map(|tests| Group::new(tests, clauses.len(), &mut means)).collect()
     };
-    tests.into_iter().map(|(attribute, kinds)| (attribute.to_owned(), groups(kinds))).collect()
+    tests.into_iter().map(|(attribute, kinds)| (attribute.into(), groups(kinds))).collect()
 }
 
 /// The condition, or its opposite, as alternatives of conjunctions; none when there would be too many.

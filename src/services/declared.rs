@@ -12,7 +12,7 @@ use crate::domain::flow::FlowDocument;
 /// The type that an attribute must have; none where the flow does not declare it.
 fn declared(flow: &FlowDocument, name: &str) -> Option<AttributeType> {
     let name = qualified(name);
-    fixed_type(&name).or_else(|| flow.attributes.get(&name).copied())
+    fixed_type(&name).or_else(|| flow.attributes.get(name.as_str()).copied())
 }
 
 /// Refuses values of another type than declared.

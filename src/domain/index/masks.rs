@@ -4,6 +4,8 @@
 //! what any of them leaves, and each has a list of what it takes out of that besides: a tenth of the memory, which is
 //! what a look-up among thousands of segments waits for.
 
+use smallvec::SmallVec;
+
 use super::Bits;
 
 /// The logarithm of how many ranks share a mask, where they share one.
@@ -11,6 +13,7 @@ const SHARED: u32 = 4;
 
 #[derive(Debug)]
 pub(super) struct Masks {
+    ranks: usize,
     /// The logarithm of how many ranks share a mask.
     shared: u32,
     /// Words that each mask has.
@@ -19,6 +22,48 @@ pub(super) struct Masks {
     /// For each rank where its part of `taken` begins; for all of them, where the last one ends.
     starts: Vec<usize>,
     taken: Vec<u32>,
+}
+
+/// The clauses that a rank leaves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left<'a> {
+    masks: &'a Masks,
+    rank: usize,
+}
+
+impl<'a> Left<'a> {
+    fn mask(&self) -> &'a [u64] {
+        let start = (self.rank >> self.masks.shared) * self.masks.width;
+        self.masks.words.get(start..start + self.masks.width).unwrap_or_default()
+    }
+
+    /// What it takes out of its mask besides.
+    fn taken(&self) -> &'a [u32] {
+        match self.masks.starts.get(self.rank..self.rank + 2) {
+            Some([from, to]) if self.masks.shared > 0 => self.masks.taken.get(*from..*to).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+}
+
+/// Takes out the clauses that one of these ranks does not leave.
+pub(super) fn narrow(ranks: &[Left<'_>], clauses: &mut Bits) {
+    let masks: SmallVec<[&[u64]; 16]> = ranks.iter().map(Left::mask).collect();
+    // A piece of each in turn: memory is waited for less when it is asked for at once.
+    let (pieces, rest) = clauses.0.as_chunks_mut::<8>();
+    for (at, piece) in pieces.iter_mut().enumerate() {
+        let mut left = *piece;
+        for mask in masks.iter().filter_map(|mask| mask.as_chunks::<8>().0.get(at)) {
+            left.iter_mut().zip(mask).for_each(|(word, mask)| *word &= mask);
+        }
+        *piece = left;
+    }
+    for mask in &masks {
+        rest.iter_mut().zip(mask.as_chunks::<8>().1).for_each(|(word, mask)| *word &= mask);
+    }
+    for clause in ranks.iter().flat_map(Left::taken) {
+        clauses.clear(usize::try_from(*clause).unwrap_or(usize::MAX));
+    }
 }
 
 impl Masks {
@@ -40,10 +85,11 @@ impl Masks {
 
     fn new(shared: u32, clauses: usize, mut masks: impl Iterator<Item = Bits>) -> Self {
         let width = clauses.div_ceil(64);
-        let mut all = Self { shared, width, words: Vec::new(), starts: vec![0], taken: Vec::new() };
+        let mut all = Self { ranks: 0, shared, width, words: Vec::new(), starts: vec![0], taken: Vec::new() };
         loop {
             let neighbours: Vec<Bits> = masks.by_ref().take(1 << shared).collect();
             let Some((first, others)) = neighbours.split_first() else { return all };
+            all.ranks += neighbours.len();
             let mut any = first.clone();
             others.iter().for_each(|other| any.or(other));
             if shared > 0 {
@@ -57,17 +103,9 @@ impl Masks {
         }
     }
 
-    /// Takes out the clauses that fail at this rank. Says whether there is one.
-    pub(super) fn narrow(&self, rank: usize, clauses: &mut Bits) -> bool {
-        let start = (rank >> self.shared) * self.width;
-        let Some(mask) = self.words.get(start..start + self.width) else { return false };
-        clauses.and(mask);
-        if let (true, Some([from, to])) = (self.shared > 0, self.starts.get(rank..rank + 2)) {
-            for clause in self.taken.get(*from..*to).unwrap_or_default() {
-                clauses.clear(usize::try_from(*clause).unwrap_or(usize::MAX));
-            }
-        }
-        true
+    /// The clauses that can hold at this rank; none where there is no such rank.
+    pub(super) fn at(&self, rank: usize) -> Option<Left<'_>> {
+        (rank < self.ranks).then_some(Left { masks: self, rank })
     }
 }
 

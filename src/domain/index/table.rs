@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use super::masks::{Masks, words};
+use super::masks::{Left, Masks, words};
 use super::{Bits, Tested};
 use crate::domain::condition::{Order, Test, TextTest, age_micros, as_instant};
 use crate::domain::facts::Value;
@@ -64,14 +64,12 @@ fn hanging(tests: &[Tested]) -> usize {
 /// From a value to a mask of clauses.
 #[derive(Debug)]
 pub(super) enum Table {
-    Present(Bits),
+    Present(Masks),
     Number(Numbers),
     Instant(Ranks<Timestamp>),
     Age(Ranks<i64>),
-    Boolean {
-        no: Bits,
-        yes: Bits,
-    },
+    /// That of `false` first.
+    Boolean(Masks),
     Text(Texts),
     /// No table: compared one by one.
     None,
@@ -110,12 +108,10 @@ impl Numbers {
         Self { ranks, scale, scaled }
     }
 
-    fn narrow(&self, number: &Decimal, clauses: &mut Bits) -> bool {
+    fn left(&self, number: &Decimal) -> Option<Left<'_>> {
         match in_units(number, self.scale) {
-            Some(units) if !self.scaled.is_empty() => {
-                self.ranks.narrow_at(self.scaled.binary_search(&units), clauses)
-            }
-            _ => self.ranks.narrow(number, clauses),
+            Some(units) if !self.scaled.is_empty() => self.ranks.left_at(self.scaled.binary_search(&units)),
+            _ => self.ranks.left(number),
         }
     }
 }
@@ -124,7 +120,7 @@ impl Numbers {
 fn in_units(number: &Decimal, scale: u32) -> Option<i64> {
     let shift = scale.checked_sub(number.scale())?;
     let units = i64::try_from(number.mantissa()).ok()?;
-    units.checked_mul(10_i64.checked_pow(shift)?)
+    if shift == 0 { Some(units) } else { units.checked_mul(10_i64.checked_pow(shift)?) }
 }
 
 /// The kind of a comparison: those of one kind on one attribute share a table.
@@ -147,7 +143,7 @@ impl Table {
             Some(Test::Exists(_)) if !means.take(1, tests.len(), tests, clauses) => None,
             Some(Test::Boolean { .. }) if !means.take(2, tests.len(), tests, clauses) => None,
             Some(Test::Exists(_)) => {
-                Some(Self::Present(mask(tests, clauses, |test| matches!(test, Test::Exists(true)))))
+                Some(Self::Present(one(tests, clauses, |test| matches!(test, Test::Exists(true)))))
             }
             Some(Test::Boolean { .. }) => {
                 let of = |value: bool| {
@@ -157,7 +153,7 @@ impl Table {
                         |test| matches!(test, Test::Boolean { equal, to } if (value == *to) == *equal),
                     )
                 };
-                Some(Self::Boolean { no: of(false), yes: of(true) })
+                Some(Self::Boolean(Masks::apart(clauses, [of(false), of(true)].into_iter())))
             }
             Some(Test::Number(_)) => ranks(tests, clauses, number, means).map(Numbers::new).map(Self::Number),
             Some(Test::Instant(_)) => ranks(tests, clauses, instant, means).map(Self::Instant),
@@ -168,42 +164,40 @@ impl Table {
         table.unwrap_or(Self::None)
     }
 
-    /// Takes out the clauses that fail with this value. Says whether it could; else they have to be compared one by one.
-    pub(super) fn narrow(&self, value: &Value, now: Timestamp, clauses: &mut Bits) -> bool {
+    /// The clauses that can hold with this value; none where they have to be compared one by one.
+    pub(super) fn left(&self, value: &Value, now: Timestamp) -> Option<Left<'_>> {
         match (self, value) {
-            (Self::Present(mask), _) => clauses.and(&mask.0),
-            (Self::Boolean { no, yes }, Value::Boolean(flag)) => {
-                clauses.and(if *flag { &yes.0 } else { &no.0 })
-            }
-            (Self::Number(numbers), Value::Number(number)) => return numbers.narrow(number, clauses),
+            (Self::Present(masks), _) => masks.at(0),
+            (Self::Boolean(masks), Value::Boolean(flag)) => masks.at(usize::from(*flag)),
+            (Self::Number(numbers), Value::Number(number)) => numbers.left(number),
             (Self::Text(texts), Value::Text(text)) => {
-                return texts.masks.narrow(texts.known.get(text).copied().unwrap_or(0), clauses);
+                texts.masks.at(texts.known.get(text).copied().unwrap_or(0))
             }
-            (Self::Instant(ranks), _) => {
-                return as_instant(value).is_some_and(|at| ranks.narrow(&at, clauses));
-            }
-            (Self::Age(ranks), _) => {
-                return as_instant(value).is_some_and(|at| ranks.narrow(&age_micros(at, now), clauses));
-            }
-            _ => return false,
+            (Self::Instant(ranks), _) => ranks.left(&as_instant(value)?),
+            (Self::Age(ranks), _) => ranks.left(&age_micros(as_instant(value)?, now)),
+            _ => None,
         }
-        true
     }
 }
 
 impl<T: Ord> Ranks<T> {
-    fn narrow(&self, value: &T, clauses: &mut Bits) -> bool {
-        self.narrow_at(self.constants.binary_search(value), clauses)
+    fn left(&self, value: &T) -> Option<Left<'_>> {
+        self.left_at(self.constants.binary_search(value))
     }
 
     /// The same for what is one of the constants, or would stand before one.
-    fn narrow_at(&self, place: Result<usize, usize>, clauses: &mut Bits) -> bool {
+    fn left_at(&self, place: Result<usize, usize>) -> Option<Left<'_>> {
         let rank = match place {
             Ok(at) => at * 2 + 1,
             Err(at) => at * 2,
         };
-        self.masks.narrow(rank, clauses)
+        self.masks.at(rank)
     }
+}
+
+/// One mask alone, of the clauses left when exactly the tests for which `holds` says so hold.
+pub(super) fn one(tests: &[Tested], clauses: usize, holds: impl Fn(&Test) -> bool) -> Masks {
+    Masks::apart(clauses, std::iter::once(mask(tests, clauses, holds)))
 }
 
 /// The clauses left when exactly the tests for which `holds` says so hold.
