@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
+use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
 use smol_str::SmolStr;
 use strum::{IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
@@ -104,62 +106,87 @@ pub struct Facts(
 );
 
 /// What one source said at one time, by type.
-#[derive(Serialize, Deserialize)]
-#[serde(bound(deserialize = "K: Deserialize<'de> + Ord, T: Deserialize<'de>, L: Deserialize<'de>"))]
-struct Group<K: Ord, T, L> {
+#[derive(Deserialize)]
+struct Group {
     source: Source,
     as_of: Timestamp,
-    #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
-    text: BTreeMap<K, T>,
-    #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
-    number: BTreeMap<K, Decimal>,
-    #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
-    boolean: BTreeMap<K, bool>,
-    #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
-    instant: BTreeMap<K, Timestamp>,
-    #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
-    text_list: BTreeMap<K, L>,
-}
-
-impl<K: Ord, T, L> Group<K, T, L> {
-    fn new(source: Source, as_of: Timestamp) -> Self {
-        Self {
-            source,
-            as_of,
-            text: BTreeMap::new(),
-            number: BTreeMap::new(),
-            boolean: BTreeMap::new(),
-            instant: BTreeMap::new(),
-            text_list: BTreeMap::new(),
-        }
-    }
+    #[serde(default)]
+    text: BTreeMap<String, String>,
+    #[serde(default)]
+    number: BTreeMap<String, Decimal>,
+    #[serde(default)]
+    boolean: BTreeMap<String, bool>,
+    #[serde(default)]
+    instant: BTreeMap<String, Timestamp>,
+    #[serde(default)]
+    text_list: BTreeMap<String, Vec<String>>,
 }
 
 impl Serialize for Facts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut groups: Vec<Group<&str, &str, &[String]>> = Vec::new();
-        for (name, Fact { value, source, as_of }) in self.iter() {
-            let of_it = |group: &Group<_, _, _>| group.source == *source && group.as_of == *as_of;
-            let mut group = match groups.iter().position(of_it) {
-                Some(place) => groups.swap_remove(place),
-                None => Group::new(*source, *as_of),
-            };
-            match value {
-                Value::Text(text) => drop(group.text.insert(name, text)),
-                Value::Number(number) => drop(group.number.insert(name, *number)),
-                Value::Boolean(truth) => drop(group.boolean.insert(name, *truth)),
-                Value::Instant(at) => drop(group.instant.insert(name, *at)),
-                Value::TextList(list) => drop(group.text_list.insert(name, list)),
+        let mut groups: SmallVec<[(Source, Timestamp); 8]> = SmallVec::new();
+        for (_, Fact { source, as_of, .. }) in &self.0 {
+            if !groups.contains(&(*source, *as_of)) {
+                groups.push((*source, *as_of));
             }
-            groups.push(group);
         }
-        groups.serialize(serializer)
+        serializer.collect_seq(groups.iter().map(|group| OfGroup { facts: self, group }))
+    }
+}
+
+/// The facts that one source stated at one time.
+struct OfGroup<'a> {
+    facts: &'a Facts,
+    group: &'a (Source, Timestamp),
+}
+
+impl Serialize for OfGroup<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("source", &self.group.0)?;
+        map.serialize_entry("as_of", &self.group.1)?;
+        for of_type in AttributeType::VARIANTS {
+            if self.values().any(|(_, value)| value.attribute_type() == *of_type) {
+                map.serialize_entry(of_type, &OfType { group: self, of_type: *of_type })?;
+            }
+        }
+        map.end()
+    }
+}
+
+impl OfGroup<'_> {
+    fn values(&self) -> impl Iterator<Item = (&SmolStr, &Value)> {
+        let of_group = self.facts.iter().filter(|(_, fact)| (fact.source, fact.as_of) == *self.group);
+        of_group.map(|(name, fact)| (name, &fact.value))
+    }
+}
+
+/// Those of one type, as a map from names to plain values.
+struct OfType<'a> {
+    group: &'a OfGroup<'a>,
+    of_type: AttributeType,
+}
+
+impl Serialize for OfType<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in self.group.values().filter(|(_, value)| value.attribute_type() == self.of_type) {
+            map.serialize_key(name.as_str())?;
+            match value {
+                Value::Text(text) => map.serialize_value(text)?,
+                Value::Number(number) => map.serialize_value(number)?,
+                Value::Boolean(truth) => map.serialize_value(truth)?,
+                Value::Instant(at) => map.serialize_value(at)?,
+                Value::TextList(list) => map.serialize_value(list)?,
+            }
+        }
+        map.end()
     }
 }
 
 impl<'de> Deserialize<'de> for Facts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let groups: Vec<Group<String, String, Vec<String>>> = Deserialize::deserialize(deserializer)?;
+        let groups: Vec<Group> = Deserialize::deserialize(deserializer)?;
         let mut facts = Self::default();
         for Group { source, as_of, text, number, boolean, instant, text_list } in groups {
             let values = text.into_iter().map(|(name, text)| (name, Value::Text(text)));

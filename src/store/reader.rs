@@ -1,8 +1,8 @@
 //! Threads that read, each with a connection of its own.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{JoinHandle, Thread};
 
 use tokio::sync::oneshot;
 
@@ -70,13 +70,15 @@ impl Reader {
 
 struct Queue {
     waiting: Mutex<Waiting>,
-    arrived: Condvar,
     capacity: usize,
 }
 
 #[derive(Default)]
 struct Waiting {
     jobs: VecDeque<Job>,
+    /// Threads without work. The last one gets the next job: what it and its connection need is still at hand, which
+    /// halves what a single read costs.
+    idle: Vec<Thread>,
     closed: bool,
 }
 
@@ -88,7 +90,7 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn start(url: &DatabaseUrl, count: usize, capacity: usize) -> Result<Self, StoreError> {
-        let queue = Arc::new(Queue { waiting: Mutex::default(), arrived: Condvar::new(), capacity });
+        let queue = Arc::new(Queue { waiting: Mutex::default(), capacity });
         let mut threads = Vec::new();
         for number in 0..count.max(1) {
             let mut reader = Reader::later(url);
@@ -139,8 +141,12 @@ impl Drop for Readers {
 }
 
 impl Queue {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn push(&self, job: Job) -> Result<(), StoreError> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting();
         if waiting.closed {
             return Err(StoreError::unavailable("the store is closed"));
         }
@@ -148,26 +154,73 @@ impl Queue {
             return Err(StoreError::Busy);
         }
         waiting.jobs.push_back(job);
+        let woken = waiting.idle.pop();
         drop(waiting);
-        self.arrived.notify_one();
+        if let Some(thread) = woken {
+            thread.unpark();
+        }
         Ok(())
     }
 
     fn next(&self) -> Option<Job> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let this = std::thread::current();
         loop {
+            let mut waiting = self.waiting();
+            // A thread may wake up without having been woken.
+            waiting.idle.retain(|idle| idle.id() != this.id());
             if let Some(job) = waiting.jobs.pop_front() {
                 return Some(job);
             }
             if waiting.closed {
                 return None;
             }
-            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting.idle.push(this.clone());
+            drop(waiting);
+            std::thread::park();
         }
     }
 
     fn close(&self) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
-        self.arrived.notify_all();
+        let mut waiting = self.waiting();
+        waiting.closed = true;
+        let idle = std::mem::take(&mut waiting.idle);
+        drop(waiting);
+        idle.iter().for_each(Thread::unpark);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_thread_that_read_last_reads_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("test.db").display()).parse().unwrap();
+        let readers = Readers::start(&url, 4, 8).unwrap();
+        let mut names = std::collections::HashSet::new();
+        for _ in 0..20 {
+            while readers.queue.waiting().idle.len() < 4 {
+                std::thread::yield_now();
+            }
+            let name = readers.read(|_| Ok(std::thread::current().name().map(str::to_owned)));
+            names.insert(name.await.unwrap());
+        }
+        assert_eq!(names.len(), 1);
+        readers.close().into_iter().for_each(|thread| thread.join().unwrap());
+    }
+
+    #[tokio::test]
+    async fn everything_asked_is_answered_by_however_few() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("test.db").display()).parse().unwrap();
+        let readers = Readers::start(&url, 3, 1_000).unwrap();
+        let asked = (0..500).map(|number| readers.read(move |_| Ok(number)));
+        let answers = futures_util::future::join_all(asked).await;
+        let answers: Vec<i32> = answers.into_iter().map(Result::unwrap).collect();
+        assert_eq!(answers, (0..500).collect::<Vec<_>>());
+        let threads = readers.close();
+        assert!(readers.read(|_| Ok(())).await.is_err());
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
 }

@@ -97,7 +97,7 @@ impl AcceptCap {
     pub fn days(&self, now: Timestamp) -> Option<(String, String)> {
         let before = SignedDuration::from_hours(24 * (i64::from(self.within_days?) - 1));
         let oldest = now.checked_sub(before).unwrap_or(Timestamp::MIN);
-        let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string();
+        let day = |at: Timestamp| TimeZone::UTC.to_datetime(at).date().to_string();
         Some((day(now), day(oldest)))
     }
 

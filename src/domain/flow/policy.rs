@@ -141,7 +141,10 @@ impl Budget {
     #[must_use]
     pub fn period(&self, now: Timestamp) -> String {
         match self.per {
-            BudgetPeriod::Month => now.to_zoned(TimeZone::UTC).strftime("%Y-%m").to_string(),
+            BudgetPeriod::Month => {
+                let date = TimeZone::UTC.to_datetime(now).date();
+                format!("{:04}-{:02}", date.year(), date.month())
+            }
         }
     }
 
