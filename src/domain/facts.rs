@@ -202,6 +202,12 @@ impl<'de> Deserialize<'de> for Facts {
 }
 
 impl Facts {
+    /// None yet, with room for all that is known of most subscribers.
+    #[must_use]
+    pub fn with_room() -> Self {
+        Self(Vec::with_capacity(64))
+    }
+
     /// States a fact; a later one about the same attribute replaces the earlier.
     pub fn state(&mut self, attribute: impl Into<SmolStr>, value: Value, source: Source, as_of: Timestamp) {
         let (name, fact) = (attribute.into(), Fact { value, source, as_of });

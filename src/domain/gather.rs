@@ -87,7 +87,7 @@ pub struct Sources<'a> {
 /// All facts about a subscriber at `now`.
 #[must_use]
 pub fn gather(sources: &Sources<'_>, now: Timestamp) -> Facts {
-    let mut facts = Facts::default();
+    let mut facts = Facts::with_room();
     if let Some((subscription, seen_at)) = sources.subscription {
         let mut from_stripe = stating(&mut facts, Source::Stripe, seen_at);
         subscription_facts(subscription, now, &mut from_stripe);

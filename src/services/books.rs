@@ -35,16 +35,17 @@ pub(super) fn left(
 }
 
 fn of_budget(flow: &FlowDocument, budget: &Budget, now: Timestamp) -> Account {
-    Account { name: format!("{}/{}/{}", flow.key, budget.key(), budget.period(now)), since: None }
+    Account { name: [flow.key.as_str(), budget.key(), &budget.period(now)].join("/"), since: None }
 }
 
 /// None for a cap on customers, which is not kept in the books.
 fn of_cap(flow: &FlowDocument, cap: &AcceptCap, now: Timestamp) -> Option<Account> {
-    let name = format!("{}/{}", flow.key, cap.key()?);
+    let name = [flow.key.as_str(), &cap.key()?].join("/");
     Some(match cap.days(now) {
         None => Account { name, since: None },
         Some((today, oldest)) => {
-            Account { since: Some(format!("{name}/{oldest}")), name: format!("{name}/{today}") }
+            let of_day = |day: &str| [&name, day].join("/");
+            Account { since: Some(of_day(&oldest)), name: of_day(&today) }
         }
     })
 }

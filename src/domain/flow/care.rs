@@ -89,7 +89,7 @@ impl AcceptCap {
             CapScope::Campaign { campaign } => ("campaign", campaign),
         };
         let window = self.within_days.map_or_else(|| "all".to_owned(), |days| days.to_string());
-        Some(format!("{what}/{name}/{window}"))
+        Some([what, name.as_str(), &window].join("/"))
     }
 
     /// Names the day that `now` is in, and the oldest day that counts; both none where all days count alike.
