@@ -57,7 +57,7 @@ class Lab:
     def begin(self, connections=64, seconds=None, count=None, pairs=None, service=None, **more):
         """Begins sessions for a while; the figures, with the CPU seconds of service and PostgreSQL."""
         service, seconds = service or self.service, seconds or self.options.seconds
-        pairs = pairs or self.fresh(count or int(seconds * (8_000 if connections > 1 else 1_500)))
+        pairs = pairs or self.fresh(count or int(seconds * (14_000 if connections > 1 else 3_000)))
         own, database = service.cpu(), self.postgres.cpu()
         got = self.load.begin(service.address, pairs, connections, seconds, reason=self.options.reason, **more)
         got["cpu_service"], got["cpu_database"] = service.cpu() - own, self.postgres.cpu() - database
@@ -260,7 +260,7 @@ def sqlite(lab):
     ours, theirs, tail = [], [], []
     try:
         for turn in range(lab.options.rounds):
-            pairs = lab.fresh(int(lab.options.seconds * 6_000), insert_into(path))
+            pairs = lab.fresh(int(lab.options.seconds * 14_000), insert_into(path))
             got = lab.begin(pairs=pairs, service=service)
             ours.append(got["per_second"])
             tail.append(got["micros"]["p99"])

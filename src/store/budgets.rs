@@ -86,7 +86,9 @@ pub(super) fn take(connection: &mut Link, takes: &[&BudgetTake]) -> QueryResult<
 
 /// The sum of a cap's days from one to another, if any of them was touched.
 fn within(connection: &mut Link, since: &str, until: &str) -> QueryResult<Option<i64>> {
-    let days = dsl::budgets.filter(dsl::budget.between(since, until));
+    // SQLite plans a range anew for the values it is asked with, each time; what a query of its own says it cannot know.
+    let value = |name: &str| sql::<Text>("(SELECT ").bind::<Text, _>(name.to_owned()).sql(")");
+    let days = dsl::budgets.filter(dsl::budget.between(value(since), value(until)));
     days.select(sql::<Nullable<BigInt>>("CAST(SUM(spent) AS BIGINT)")).first(connection)
 }
 
@@ -116,7 +118,11 @@ pub(super) fn spent<'a>(
     }
     let mut spent = HashMap::new();
     for Account { name, since } in accounts {
-        if let Some(sum) = within(connection, since.as_ref().unwrap_or(name), name)? {
+        let sum = match since {
+            Some(since) => within(connection, since, name)?,
+            None => dsl::budgets.find(name).select(dsl::spent).first(connection).optional()?,
+        };
+        if let Some(sum) = sum {
             spent.insert(name.clone(), sum);
         }
     }

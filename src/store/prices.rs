@@ -47,8 +47,13 @@ pub(super) fn find<'a>(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let query = dsl::prices.filter(dsl::id.eq_any(ids)).select((dsl::id, dsl::body, dsl::fetched_at));
-    query.load(connection)
+    let columns = (dsl::id, dsl::body, dsl::fetched_at);
+    if let Link::Sqlite(sqlite) = connection {
+        // A list has no statement that could be prepared once.
+        let each = ids.into_iter().map(|id| dsl::prices.find(id).select(columns).first(sqlite).optional());
+        return each.filter_map(Result::transpose).collect();
+    }
+    dsl::prices.filter(dsl::id.eq_any(ids)).select(columns).load(connection)
 }
 
 pub(super) fn read((id, body, fetched_at): FoundPrice) -> Result<KnownPrice, Failure> {

@@ -6,18 +6,20 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use diesel::backend::Backend;
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{Array, BigInt, Binary, Bool, HasSqlType, Integer, Nullable, Text};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::Store;
 use super::activity::{self, FoundActivity, Joined};
 use super::budgets::{Account, FindSpent};
-use super::connection::Link;
-use super::customers::{self, CustomerProfile, CustomerRow};
+use super::connection::{Link, each};
+use super::customers::{CustomerProfile, CustomerRow};
 use super::error::{Failure, StoreError};
 use super::prices::{FoundPrice, KnownPrice};
 use super::reader::{Reader, Readers};
@@ -145,8 +147,12 @@ impl Lookups {
                 }),
                 // What cannot be read of one must not fail the others.
                 Err(StoreError::Corrupt(_)) => waiters.into_iter().zip(&wanted).for_each(|(waiter, one)| {
-                    let found = reader.read(&|connection: &mut Link| find(connection, one));
-                    waiter.send(found).ok();
+                    let alone = std::slice::from_ref(one);
+                    let found = reader.read(&|connection: &mut Link| find_all(connection, alone));
+                    let first = found.and_then(|found| {
+                        found.into_iter().next().ok_or_else(|| StoreError::corrupt("a subscriber"))
+                    });
+                    waiter.send(first).ok();
                 }),
                 Err(error) => waiters.into_iter().for_each(|waiter| {
                     waiter.send(Err(StoreError::unavailable(error.to_string()))).ok();
@@ -164,7 +170,10 @@ type Spent = (Option<Vec<String>>, Option<Vec<i64>>);
 /// The columns of prices, in one order.
 type Priced = (Option<Vec<String>>, Option<Vec<Option<String>>>, Option<Vec<i64>>);
 
-type Columns = (Profile, Joined, (Option<String>, Option<i64>, bool), Spent, Priced);
+/// A snapshot, and whether the customer has had a session.
+type Seen = (Option<String>, Option<i64>, bool);
+
+type Columns = (Profile, Joined, Seen, Spent, Priced);
 
 /// Subscribers and, in the first row, the accounts and prices that any of them asks for: all in one trip.
 struct FindSubscribers<'a> {
@@ -230,31 +239,86 @@ impl QueryFragment<Pg> for FindSubscribers<'_> {
     }
 }
 
+/// One subscriber.
+struct FindSubscriber<'a> {
+    customer: &'a str,
+    subscription: &'a str,
+}
+
+impl QueryId for FindSubscriber<'_> {
+    type QueryId = FindSubscriber<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+impl Query for FindSubscriber<'_> {
+    type SqlType = (
+        (Nullable<Text>, Nullable<Text>, Nullable<BigInt>),
+        (Nullable<Integer>, Nullable<Integer>, Nullable<Binary>, Nullable<BigInt>),
+        (Nullable<Text>, Nullable<BigInt>, Bool),
+    );
+}
+impl<C> RunQueryDsl<C> for FindSubscriber<'_> {}
+impl<DB: Backend + HasSqlType<Text>> QueryFragment<DB> for FindSubscriber<'_>
+where
+    str: ToSql<Text, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT c.stripe_customer, c.attributes, c.updated_at, a.first_day, a.last_day, a.days, a.updated_at, \
+             s.body, s.fetched_at, EXISTS (SELECT 1 FROM sessions WHERE sessions.customer = k.customer) FROM (SELECT ",
+        );
+        out.push_bind_param::<Text, _>(self.customer)?;
+        out.push_sql(" AS customer, ");
+        out.push_bind_param::<Text, _>(self.subscription)?;
+        out.push_sql(
+            " AS subscription) AS k LEFT JOIN customers AS c ON c.id = k.customer \
+             LEFT JOIN activity AS a ON a.customer = k.customer \
+             LEFT JOIN snapshots AS s ON s.subscription = k.subscription",
+        );
+        Ok(())
+    }
+}
+
 fn find_all(connection: &mut Link, wanted: &[Wanted]) -> Result<Vec<Found>, Failure> {
     let Link::Postgres(pg) = &mut *connection else {
-        // In process there is no way to save.
-        return wanted.iter().map(|one| find(connection, one)).collect();
+        // In process there are no trips to save, but the file's lock is taken once.
+        return connection.transaction(|c| wanted.iter().map(|one| find_alone(c, one)).collect());
     };
     let rows: Vec<Columns> = FindSubscribers::new(wanted).load(pg)?;
     let mut shared = None;
-    let found = rows.into_iter().zip(wanted).map(
-        |(((stripe, attributes, updated_at), active, (body, fetched_at, known), sums, priced), one)| {
-            let (spent, prices) = shared.get_or_insert_with(|| (spent(sums), priced_rows(priced)));
-            let profile = attributes.zip(updated_at);
-            let id = one.customer.to_string();
-            Ok(Found {
-                profile: profile.map(|(attributes, at)| CustomerRow::found(id, stripe, attributes, at)),
-                snapshot: body.zip(fetched_at),
-                history: if known { history::find(connection, &one.customer)? } else { History::default() },
-                usage: activity::joined(active),
-                spent: spent.clone(),
-                exposures: if known { recorded(connection, one)? } else { Vec::new() },
-                prices: prices.clone(),
-                earlier: if known { earlier(connection, one)? } else { None },
-            })
-        },
-    );
+    let found = rows.into_iter().zip(wanted).map(|((profile, active, seen, sums, priced), one)| {
+        let shared = shared.get_or_insert_with(|| (spent(sums), priced_rows(priced)));
+        found(connection, one, (profile, active, seen), shared.clone())
+    });
     found.collect()
+}
+
+fn find_alone(connection: &mut Link, one: &Wanted) -> Result<Found, Failure> {
+    let (customer, subscription) = (one.customer.as_str(), one.subscription.as_str());
+    let known = each!(&mut *connection, |c| FindSubscriber { customer, subscription }.get_result(c))?;
+    let spent = budgets::spent(connection, one.budgets.iter())?;
+    let prices = prices::find(connection, one.prices.iter())?;
+    found(connection, one, known, (spent, prices))
+}
+
+/// What is known of one, with what somebody who has had a session left behind.
+fn found(
+    connection: &mut Link,
+    one: &Wanted,
+    ((stripe, attributes, updated_at), active, (body, fetched_at, known)): (Profile, Joined, Seen),
+    (spent, prices): (HashMap<String, i64>, Vec<FoundPrice>),
+) -> Result<Found, Failure> {
+    let profile = attributes.zip(updated_at);
+    let id = one.customer.to_string();
+    Ok(Found {
+        profile: profile.map(|(attributes, at)| CustomerRow::found(id, stripe, attributes, at)),
+        snapshot: body.zip(fetched_at),
+        history: if known { history::find(connection, &one.customer)? } else { History::default() },
+        usage: activity::joined(active),
+        spent,
+        exposures: if known { recorded(connection, one)? } else { Vec::new() },
+        prices,
+        earlier: if known { earlier(connection, one)? } else { None },
+    })
 }
 
 fn spent((names, sums): Spent) -> HashMap<String, i64> {
@@ -265,19 +329,6 @@ fn priced_rows((ids, bodies, fetched): Priced) -> Vec<FoundPrice> {
     let columns =
         ids.into_iter().flatten().zip(bodies.into_iter().flatten()).zip(fetched.into_iter().flatten());
     columns.map(|((id, body), fetched_at)| (id, body, fetched_at)).collect()
-}
-
-fn find(connection: &mut Link, one: &Wanted) -> Result<Found, Failure> {
-    Ok(Found {
-        profile: customers::find_row(connection, &one.customer)?,
-        snapshot: snapshots::find_row(connection, &one.subscription)?,
-        history: history::find(connection, &one.customer)?,
-        usage: activity::find_row(connection, &one.customer)?,
-        spent: budgets::spent(connection, one.budgets.iter())?,
-        exposures: recorded(connection, one)?,
-        prices: prices::find(connection, one.prices.iter())?,
-        earlier: earlier(connection, one)?,
-    })
 }
 
 fn earlier(connection: &mut Link, one: &Wanted) -> Result<Option<Earlier>, Failure> {
