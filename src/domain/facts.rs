@@ -261,5 +261,23 @@ mod tests {
             let kept = serde_json::to_string(&facts).unwrap();
             prop_assert_eq!(serde_json::from_str::<Facts>(&kept).unwrap(), facts);
         }
+
+        #[test]
+        fn facts_are_found_by_name_the_later_ones_in_the_order_of_names(
+            stated in prop::collection::vec(("[a-d]{1,2}|customer\\.[a-z]{20}", 0_u32..9), 0..40),
+        ) {
+            let mut facts = Facts::default();
+            let mut expected = BTreeMap::new();
+            for (name, value) in &stated {
+                facts.state(name, Value::Number((*value).into()), Source::Profile, Timestamp::UNIX_EPOCH);
+                expected.insert(name.as_str(), Value::Number((*value).into()));
+            }
+            let in_order: Vec<_> = facts.iter().map(|(name, fact)| (name.as_str(), fact.value.clone())).collect();
+            prop_assert!(in_order.into_iter().eq(expected.clone()));
+            for (name, value) in expected {
+                prop_assert_eq!(facts.get(name).map(|fact| &fact.value), Some(&value));
+            }
+            prop_assert!(facts.get("e").is_none());
+        }
     }
 }

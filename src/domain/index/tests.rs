@@ -113,3 +113,12 @@ fn where_memory_runs_short_comparisons_are_made_one_by_one() {
     facts.state("customer.a9998", Value::Number(9_999.into()), Source::Profile, now());
     assert_eq!(holding(&index, &facts), [segment_key(9998), segment_key(9999)]);
 }
+
+#[test]
+fn plain_conjunctions_are_their_own_segments() {
+    let is = |name: &str| compare("customer.name", Test::Text(TextTest::Eq(name.to_owned())));
+    let plain = named([is("a"), is("b"), is("c")]);
+    assert!(Index::build(&plain, None).owners.is_none());
+    let either = named([Condition::Any(vec![is("a"), is("b")]), is("c")]);
+    assert_eq!(Index::build(&either, None).owners, Some(vec![0, 0, 1]));
+}
