@@ -14,7 +14,7 @@ use super::pages::{docs, fallback};
 use super::{Shell, routes};
 
 /// How often idle callers are forgotten by the rate limit.
-const FORGET_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+const FORGET_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// A server that has bound its address and waits to be run.
 pub struct Server {

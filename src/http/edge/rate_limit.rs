@@ -17,11 +17,14 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
+use sha2::{Digest as _, Sha256};
 
 use crate::config::RateLimit;
+use crate::domain::ids::ApiKeyId;
 use crate::http::Shell;
 use crate::http::auth::Identity;
 use crate::http::problem::Problem;
+use crate::services::caller::Caller;
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -30,8 +33,22 @@ const WEBHOOKS: &str = "/v1/stripe/webhooks";
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Who {
-    Caller(String),
+    /// Half of a digest of the customer's id: there may be a hundred thousand at a time.
+    Customer([u8; 16]),
+    Key(ApiKeyId),
     Address(Option<IpAddr>),
+}
+
+impl Who {
+    fn of(caller: &Caller) -> Self {
+        match caller {
+            Caller::Customer(caller) => {
+                let digest: [u8; 32] = Sha256::digest(caller.customer.as_str()).into();
+                Self::Customer(digest.first_chunk().copied().unwrap_or_default())
+            }
+            Caller::Key(caller) => Self::Key(caller.id),
+        }
+    }
 }
 
 /// Counts the requests of each caller.
@@ -91,7 +108,7 @@ pub async fn admit(
     let identity = Identity::of(&request, &shell, || shell.limiter.count(&address).is_ok()).await;
     let counted = match &identity {
         Identity::Throttled => Err(1),
-        Identity::Known(caller) => shell.limiter.count(&Who::Caller(caller.pseudonym())),
+        Identity::Known(caller) => shell.limiter.count(&Who::of(caller)),
         _ => shell.limiter.count(&address),
     };
     match counted {
