@@ -76,8 +76,8 @@ struct Queue {
 #[derive(Default)]
 struct Waiting {
     jobs: VecDeque<Job>,
-    /// Threads without work. The last one gets the next job: what it and its connection need is still at hand, which
-    /// halves what a single read costs.
+    /// Threads without work. The last one gets the next job: what it and its connection need is still at hand, while
+    /// taking turns costs the database a third more for a lone begin.
     idle: Vec<Thread>,
     closed: bool,
 }

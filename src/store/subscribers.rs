@@ -175,6 +175,18 @@ type Seen = (Option<String>, Option<i64>, bool);
 
 type Columns = (Profile, Joined, Seen, Spent, Priced);
 
+/// What is selected of a subscriber `k`.
+const COLUMNS: &str = "SELECT c.stripe_customer, c.attributes, c.updated_at, \
+                       a.first_day, a.last_day, a.days, a.updated_at, s.body, s.fetched_at, \
+                       EXISTS (SELECT 1 FROM sessions WHERE sessions.customer = k.customer)";
+/// Where it is found.
+const TABLES: &str = " LEFT JOIN customers AS c ON c.id = k.customer \
+                      LEFT JOIN activity AS a ON a.customer = k.customer \
+                      LEFT JOIN snapshots AS s ON s.subscription = k.subscription";
+type ProfileSql = (Nullable<Text>, Nullable<Text>, Nullable<BigInt>);
+type JoinedSql = (Nullable<Integer>, Nullable<Integer>, Nullable<Binary>, Nullable<BigInt>);
+type SeenSql = (Nullable<Text>, Nullable<BigInt>, Bool);
+
 /// Subscribers and, in the first row, the accounts and prices that any of them asks for: all in one trip.
 struct FindSubscribers<'a> {
     customers: Vec<&'a str>,
@@ -202,9 +214,9 @@ impl QueryId for FindSubscribers<'_> {
 }
 impl Query for FindSubscribers<'_> {
     type SqlType = (
-        (Nullable<Text>, Nullable<Text>, Nullable<BigInt>),
-        (Nullable<Integer>, Nullable<Integer>, Nullable<Binary>, Nullable<BigInt>),
-        (Nullable<Text>, Nullable<BigInt>, Bool),
+        ProfileSql,
+        JoinedSql,
+        SeenSql,
         (Nullable<Array<Text>>, Nullable<Array<BigInt>>),
         (Nullable<Array<Text>>, Nullable<Array<Nullable<Text>>>, Nullable<Array<BigInt>>),
     );
@@ -212,21 +224,15 @@ impl Query for FindSubscribers<'_> {
 impl RunQueryDsl<PgConnection> for FindSubscribers<'_> {}
 impl QueryFragment<Pg> for FindSubscribers<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(
-            "SELECT c.stripe_customer, c.attributes, c.updated_at, a.first_day, a.last_day, a.days, a.updated_at, \
-             s.body, s.fetched_at, EXISTS (SELECT 1 FROM sessions WHERE sessions.customer = k.customer), \
-             b.names, b.sums, p.ids, p.bodies, p.fetched FROM unnest((SELECT ",
-        );
+        out.push_sql(COLUMNS);
+        out.push_sql(", b.names, b.sums, p.ids, p.bodies, p.fetched FROM unnest((SELECT ");
         // As in `many_rows`: planned once.
         out.push_bind_param::<Array<Text>, _>(&self.customers)?;
         out.push_sql("), ");
         out.push_bind_param::<Array<Text>, _>(&self.subscriptions)?;
-        out.push_sql(
-            ") WITH ORDINALITY AS k (customer, subscription, place) LEFT JOIN customers AS c ON c.id = k.customer \
-             LEFT JOIN activity AS a ON a.customer = k.customer \
-             LEFT JOIN snapshots AS s ON s.subscription = k.subscription \
-             LEFT JOIN (SELECT array_agg(name) AS names, array_agg(sum) AS sums FROM (",
-        );
+        out.push_sql(") WITH ORDINALITY AS k (customer, subscription, place)");
+        out.push_sql(TABLES);
+        out.push_sql(" LEFT JOIN (SELECT array_agg(name) AS names, array_agg(sum) AS sums FROM (");
         self.spent.walk_ast(out.reborrow())?;
         out.push_sql(
             ") AS t) AS b ON k.place = 1 \
@@ -250,11 +256,7 @@ impl QueryId for FindSubscriber<'_> {
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 impl Query for FindSubscriber<'_> {
-    type SqlType = (
-        (Nullable<Text>, Nullable<Text>, Nullable<BigInt>),
-        (Nullable<Integer>, Nullable<Integer>, Nullable<Binary>, Nullable<BigInt>),
-        (Nullable<Text>, Nullable<BigInt>, Bool),
-    );
+    type SqlType = (ProfileSql, JoinedSql, SeenSql);
 }
 impl<C> RunQueryDsl<C> for FindSubscriber<'_> {}
 impl<DB: Backend + HasSqlType<Text>> QueryFragment<DB> for FindSubscriber<'_>
@@ -262,18 +264,13 @@ where
     str: ToSql<Text, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql(
-            "SELECT c.stripe_customer, c.attributes, c.updated_at, a.first_day, a.last_day, a.days, a.updated_at, \
-             s.body, s.fetched_at, EXISTS (SELECT 1 FROM sessions WHERE sessions.customer = k.customer) FROM (SELECT ",
-        );
+        out.push_sql(COLUMNS);
+        out.push_sql(" FROM (SELECT ");
         out.push_bind_param::<Text, _>(self.customer)?;
         out.push_sql(" AS customer, ");
         out.push_bind_param::<Text, _>(self.subscription)?;
-        out.push_sql(
-            " AS subscription) AS k LEFT JOIN customers AS c ON c.id = k.customer \
-             LEFT JOIN activity AS a ON a.customer = k.customer \
-             LEFT JOIN snapshots AS s ON s.subscription = k.subscription",
-        );
+        out.push_sql(" AS subscription) AS k");
+        out.push_sql(TABLES);
         Ok(())
     }
 }
