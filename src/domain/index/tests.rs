@@ -38,19 +38,19 @@ proptest! {
 proptest! {
     #[test]
     fn neighbours_that_share_a_mask_leave_what_each_leaves(
-        masks in prop::collection::vec(prop::collection::vec(0_usize..200, 0..20), 1..70),
+        masks in prop::collection::vec(prop::collection::vec(0_usize..700, 0..20), 1..70),
         // Few clauses on many ranks share masks, many clauses do not.
         hanging in prop::sample::select(vec![1_usize, 1_000]),
     ) {
         let mask = |taken: &Vec<usize>| {
-            let mut mask = Bits::all(200);
+            let mut mask = Bits::all(700);
             taken.iter().for_each(|clause| mask.clear(*clause));
             mask
         };
         let masks: Vec<Bits> = masks.iter().map(mask).collect();
-        let kept = Masks::of_ranks(masks.len(), hanging, 200, masks.iter().cloned());
+        let kept = Masks::of_ranks(masks.len(), hanging, 700, masks.iter().cloned());
         for (rank, mask) in masks.iter().enumerate() {
-            let mut left = Bits::all(200);
+            let mut left = Bits::all(700);
             narrow(&[kept.at(rank).unwrap()], &mut left);
             prop_assert_eq!(&left, mask);
         }
