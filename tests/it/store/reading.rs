@@ -1,8 +1,11 @@
+use counteroffer::domain::experiment::{Assignment, Exposure, Share};
 use counteroffer::domain::facts::Value;
 use counteroffer::domain::ids::ApiKeyId;
 use counteroffer::domain::offer::OfferType;
 use counteroffer::domain::session::{Answers, Session, Status};
-use counteroffer::store::{Account, ApiKeyRecord, Change, CustomerProfile, SessionFilter, Store};
+use counteroffer::store::{
+    Account, ApiKeyRecord, Begin, Change, CustomerProfile, SessionFilter, Store, StoreError,
+};
 
 use super::fixtures::{begin, cancellation, key, later, now, session, subscription};
 use crate::support::database::databases;
@@ -172,6 +175,30 @@ async fn subscribers_asked_for_at_once_are_not_mixed_up() {
             assert_eq!((known.history.sessions, known.profile), (u32::from(number == 7), None));
         };
         futures_util::future::join_all((0..60).map(ask)).await;
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_of_one_subscriber_does_not_fail_the_others() {
+    for database in databases() {
+        let store = database.store().await;
+        let one = session("ada", "sub_1");
+        let assignment = Assignment { experiment: key("depth"), arm: key("deep"), propensity: Share::ALL };
+        let exposure = Exposure { assignment, shares: [(key("deep"), Share::ALL)].into() };
+        store.begin(Begin { exposures: vec![exposure], ..begin(&one) }).await.unwrap();
+        database.execute("UPDATE session_experiments SET shares = 'torn'");
+        let ask = async |customer: String| {
+            let (customer, flow) = (customer.parse().unwrap(), Some(one.flow.key.clone()));
+            store.subscriber(&customer, &one.subscription, Vec::new(), flow, Vec::new(), false).await
+        };
+        // In the middle, so that she is read together with others.
+        let customers =
+            (0..20).map(|number| if number == 10 { "ada".to_owned() } else { format!("c{number}") });
+        let mut known = futures_util::future::join_all(customers.map(ask)).await;
+        let torn = known.remove(10);
+        assert!(matches!(torn, Err(StoreError::Corrupt(_))), "{}", database.name);
+        assert!(known.iter().all(Result::is_ok), "{}", database.name);
         store.close().await;
     }
 }
