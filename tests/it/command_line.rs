@@ -3,7 +3,8 @@
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::support::database::{databases, sqlite};
+use crate::support::client::client;
+use crate::support::database::{databases, empty_databases, empty_sqlite, sqlite};
 use crate::support::process::Program;
 
 const FLOW: &str = "key: default
@@ -24,7 +25,7 @@ fn file(name: &str, text: &str) -> (tempfile::TempDir, String) {
 
 #[actix_web::test]
 async fn serve_wants_a_migrated_database_and_says_how() {
-    for database in databases() {
+    for database in empty_databases() {
         let program = Program::on(database.url());
         let refused = program.run(&["serve"]).expect(1);
         assert!(refused.err.contains("counteroffer migrate"), "{}: {refused:?}", database.name);
@@ -36,7 +37,7 @@ async fn serve_wants_a_migrated_database_and_says_how() {
         assert_eq!(ready.status(), StatusCode::OK);
         assert!(served.terminate().success(), "told to end, it ends well");
     }
-    let database = sqlite();
+    let database = empty_sqlite();
     let served = Program::on(database.url()).with("COUNTEROFFER_DATABASE__MIGRATE_ON_START", "true").serve();
     assert!(served.terminate().success());
 }
@@ -45,7 +46,6 @@ async fn serve_wants_a_migrated_database_and_says_how() {
 async fn a_second_process_on_one_sqlite_file_is_refused() {
     let database = sqlite();
     let program = Program::on(database.url());
-    program.run(&["migrate"]).expect(0);
     let served = program.serve();
     for arguments in [["serve"].as_slice(), &["keys", "list"]] {
         let refused = program.run(arguments).expect(1);
@@ -58,7 +58,7 @@ async fn a_second_process_on_one_sqlite_file_is_refused() {
 
 #[test]
 fn what_is_wrong_with_the_configuration_is_named() {
-    let database = sqlite();
+    let database = empty_sqlite();
     let program = Program::on(database.url());
     for (name, value, said) in [
         ("COUNTEROFFER_SERVER__LISTEN", "somewhere", "server.listen"),
@@ -82,7 +82,6 @@ fn what_is_wrong_with_the_configuration_is_named() {
 async fn keys_are_made_listed_and_revoked() {
     for database in databases() {
         let program = Program::on(database.url());
-        program.run(&["migrate"]).expect(0);
         let made = program.run(&["keys", "create", "--role", "analyst", "--name", "the board"]).expect(0);
         let mut lines = made.out.lines();
         let id = lines.next().unwrap().split_whitespace().next().unwrap();
@@ -94,14 +93,13 @@ async fn keys_are_made_listed_and_revoked() {
         assert!(!listed.out.contains(key));
 
         let served = program.serve();
-        let list =
-            || reqwest::Client::new().get(format!("{}/v1/sessions", served.base)).bearer_auth(key).send();
+        let list = || client().get(format!("{}/v1/sessions", served.base)).bearer_auth(key).send();
         assert_eq!(list().await.unwrap().status(), StatusCode::OK);
         assert!(served.terminate().success());
         program.run(&["keys", "revoke", id]).expect(0);
         assert!(program.run(&["keys", "list"]).expect(0).out.contains("revoked"));
         let served = program.serve();
-        let list = reqwest::Client::new().get(format!("{}/v1/sessions", served.base)).bearer_auth(key).send();
+        let list = client().get(format!("{}/v1/sessions", served.base)).bearer_auth(key).send();
         assert_eq!(list.await.unwrap().status(), StatusCode::UNAUTHORIZED);
         assert!(served.terminate().success());
 
@@ -128,7 +126,6 @@ fn a_token_is_minted_for_trying_things_out() {
 fn a_flow_is_checked_line_by_line_and_published() {
     for database in databases() {
         let program = Program::on(database.url());
-        program.run(&["migrate"]).expect(0);
         let broken = FLOW.replace("percent_off: 10", "percent_off: 150").replace("[off]", "[on]");
         let (_folder, path) = file("flow.yaml", &broken);
         for command in ["validate", "publish"] {

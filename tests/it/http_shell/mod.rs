@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::client::client;
 use actix_web::{HttpResponse, web};
 use counteroffer::clock::Clock;
 use counteroffer::config::Config;
@@ -175,7 +176,7 @@ impl Running {
         }));
         let keys =
             made.into_iter().map(|(role, (key, _), _)| (role, key.expose_secret().to_owned())).collect();
-        Self { address, client: reqwest::Client::new(), keys, stop: Some(stop), gate }
+        Self { address, client: client(), keys, stop: Some(stop), gate }
     }
 
     fn url(&self, path: &str) -> String {

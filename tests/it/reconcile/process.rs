@@ -5,6 +5,7 @@ use std::time::Duration;
 use counteroffer::clock::Clock;
 
 use super::*;
+use crate::support::client::client;
 use crate::support::database::databases;
 use crate::support::process::Program;
 
@@ -84,7 +85,7 @@ async fn a_process_killed_while_comparing_is_followed_by_one_that_ends_it() {
         let served = program.serve();
         until(&|reads| reads[5] > 0).await;
         assert_eq!(reads()[..2], [1, 1], "what was compared is not compared again");
-        let client = reqwest::Client::new();
+        let client = client();
         for _ in 0..100 {
             let request = client.get(format!("{}/v1/drift", served.base)).bearer_auth(&key);
             let drift = Answer::of(request).await.expect(200);

@@ -21,7 +21,7 @@ const KEY: &str = "sk_test_sandbox";
 const WEBHOOK_SECRET: &str = "whsec_sandbox";
 /// One client for all tests, without idle connections: each test has a runtime of its own.
 static CLIENT: LazyLock<reqwest::Client> =
-    LazyLock::new(|| reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap());
+    LazyLock::new(|| crate::support::client::builder().pool_max_idle_per_host(0).build().unwrap());
 const DAY: i64 = 86_400;
 
 /// A clock that stands at the start of 2026, and no address for webhooks.

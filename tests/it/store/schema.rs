@@ -2,7 +2,7 @@ use counteroffer::store::{Store, StoreError, StoreOptions, migrate, revert_all};
 use diesel::connection::{Connection, SimpleConnection};
 use futures_util::future::join_all;
 
-use crate::support::database::{Database, databases, postgres, sqlite};
+use crate::support::database::{Database, empty_databases, empty_postgres, sqlite};
 
 fn execute(database: &Database, sql: &str) {
     let done = match database.url().strip_prefix("sqlite:") {
@@ -14,7 +14,7 @@ fn execute(database: &Database, sql: &str) {
 
 #[tokio::test]
 async fn migrations_go_up_down_and_up_again() {
-    for database in databases() {
+    for database in empty_databases() {
         let url = database.parsed_url();
         let options = StoreOptions::new(url.clone());
         let behind = Store::open(options.clone()).await.unwrap_err();
@@ -37,7 +37,7 @@ async fn migrations_go_up_down_and_up_again() {
 
 #[tokio::test]
 async fn processes_that_start_together_migrate_once() {
-    let Some(database) = postgres() else { return };
+    let Some(database) = empty_postgres() else { return };
     let url = database.parsed_url();
     let applied = join_all((0..4).map(|_| migrate(&url))).await;
     let busy = applied.into_iter().filter(|applied| !applied.as_ref().unwrap().is_empty()).count();

@@ -10,12 +10,13 @@ use counteroffer::domain::flow::Format;
 use counteroffer::sandbox::{Sandbox, SandboxClock, SandboxConfig};
 use counteroffer::services::keys::{self, Role};
 use counteroffer::services::{App, publish, worker};
-use counteroffer::store::{self, OperationFilter};
+use counteroffer::store::OperationFilter;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
+use super::client::client;
 use super::database::{Database, databases};
 
 pub(crate) const TOKEN_SECRET: &str = "a-test-secret-of-at-least-32-bytes";
@@ -178,7 +179,6 @@ impl TestApp {
         ];
         all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let config = Config::load(None, all).unwrap();
-        store::migrate(&boot::database_url(&config).unwrap()).await.unwrap();
         let clock = Clock::manual(start);
         let app = boot::app(&config, clock.clone()).await.unwrap();
         let free_price = sandbox.seed_price("Add-ons", 0, "usd", "month").unwrap();
@@ -194,7 +194,7 @@ impl TestApp {
             config,
             free_price,
             running: Some(running),
-            client: reqwest::Client::new(),
+            client: client(),
             finished: false,
         };
         test.publish(FLOW).await;

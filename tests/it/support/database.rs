@@ -11,14 +11,33 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use counteroffer::store::{DatabaseUrl, Store, StoreOptions, migrate};
+use tempfile::TempDir;
 
-/// An empty database of one test.
+/// A file system in memory, where there is one.
+const MEMORY: &str = "/dev/shm";
+/// What the databases of tests that run side by side, and a PostgreSQL cluster's log, need at most.
+const ENOUGH_KB: u64 = 2 << 20;
+
+/// A database of one test, gone when the test ends.
 pub(crate) struct Database {
     url: String,
     /// `sqlite` or `postgres`, for messages.
     pub(crate) name: &'static str,
-    // Removed with its content when the test ends.
-    _directory: Option<tempfile::TempDir>,
+    _place: Place,
+}
+
+/// What is removed with a database.
+enum Place {
+    Folder(#[allow(dead_code, reason = "removed when dropped")] TempDir),
+    Server { server: &'static Server, name: String },
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Self::Server { server, name } = self {
+            server.execute(&format!("DROP DATABASE {name} WITH (FORCE)"));
+        }
+    }
 }
 
 impl Database {
@@ -45,14 +64,13 @@ impl Database {
         }
     }
 
-    /// The store on this database, migrated.
+    /// The store on this database.
     pub(crate) async fn store(&self) -> Store {
         self.store_with(|_| {}).await
     }
 
-    /// The store on this database, migrated, with other options.
+    /// The store on this database, with other options.
     pub(crate) async fn store_with(&self, adjust: impl FnOnce(&mut StoreOptions)) -> Store {
-        migrate(&self.parsed_url()).await.unwrap();
         let mut options = StoreOptions::new(self.parsed_url());
         options.readers = 2;
         adjust(&mut options);
@@ -60,26 +78,73 @@ impl Database {
     }
 }
 
-/// An empty database of every kind there is.
+/// A migrated database of every kind there is.
 pub(crate) fn databases() -> Vec<Database> {
     [Some(sqlite()), postgres()].into_iter().flatten().collect()
 }
 
-/// An empty SQLite database.
-pub(crate) fn sqlite() -> Database {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("test.db");
-    Database { url: format!("sqlite:{}", path.display()), name: "sqlite", _directory: Some(directory) }
+/// A database of every kind there is, without a schema.
+pub(crate) fn empty_databases() -> Vec<Database> {
+    [Some(empty_sqlite()), empty_postgres()].into_iter().flatten().collect()
 }
 
-/// An empty PostgreSQL database, where there is a server.
+/// A migrated SQLite database: a copy of one.
+pub(crate) fn sqlite() -> Database {
+    static MIGRATED: OnceLock<Vec<u8>> = OnceLock::new();
+    let migrated = MIGRATED.get_or_init(|| {
+        let first = empty_sqlite();
+        migrate_now(first.parsed_url());
+        std::fs::read(first.url.trim_start_matches("sqlite:")).unwrap()
+    });
+    let copy = empty_sqlite();
+    std::fs::write(copy.url.trim_start_matches("sqlite:"), migrated).unwrap();
+    copy
+}
+
+/// A SQLite database without a schema.
+pub(crate) fn empty_sqlite() -> Database {
+    let folder = tempfile::tempdir_in(cheap_folder()).unwrap();
+    let url = format!("sqlite:{}", folder.path().join("test.db").display());
+    Database { url, name: "sqlite", _place: Place::Folder(folder) }
+}
+
+/// A migrated PostgreSQL database, where there is a server: a copy of one.
 pub(crate) fn postgres() -> Option<Database> {
-    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let server = SERVER.get_or_init(Server::find).as_ref()?;
-    let name = format!("counteroffer_test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-    server.create(&name);
-    Some(Database { url: server.url(&name), name: "postgres", _directory: None })
+    static MIGRATED: OnceLock<String> = OnceLock::new();
+    let server = server()?;
+    let template = MIGRATED.get_or_init(|| {
+        let first = server.create("");
+        migrate_now(first.parsed_url());
+        // Kept, for copies.
+        match &std::mem::ManuallyDrop::new(first)._place {
+            Place::Server { name, .. } => format!("TEMPLATE {name}"),
+            Place::Folder(_) => unreachable!("a server's database is in no folder"),
+        }
+    });
+    Some(server.create(template))
+}
+
+/// A PostgreSQL database without a schema, where there is a server.
+pub(crate) fn empty_postgres() -> Option<Database> {
+    Some(server()?.create(""))
+}
+
+/// Migrates, wherever this is called: a runtime cannot wait inside another.
+fn migrate_now(url: DatabaseUrl) {
+    let work = move || tokio::runtime::Runtime::new().unwrap().block_on(migrate(&url)).unwrap();
+    std::thread::spawn(work).join().unwrap();
+}
+
+/// Where files cost least: in memory, where there is room, else where all temporary files go.
+fn cheap_folder() -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let find = || {
+        let asked = Command::new("df").args(["-Pk", MEMORY]).output();
+        let answer = asked.map(|said| String::from_utf8_lossy(&said.stdout).into_owned()).unwrap_or_default();
+        let free = answer.lines().nth(1).and_then(|line| line.split_whitespace().nth(3)?.parse().ok());
+        if free.unwrap_or(0) < ENOUGH_KB { std::env::temp_dir() } else { MEMORY.into() }
+    };
+    FOLDER.get_or_init(find).clone()
 }
 
 /// A PostgreSQL server.
@@ -112,11 +177,24 @@ impl Server {
         url.to_string()
     }
 
-    fn create(&self, database: &str) {
-        use diesel::connection::{Connection, SimpleConnection};
-        let mut connection = diesel::pg::PgConnection::establish(self.base.as_str()).unwrap();
-        connection.batch_execute(&format!("CREATE DATABASE {database}")).unwrap();
+    /// Makes a database, `like` saying after which.
+    fn create(&'static self, like: &str) -> Database {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("counteroffer_test_{}_{number}", std::process::id());
+        self.execute(&format!("CREATE DATABASE {name} {like}"));
+        Database { url: self.url(&name), name: "postgres", _place: Place::Server { server: self, name } }
     }
+
+    fn execute(&self, sql: &str) {
+        use diesel::connection::{Connection, SimpleConnection};
+        diesel::pg::PgConnection::establish(self.base.as_str()).unwrap().batch_execute(sql).unwrap();
+    }
+}
+
+fn server() -> Option<&'static Server> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    SERVER.get_or_init(Server::find).as_ref()
 }
 
 /// The folder of the newest PostgreSQL server found.
@@ -141,7 +219,8 @@ fn programs() -> Option<PathBuf> {
 /// Starts a cluster in a folder of its own. A shell waits for this process to end, then stops the cluster and removes
 /// the folder: whatever ends a test, nothing is left.
 fn start(programs: &Path) -> Server {
-    let folder = tempfile::Builder::new().prefix("counteroffer-pg-").tempdir().unwrap().keep();
+    let folder =
+        tempfile::Builder::new().prefix("counteroffer-pg-").tempdir_in(cheap_folder()).unwrap().keep();
     let port = free_port();
     // initdb and postgres refuse to run as root.
     let root = Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout.starts_with(b"0\n"));
@@ -152,7 +231,8 @@ fn start(programs: &Path) -> Server {
         if [ -n "$become" ]; then chown nobody:nogroup "$folder"; fi
         $become "$programs/initdb" -D "$folder/data" -U tester -A trust -E UTF8 --no-sync --locale=C >"$folder/log" 2>&1
         $become "$programs/postgres" -D "$folder/data" -p {port} -k "$folder" -h 127.0.0.1 \
-            -c fsync=off -c full_page_writes=off -c max_connections=400 -c shared_buffers=64MB >>"$folder/log" 2>&1 &
+            -c fsync=off -c full_page_writes=off -c max_connections=400 -c shared_buffers=64MB \
+            -c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=128MB >>"$folder/log" 2>&1 &
         server=$!
         read -r _ || true
         kill -INT $server; wait $server || true

@@ -37,7 +37,6 @@ impl Scene {
             .with("COUNTEROFFER_WORKER__LEASE_SECONDS", "5")
             .with("COUNTEROFFER_STRIPE__DEADLINE_MS", "4000")
             .with("COUNTEROFFER_WORKER__POLL_MS", "100");
-        program.run(&["migrate"]).expect(0);
         let config = Config::load(
             None,
             [("COUNTEROFFER_AUTH__ISSUER", "test"), ("COUNTEROFFER_AUTH__HS256_SECRET", TOKEN_SECRET)]
@@ -45,7 +44,7 @@ impl Scene {
         )
         .unwrap();
         // A connection that is kept may be one that the other side is just giving up.
-        let client = Client::builder().pool_max_idle_per_host(0).build().unwrap();
+        let client = super::client::builder().pool_max_idle_per_host(0).build().unwrap();
         Self { database, sandbox, program, config, client }
     }
 
