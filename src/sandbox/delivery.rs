@@ -29,7 +29,7 @@ async fn deliver(shared: &Shared, event: &webhooks::WebhookEvent) {
         let Some((url, secret, now)) = shared.destination() else {
             return;
         };
-        let delivery = webhooks::send(shared.client(), &url, &secret, now, event).await;
+        let delivery = webhooks::send(&url, &secret, now, event).await;
         if delivery.taken() {
             return;
         }

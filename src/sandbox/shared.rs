@@ -7,7 +7,7 @@ use super::webhooks::{self, Delivery, Outbox, WebhookEvent};
 use secrecy::SecretString;
 use serde_json::Value;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use url::Url;
@@ -19,7 +19,6 @@ pub(super) struct Shared {
     pub(super) woken: Notify,
     /// Whether it is stopped: the server's threads end a moment after the server, and must not answer in between.
     pub(super) away: AtomicBool,
-    client: OnceLock<reqwest::Client>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -49,12 +48,7 @@ impl Shared {
             calls: Vec::new(),
             outbox,
         };
-        Self {
-            core: Mutex::new(core),
-            woken: Notify::new(),
-            away: AtomicBool::new(false),
-            client: OnceLock::new(),
-        }
+        Self { core: Mutex::new(core), woken: Notify::new(), away: AtomicBool::new(false) }
     }
 
     /// The sandbox behind its lock. A call that panicked leaves its state to be looked at, hence no poison.
@@ -90,20 +84,13 @@ impl Shared {
         Some((core.outbox.url.clone()?, core.outbox.secret.clone(), core.clock.now()))
     }
 
-    /// The client for webhooks. Made when first needed, because reading the system's certificates takes longer than a
-    /// whole test; without idle connections, because those would belong to whichever runtime delivered first.
-    pub(super) fn client(&self) -> &reqwest::Client {
-        self.client
-            .get_or_init(|| reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap_or_default())
-    }
-
     pub(super) async fn deliver(&self, events: &[WebhookEvent]) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
         for event in events {
             let Some((url, secret, now)) = self.destination() else {
                 break;
             };
-            deliveries.push(webhooks::send(self.client(), &url, &secret, now, event).await);
+            deliveries.push(webhooks::send(&url, &secret, now, event).await);
         }
         deliveries
     }
