@@ -143,6 +143,10 @@ impl Index {
     /// nobody.
     #[must_use]
     pub fn build(segments: &BTreeMap<Key, Segment>, tiers: Option<&Tiers>) -> Self {
+        Self::build_with(Means::default(), segments, tiers)
+    }
+
+    fn build_with(means: Means, segments: &BTreeMap<Key, Segment>, tiers: Option<&Tiers>) -> Self {
         let keys: Vec<Key> = segments.keys().cloned().collect();
         let reached = tiers.map(Tiers::reached).unwrap_or_default();
         let named = Named { segments, tiers, reached: &reached };
@@ -156,7 +160,7 @@ impl Index {
         }
         conjunctions.sort_by_key(|(place, _)| *place);
         let (owners, clauses): (Vec<_>, Vec<_>) = conjunctions.into_iter().unzip();
-        let attributes = group(&clauses);
+        let attributes = group(&clauses, means);
         let owners = Some(owners).filter(|owners| !owners.iter().copied().eq(0..keys.len()));
         Self { keys, clauses: clauses.len(), owners, trees, tiers: tiers.cloned(), attributes }
     }
@@ -235,7 +239,7 @@ impl Group {
 }
 
 /// Gathers what the clauses compare, by attribute and kind.
-fn group(clauses: &[Vec<Literal<'_>>]) -> Vec<(SmolStr, Vec<Group>)> {
+fn group(clauses: &[Vec<Literal<'_>>], mut means: Means) -> Vec<(SmolStr, Vec<Group>)> {
     let mut tests: BTreeMap<&str, BTreeMap<u8, Vec<Tested>>> = BTreeMap::new();
     let mut known: std::collections::HashMap<&Comparison, usize> = std::collections::HashMap::new();
     for (clause, literals) in clauses.iter().enumerate() {
@@ -257,7 +261,6 @@ fn group(clauses: &[Vec<Literal<'_>>]) -> Vec<(SmolStr, Vec<Group>)> {
             }
         }
     }
-    let mut means = Means::default();
     let mut groups = |kinds: BTreeMap<u8, Vec<Tested>>| {
         kinds.into_values().map(|tests| Group::new(tests, clauses.len(), &mut means)).collect()
     };

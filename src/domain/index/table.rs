@@ -33,6 +33,12 @@ impl Default for Means {
 }
 
 impl Means {
+    /// So few words, and as much work as there is for any.
+    #[cfg(test)]
+    pub(super) fn of_words(words: usize) -> Self {
+        Self { words, ..Self::default() }
+    }
+
     /// Takes what so many masks of these tests cost, if that is affordable.
     pub(super) fn take(&mut self, masks: usize, constants: usize, tests: &[Tested], clauses: usize) -> bool {
         let words = masks.saturating_mul(clauses.div_ceil(64));
