@@ -5,6 +5,7 @@
 //! canceled either, so what is not needed is not looked at.
 
 mod bill;
+mod expandable;
 mod invoice;
 mod schedule;
 mod seen;
@@ -24,6 +25,8 @@ use crate::domain::offer::PauseBehavior;
 use crate::domain::operation::Operation;
 use crate::domain::span::{Interval, Span};
 use crate::domain::subscription as domain;
+
+use expandable::Expandable;
 
 pub(super) use bill::{Bill, PART_MARK};
 pub(super) use invoice::Invoice;
@@ -58,14 +61,6 @@ impl<'de> Deserialize<'de> for Unix {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Timestamp::from_second(i64::deserialize(deserializer)?).map(Self).map_err(de::Error::custom)
     }
-}
-
-/// A reference: an id, or the object itself where it was expanded.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Expandable<I, T> {
-    Id(I),
-    Object(T),
 }
 
 /// A subscription.
