@@ -163,8 +163,7 @@ fn add_to(state: &mut State, invoice: &str, field: &str, amount: i64) {
 }
 
 pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
-    state.get(ObjectKind::CreditNote, input.id())?;
-    Ok(render::object(state, ObjectKind::CreditNote, input.id()))
+    render::found(state, ObjectKind::CreditNote, input.id())
 }
 
 /// Takes a credit note back, as long as the invoice is open.

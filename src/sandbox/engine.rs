@@ -9,6 +9,7 @@ use super::form;
 use super::idempotency::{self, Memory, Remembered};
 use super::params;
 use super::passage;
+use super::record::text_of;
 use super::render;
 use super::restricted::RestrictedKey;
 use super::routes;
@@ -81,6 +82,19 @@ pub(super) struct Core {
     pub(super) outbox: Outbox,
 }
 
+/// The key of a call that changes something, and what it must come with again.
+struct Keyed<'a> {
+    key: &'a str,
+    print: String,
+}
+
+impl<'a> Keyed<'a> {
+    fn of(request: &'a Request, pairs: &[(String, String)]) -> Option<Self> {
+        let key = request.idempotency_key.as_deref().filter(|_| request.method == "POST")?;
+        Some(Self { key, print: idempotency::fingerprint(&request.method, &request.path, pairs) })
+    }
+}
+
 /// How a call went, before faults and headers.
 struct Done {
     status: u16,
@@ -92,7 +106,7 @@ struct Done {
 
 impl Done {
     fn refused(error: &ApiError, request_id: &str) -> Self {
-        let body = error.body(request_id).to_string();
+        let body = text_of(&error.body(request_id));
         Self { status: error.status, body, acted: false, replayed: false, headers: Vec::new() }
     }
 }
@@ -111,7 +125,8 @@ impl Core {
         self.settle();
         let request_id = new_id("req");
         let pairs = pairs_of(request);
-        let key = request.idempotency_key.as_deref().filter(|_| request.method == "POST");
+        let key = Keyed::of(request, &pairs);
+        let key = key.as_ref();
         let mut silent = false;
         let mut html = false;
         let done = match self.authorize(request) {
@@ -166,7 +181,7 @@ impl Core {
         fault: &FaultKind,
         request: &Request,
         pairs: &[(String, String)],
-        key: Option<&str>,
+        key: Option<&Keyed<'_>>,
         request_id: &str,
     ) -> Done {
         let mut done = if fault.acts() {
@@ -174,13 +189,13 @@ impl Core {
         } else {
             Done { status: 502, body: String::new(), acted: false, replayed: false, headers: Vec::new() }
         };
-        if let Some(error) = fault.error(key) {
+        if let Some(error) = fault.error(key.map(|key| key.key)) {
             let acted = done.acted;
             done = Done { acted, ..Done::refused(&error, request_id) };
             let remembered =
                 matches!(fault, FaultKind::ServerError { acted: true } | FaultKind::Decline { .. });
             if let Some(key) = key.filter(|_| remembered) {
-                self.remember(key, request, pairs, &done);
+                self.remember(key, &done);
             }
         }
         if matches!(fault, FaultKind::BadGateway { .. }) {
@@ -197,12 +212,11 @@ impl Core {
         &mut self,
         request: &Request,
         pairs: &[(String, String)],
-        key: Option<&str>,
+        key: Option<&Keyed<'_>>,
         request_id: &str,
     ) -> Done {
         if let Some(key) = key {
-            let print = idempotency::fingerprint(&request.method, &request.path, pairs);
-            match self.memory.recall(key, &print, self.clock.now()) {
+            match self.memory.recall(key.key, &key.print, self.clock.now()) {
                 Err(error) => return Done::refused(&error, request_id),
                 Ok(Some(Remembered { status, body })) => {
                     let headers = vec![("Idempotent-Replayed", "true".to_owned())];
@@ -219,16 +233,24 @@ impl Core {
         contract::record(route, &input.params);
         let done = self.execute(route, &input, request_id, key);
         if let Some(key) = key {
-            self.remember(key, request, pairs, &done);
+            self.remember(key, &done);
         }
         done
     }
 
-    fn execute(&mut self, route: &routes::Route, input: &Input, request_id: &str, key: Option<&str>) -> Done {
+    fn execute(
+        &mut self,
+        route: &routes::Route,
+        input: &Input,
+        request_id: &str,
+        key: Option<&Keyed<'_>>,
+    ) -> Done {
         let state = &mut self.state;
         state.begin();
-        state.cause =
-            Cause { request_id: Some(request_id.to_owned()), idempotency_key: key.map(str::to_owned) };
+        state.cause = Cause {
+            request_id: Some(request_id.to_owned()),
+            idempotency_key: key.map(|key| key.key.to_owned()),
+        };
         let outcome = (route.run)(state, input).and_then(|mut value| {
             render::expand(state, &mut value, &input.params)?;
             Ok(value)
@@ -237,7 +259,7 @@ impl Core {
             Ok(value) => {
                 self.outbox.collect(&mut self.state);
                 let acted = route.method != "GET" && self.state.changed();
-                Done { status: 200, body: value.to_string(), acted, replayed: false, headers: Vec::new() }
+                Done { status: 200, body: text_of(&value), acted, replayed: false, headers: Vec::new() }
             }
             Err(error) if error.kept => {
                 self.outbox.collect(&mut self.state);
@@ -250,10 +272,9 @@ impl Core {
         }
     }
 
-    fn remember(&mut self, key: &str, request: &Request, pairs: &[(String, String)], done: &Done) {
-        let print = idempotency::fingerprint(&request.method, &request.path, pairs);
+    fn remember(&mut self, key: &Keyed<'_>, done: &Done) {
         let answer = Remembered { status: done.status, body: done.body.clone() };
-        self.memory.remember(key, print, answer, self.clock.now());
+        self.memory.remember(key.key, key.print.clone(), answer, self.clock.now());
     }
 }
 

@@ -21,8 +21,7 @@ pub(super) fn list(state: &mut State, input: &Input) -> Outcome {
 }
 
 pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
-    state.get(ObjectKind::Entitlement, input.id())?;
-    Ok(render::object(state, ObjectKind::Entitlement, input.id()))
+    render::found(state, ObjectKind::Entitlement, input.id())
 }
 
 /// Brings a customer's entitlements in line with their subscriptions, and tells when that changed them.

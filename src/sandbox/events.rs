@@ -87,6 +87,5 @@ fn fits(wanted: &str, name: &str) -> bool {
 }
 
 pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
-    state.get(ObjectKind::Event, input.id())?;
-    Ok(render::object(state, ObjectKind::Event, input.id()))
+    render::found(state, ObjectKind::Event, input.id())
 }

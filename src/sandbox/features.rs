@@ -36,8 +36,7 @@ pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
 }
 
 pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
-    state.get(ObjectKind::Feature, input.id())?;
-    Ok(render::object(state, ObjectKind::Feature, input.id()))
+    render::found(state, ObjectKind::Feature, input.id())
 }
 
 pub(super) fn list(state: &mut State, input: &Input) -> Outcome {

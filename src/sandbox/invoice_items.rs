@@ -243,8 +243,7 @@ pub(super) fn waiting(state: &State, owner: &Record) -> Vec<Line> {
 }
 
 pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
-    state.get(ObjectKind::InvoiceItem, input.id())?;
-    Ok(render::object(state, ObjectKind::InvoiceItem, input.id()))
+    render::found(state, ObjectKind::InvoiceItem, input.id())
 }
 
 /// The item of a call that changes it, if the invoice it stands on is still a draft.

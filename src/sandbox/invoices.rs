@@ -295,8 +295,7 @@ pub(super) fn delete(state: &mut State, input: &Input) -> Outcome {
 }
 
 pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
-    state.get(ObjectKind::Invoice, input.id())?;
-    Ok(render::object(state, ObjectKind::Invoice, input.id()))
+    render::found(state, ObjectKind::Invoice, input.id())
 }
 
 pub(super) fn list(state: &mut State, input: &Input) -> Outcome {

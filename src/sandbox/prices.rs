@@ -159,8 +159,7 @@ pub(super) fn update(state: &mut State, input: &Input) -> Outcome {
 }
 
 pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
-    state.get(ObjectKind::Price, input.id())?;
-    Ok(render::object(state, ObjectKind::Price, input.id()))
+    render::found(state, ObjectKind::Price, input.id())
 }
 
 pub(super) fn list(state: &mut State, input: &Input) -> Outcome {

@@ -111,8 +111,7 @@ pub(super) fn update(state: &mut State, input: &Input) -> Outcome {
 }
 
 pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
-    state.get(ObjectKind::Product, input.id())?;
-    Ok(render::object(state, ObjectKind::Product, input.id()))
+    render::found(state, ObjectKind::Product, input.id())
 }
 
 pub(super) fn list(state: &mut State, input: &Input) -> Outcome {

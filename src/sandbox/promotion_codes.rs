@@ -81,8 +81,7 @@ pub(super) fn list(state: &mut State, input: &Input) -> Outcome {
 }
 
 pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
-    state.get(ObjectKind::PromotionCode, input.id())?;
-    Ok(render::object(state, ObjectKind::PromotionCode, input.id()))
+    render::found(state, ObjectKind::PromotionCode, input.id())
 }
 
 /// The coupon behind a code that this customer may redeem now.

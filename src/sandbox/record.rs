@@ -1,6 +1,12 @@
 //! A stored object, or the checked parameters of a call: a JSON map read and written by field name.
 use serde_json::{Map, Value, json};
 
+/// A value as JSON text. (`Display` says the same, piece by piece.)
+pub(super) fn text_of(value: &Value) -> String {
+    // A value that is there has a text.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
 /// A JSON map with typed access. A field that is absent, null or of another type reads as nothing. Fields whose name
 /// starts with `_` are the sandbox's own notes and never leave it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,9 +23,9 @@ impl Record {
 
     /// The record as callers may see it: without the sandbox's own notes.
     pub(super) fn public(&self) -> Value {
-        Value::Object(
-            self.0.iter().filter(|(k, _)| !k.starts_with('_')).map(|(k, v)| (k.clone(), v.clone())).collect(),
-        )
+        let mut shown = Map::with_capacity(self.0.len());
+        shown.extend(self.0.iter().filter(|(k, _)| !k.starts_with('_')).map(|(k, v)| (k.clone(), v.clone())));
+        Value::Object(shown)
     }
 
     /// True when the field was given, even as null (which is how an unset parameter arrives).

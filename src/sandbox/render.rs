@@ -1,4 +1,5 @@
 //! Objects as callers see them: computed fields, lists, and `expand`.
+use super::call::Outcome;
 use super::errors::ApiError;
 use super::record::Record;
 use super::state::{ObjectKind, State};
@@ -38,6 +39,12 @@ pub(super) fn object(state: &State, kind: ObjectKind, id: &str) -> Value {
         _ => {}
     }
     Value::Object(shown.0)
+}
+
+/// The object named by a path, as Stripe shows it: 404 when there is none.
+pub(super) fn found(state: &State, kind: ObjectKind, id: &str) -> Outcome {
+    state.find(kind, id).ok_or_else(|| ApiError::no_such(kind.words(), id))?;
+    Ok(object(state, kind, id))
 }
 
 /// Stripe's list envelope.

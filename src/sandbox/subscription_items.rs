@@ -98,8 +98,7 @@ fn finish(state: &mut State, subscription: &str, params: &Record, before: &Value
 }
 
 pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
-    state.get(ObjectKind::SubscriptionItem, input.id())?;
-    Ok(render::object(state, ObjectKind::SubscriptionItem, input.id()))
+    render::found(state, ObjectKind::SubscriptionItem, input.id())
 }
 
 pub(super) fn list(state: &mut State, input: &Input) -> Outcome {

@@ -265,8 +265,7 @@ pub(super) fn touched(state: &mut State, id: &str) {
 }
 
 pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
-    state.get(ObjectKind::Subscription, input.id())?;
-    Ok(render::object(state, ObjectKind::Subscription, input.id()))
+    render::found(state, ObjectKind::Subscription, input.id())
 }
 
 pub(super) fn list(state: &mut State, input: &Input) -> Outcome {

@@ -33,8 +33,7 @@ pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
 }
 
 pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
-    state.get(ObjectKind::TestClock, input.id())?;
-    Ok(render::object(state, ObjectKind::TestClock, input.id()))
+    render::found(state, ObjectKind::TestClock, input.id())
 }
 
 pub(super) fn list(state: &mut State, input: &Input) -> Outcome {

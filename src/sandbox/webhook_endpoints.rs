@@ -39,8 +39,7 @@ pub(super) fn create(state: &mut State, input: &Input) -> Outcome {
 }
 
 pub(super) fn retrieve(state: &mut State, input: &Input) -> Outcome {
-    state.get(ObjectKind::WebhookEndpoint, input.id())?;
-    Ok(render::object(state, ObjectKind::WebhookEndpoint, input.id()))
+    render::found(state, ObjectKind::WebhookEndpoint, input.id())
 }
 
 pub(super) fn delete(state: &mut State, input: &Input) -> Outcome {

@@ -1,11 +1,14 @@
 //! Webhooks: the queue of events to deliver, Stripe's signature, and the delivery itself.
+use super::record::text_of;
 use super::render;
 use super::state::{ObjectKind, State};
 use hmac::{Hmac, KeyInit, Mac};
+use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use sha2::Sha256;
 use std::collections::VecDeque;
+use std::sync::LazyLock;
 use std::time::Duration;
 use url::Url;
 
@@ -51,7 +54,7 @@ impl Outbox {
         for id in std::mem::take(&mut state.fresh_events) {
             let event = render::object(state, ObjectKind::Event, &id);
             let name = event.get("type").and_then(|t| t.as_str()).unwrap_or_default().to_owned();
-            self.queue.push_back(WebhookEvent { id, name, payload: event.to_string() });
+            self.queue.push_back(WebhookEvent { id, name, payload: text_of(&event) });
         }
     }
 }
@@ -69,14 +72,17 @@ pub fn signature(secret: &str, timestamp: i64, payload: &str) -> String {
     format!("t={timestamp},v1={digest}")
 }
 
+/// The clients for webhooks, for `http` and for `https`: for the first, to read the system's certificates would take
+/// longer than a whole test. Without idle connections, because those would belong to whichever runtime delivered first.
+static PLAIN: LazyLock<Client> = LazyLock::new(|| {
+    Client::builder().tls_certs_only([]).pool_max_idle_per_host(0).build().unwrap_or_default()
+});
+static ENCRYPTED: LazyLock<Client> =
+    LazyLock::new(|| Client::builder().pool_max_idle_per_host(0).build().unwrap_or_default());
+
 /// Sends one event, signed with the sandbox's time.
-pub(super) async fn send(
-    client: &reqwest::Client,
-    url: &Url,
-    secret: &SecretString,
-    now: i64,
-    event: &WebhookEvent,
-) -> Delivery {
+pub(super) async fn send(url: &Url, secret: &SecretString, now: i64, event: &WebhookEvent) -> Delivery {
+    let client = if url.scheme() == "http" { &PLAIN } else { &ENCRYPTED };
     let sent = client
         .post(url.clone())
         .header("Stripe-Signature", signature(secret.expose_secret(), now, &event.payload))
