@@ -14,7 +14,8 @@ use super::connection::{Link, lock};
 use super::error::{Failure, StoreError};
 use super::migrations::check;
 use super::reader::{Reader, Readers};
-use super::subscribers::Lookups;
+use super::sessions::{self, Sessions};
+use super::subscribers::{self, Subscribers};
 use super::url::DatabaseUrl;
 use super::writer::{Command, Waiter, Writer};
 
@@ -26,7 +27,7 @@ pub const MAX_PAGE: u32 = 1000;
 pub struct StoreOptions {
     /// Where the database is.
     pub url: DatabaseUrl,
-    /// Threads that write, 1 to 64; SQLite always has one.
+    /// Threads that write, 1 to 64; SQLite always has one. Of several, the last is kept for what is rare and may take long.
     pub writers: usize,
     /// Threads that read, 1 to 64.
     pub readers: usize,
@@ -45,7 +46,8 @@ impl StoreOptions {
 pub(super) struct Shared {
     writers: Vec<Writer>,
     pub(super) readers: Readers,
-    pub(super) lookups: Arc<Lookups>,
+    pub(super) subscribers: Arc<Subscribers>,
+    pub(super) sessions: Arc<Sessions>,
     write_threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -88,8 +90,13 @@ impl Store {
             threads.push(thread);
         }
         let readers = Readers::start(url, options.readers.clamp(1, 64), options.queue_capacity)?;
-        let lookups = Arc::new(Lookups::new(options.queue_capacity));
-        let shared = Shared { writers, readers, lookups, write_threads: Mutex::new(threads) };
+        let shared = Shared {
+            writers,
+            readers,
+            subscribers: Arc::new(subscribers::lookups(options.queue_capacity)),
+            sessions: Arc::new(sessions::lookups(options.queue_capacity)),
+            write_threads: Mutex::new(threads),
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -152,8 +159,9 @@ impl Store {
         let work = move |connection: &mut Link| {
             work(connection).map(|done| -> Box<dyn Any + Send> { Box::new(done) })
         };
-        let answer =
-            self.send(self.writer_of(""), |waiter| Command::Other(Box::new(work), waiter), false).await?;
+        let answer = self
+            .send(self.shared.writers.last(), |waiter| Command::Other(Box::new(work), waiter), false)
+            .await?;
         let answer = answer.downcast().map_err(|_| StoreError::corrupt("an answer of another type"))?;
         Ok(*answer)
     }
@@ -170,9 +178,14 @@ impl Store {
         answer.await.map_err(StoreError::unavailable)?
     }
 
-    /// Everything about one subscription goes to one writer, so that our own do not wait for each other.
+    /// Everything about one subscription goes to one writer, so that our own do not wait for each other. The last writer
+    /// is left to what is rare and may take long, if it is not the only one.
     fn writer_of(&self, subscription: &str) -> Option<&Writer> {
-        let writers = &self.shared.writers;
+        let writers = self.shared.writers.as_slice();
+        let writers = writers
+            .split_last()
+            .filter(|(_, others)| !others.is_empty())
+            .map_or(writers, |(_, others)| others);
         let mut hasher = DefaultHasher::new();
         subscription.hash(&mut hasher);
         let count = u64::try_from(writers.len()).unwrap_or(1).max(1);

@@ -3,8 +3,10 @@
 use diesel::dsl::exists;
 use diesel::expression::BoxableExpression;
 use diesel::helper_types::InnerJoinQuerySource;
+use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel::{ExpressionMethods, IntoSql};
 use jiff::Timestamp;
 
@@ -13,6 +15,7 @@ use super::connection::{AnyBackend, Link};
 use super::decisions;
 use super::error::{Failure, StoreError, unreadable};
 use super::handle::MAX_PAGE;
+use super::lookups::Lookups;
 use super::schema::{asks, save_checks, session_experiments, session_offers, sessions, sessions::dsl};
 use super::time::micros;
 use crate::domain::ids::{CustomerId, OperationId, SessionId, SubscriptionId};
@@ -153,6 +156,53 @@ pub(super) fn read((body, version): (String, i64)) -> Result<Stored, Failure> {
     Ok(Stored { session, version })
 }
 
+/// Those who wait for a session by its id.
+pub(super) type Sessions = Lookups<SessionId, Option<FoundSession>>;
+
+pub(super) fn lookups(capacity: usize) -> Sessions {
+    Lookups::new(capacity, find_all)
+}
+
+/// A session's body and version.
+type FoundSession = (String, i64);
+
+/// Sessions by their ids, in the order in which they are asked for; nothing for one that is not there.
+struct FindSessions(Vec<String>);
+
+impl QueryId for FindSessions {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+impl Query for FindSessions {
+    type SqlType = (Nullable<Text>, Nullable<BigInt>);
+}
+impl RunQueryDsl<PgConnection> for FindSessions {}
+impl QueryFragment<Pg> for FindSessions {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        // As in `many_rows`: planned once.
+        out.push_sql("SELECT s.body, s.version FROM unnest((SELECT ");
+        out.push_bind_param::<Array<Text>, _>(&self.0)?;
+        out.push_sql(
+            ")) WITH ORDINALITY AS k (id, place) LEFT JOIN sessions AS s ON s.id = k.id ORDER BY k.place",
+        );
+        Ok(())
+    }
+}
+
+fn find_all(connection: &mut Link, ids: &[SessionId]) -> Result<Vec<Option<FoundSession>>, Failure> {
+    let ids: Vec<_> = ids.iter().map(SessionId::to_string).collect();
+    match connection {
+        Link::Postgres(pg) => {
+            let rows: Vec<(Option<String>, Option<i64>)> = FindSessions(ids).load(pg)?;
+            Ok(rows.into_iter().map(|(body, version)| body.zip(version)).collect())
+        }
+        Link::Sqlite(sqlite) => {
+            let find = |id| dsl::sessions.find(id).select((dsl::body, dsl::version)).first(sqlite).optional();
+            Ok(ids.iter().map(find).collect::<QueryResult<_>>()?)
+        }
+    }
+}
+
 fn find_open(connection: &mut Link, subscription: &SubscriptionId) -> Result<Option<Stored>, Failure> {
     let query = dsl::sessions
         .filter(dsl::subscription.eq(subscription.as_str()))
@@ -184,11 +234,8 @@ impl Store {
     /// # Errors
     /// When the database cannot be asked.
     pub async fn session(&self, id: SessionId) -> Result<Option<Stored>, StoreError> {
-        self.read(move |connection| {
-            let query = dsl::sessions.find(id.to_string()).select((dsl::body, dsl::version));
-            query.first(connection).optional()?.map(read).transpose()
-        })
-        .await
+        let found = self.shared.sessions.ask(&self.shared.readers, id).await?;
+        Ok(found.map(read).transpose()?)
     }
 
     /// The session of a subscription that is in progress.

@@ -1,10 +1,7 @@
-//! What is known of a subscriber, read for all who ask at the same time together.
-//!
-//! Every begin asks this. One reader at a time answers all that wait, with one statement on PostgreSQL however many
-//! they are; whoever comes meanwhile is answered with the next. It waits for nobody, so a lone caller loses nothing.
+//! What is known of a subscriber: every begin asks this, and all of it takes one statement on PostgreSQL, however many
+//! subscribers it is about.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diesel::backend::Backend;
 use diesel::pg::{Pg, PgConnection};
@@ -13,7 +10,6 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, HasSqlType, Integer, Nullable, Text};
 use jiff::Timestamp;
-use tokio::sync::oneshot;
 
 use super::Store;
 use super::activity::{self, FoundActivity, Joined};
@@ -21,8 +17,8 @@ use super::budgets::{Account, FindSpent};
 use super::connection::{Link, each};
 use super::customers::{CustomerProfile, CustomerRow};
 use super::error::{Failure, StoreError};
+use super::lookups::Lookups;
 use super::prices::{FoundPrice, KnownPrice};
-use super::reader::{Reader, Readers};
 use super::sessions::{self, Earlier};
 use super::snapshots::{self, FoundSnapshot};
 use super::{budgets, exposures, history, prices};
@@ -32,9 +28,6 @@ use crate::domain::ids::{CustomerId, PriceId, SubscriptionId};
 use crate::domain::offer::Key;
 use crate::domain::subscription::Subscription;
 use crate::domain::usage::Usage;
-
-/// The most subscribers read together.
-const MAX_BATCH: usize = 256;
 
 /// What is known of a subscriber who begins to cancel.
 #[derive(Clone, Debug)]
@@ -58,7 +51,7 @@ pub struct Subscriber {
 }
 
 /// Whom somebody asks about.
-struct Wanted {
+pub(super) struct Wanted {
     customer: CustomerId,
     subscription: SubscriptionId,
     budgets: Vec<Account>,
@@ -68,7 +61,7 @@ struct Wanted {
 }
 
 /// The same as the database says it, to be read by the one who asked.
-struct Found {
+pub(super) struct Found {
     profile: Option<CustomerRow>,
     snapshot: Option<FoundSnapshot>,
     history: History,
@@ -79,87 +72,11 @@ struct Found {
     earlier: Option<Earlier>,
 }
 
-type Waiter = oneshot::Sender<Result<Found, StoreError>>;
+/// Those who wait for an answer about a subscriber.
+pub(super) type Subscribers = Lookups<Wanted, Found>;
 
-/// Those who wait for an answer.
-pub(super) struct Lookups {
-    state: Mutex<State>,
-    capacity: usize,
-}
-
-#[derive(Default)]
-struct State {
-    waiting: Vec<(Wanted, Waiter)>,
-    /// Whether a reader is at it.
-    running: bool,
-}
-
-impl Lookups {
-    pub(super) fn new(capacity: usize) -> Self {
-        Self { state: Mutex::default(), capacity }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn ask(self: &Arc<Self>, readers: &Readers, wanted: Wanted) -> Result<Found, StoreError> {
-        let (waiter, answer) = oneshot::channel();
-        self.queue(readers, wanted, waiter)?;
-        answer.await.map_err(StoreError::unavailable)?
-    }
-
-    fn queue(self: &Arc<Self>, readers: &Readers, wanted: Wanted, waiter: Waiter) -> Result<(), StoreError> {
-        let mut state = self.state();
-        if state.waiting.len() >= self.capacity {
-            return Err(StoreError::Busy);
-        }
-        state.waiting.push((wanted, waiter));
-        if !state.running {
-            let lookups = Arc::clone(self);
-            if let Err(refused) = readers.push(Box::new(move |reader| lookups.answer_all(reader))) {
-                state.waiting.pop();
-                return Err(refused);
-            }
-            state.running = true;
-        }
-        Ok(())
-    }
-
-    /// Answers until nobody waits.
-    fn answer_all(&self, reader: &mut Reader) {
-        loop {
-            let batch: Vec<_> = {
-                let mut state = self.state();
-                // Nobody waits for what a caller that went away asked.
-                state.waiting.retain(|(_, waiter)| !waiter.is_closed());
-                let most = state.waiting.len().min(MAX_BATCH);
-                state.running = most > 0;
-                state.waiting.drain(..most).collect()
-            };
-            if batch.is_empty() {
-                return;
-            }
-            let (wanted, waiters): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-            match reader.read(&|connection: &mut Link| find_all(connection, &wanted)) {
-                Ok(found) => waiters.into_iter().zip(found).for_each(|(waiter, one)| {
-                    waiter.send(Ok(one)).ok();
-                }),
-                // What cannot be read of one must not fail the others.
-                Err(StoreError::Corrupt(_)) => waiters.into_iter().zip(&wanted).for_each(|(waiter, one)| {
-                    let alone = std::slice::from_ref(one);
-                    let found = reader.read(&|connection: &mut Link| find_all(connection, alone));
-                    let first = found.and_then(|found| {
-                        found.into_iter().next().ok_or_else(|| StoreError::corrupt("a subscriber"))
-                    });
-                    waiter.send(first).ok();
-                }),
-                Err(error) => waiters.into_iter().for_each(|waiter| {
-                    waiter.send(Err(StoreError::unavailable(error.to_string()))).ok();
-                }),
-            }
-        }
-    }
+pub(super) fn lookups(capacity: usize) -> Subscribers {
+    Lookups::new(capacity, find_all)
 }
 
 type Profile = (Option<String>, Option<String>, Option<i64>);
@@ -357,7 +274,7 @@ impl Store {
     ) -> Result<Subscriber, StoreError> {
         let (customer, subscription) = (customer.clone(), subscription.clone());
         let wanted = Wanted { customer, subscription, budgets, experiments, prices, earlier };
-        let found = self.shared.lookups.ask(&self.shared.readers, wanted).await?;
+        let found = self.shared.subscribers.ask(&self.shared.readers, wanted).await?;
         Ok(Subscriber {
             profile: found.profile.map(CustomerRow::read).transpose()?,
             snapshot: found.snapshot.map(snapshots::read).transpose()?,

@@ -6,6 +6,7 @@ use counteroffer::domain::session::{Answers, Session, Status};
 use counteroffer::store::{
     Account, ApiKeyRecord, Begin, Change, CustomerProfile, SessionFilter, Store, StoreError,
 };
+use futures_util::future::join_all;
 
 use super::fixtures::{begin, cancellation, key, later, now, session, subscription};
 use crate::support::database::databases;
@@ -20,6 +21,28 @@ async fn write(store: &Store, customer: &str, id: &str, edit: impl FnOnce(&mut S
 
 fn because(one: &mut Session, reason: &str) {
     one.answer(Answers { reason: Some(key(reason)), ..Answers::default() }, now()).unwrap();
+}
+
+#[tokio::test]
+async fn whoever_asks_for_a_session_gets_this_one() {
+    for database in databases() {
+        let store = database.store().await;
+        let mut sessions = Vec::new();
+        for number in 0..30 {
+            let one = session("ada", &format!("sub_{number}"));
+            store.begin(begin(&one)).await.unwrap();
+            sessions.push(one);
+        }
+        let unknown = session("ada", "sub_none");
+        let asked = sessions.iter().chain([&unknown]).chain(sessions.iter().rev());
+        let found = join_all(asked.clone().map(|one| store.session(one.id))).await;
+        for (one, found) in asked.zip(found) {
+            let found = found.unwrap().map(|stored| stored.session.subscription);
+            let wanted = (one.id != unknown.id).then(|| one.subscription.clone());
+            assert_eq!(found, wanted, "{}", database.name);
+        }
+        store.close().await;
+    }
 }
 
 #[tokio::test]
