@@ -1,18 +1,21 @@
 //! Carrying out changes together.
 //!
-//! Steps run over all changes at once, guards first. A change that a guard refuses drops out; where it has written
-//! something by then, the whole transaction is given up and each change is replayed alone, where giving up is free.
+//! Mostly nothing is in the way: then one statement writes all. Else steps run over all changes at once, guards first. A
+//! change that a guard refuses drops out; where it has written something by then, the whole transaction is given up and
+//! each change is replayed alone, where giving up is free.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+
+use diesel::QueryResult;
 
 use super::batch::Stop;
 use super::change::{Changed, Prepared};
 use super::connection::Link;
 use super::error::Failure;
 use super::{
-    asks, audit, budgets, customer_caps, decisions, departures, events, exposures, offers, operations,
-    saved_answers, session_rows, signals, snapshots, webhook_events,
+    asks, audit, budgets, change_at_once, customer_caps, decisions, departures, events, exposures, offers,
+    operations, saved_answers, session_rows, signals, snapshots, webhook_events,
 };
 
 /// A change with its answer, once it is refused.
@@ -21,17 +24,41 @@ struct Run<'a> {
     refused: Option<Changed>,
 }
 
-/// Carries out changes together; what became of each, in their order.
+/// Carries out changes that are expected to go through; what became of each, in their order. PostgreSQL gets them as one
+/// statement where they are plain, and the transaction must be given up if a guard refuses one of them.
+pub(super) fn together(connection: &mut Link, changes: &[&Prepared]) -> Result<Vec<Changed>, Stop> {
+    let plain = changes.iter().all(|change| change.is_plain());
+    if changes.is_empty() || !plain || !matches!(connection, Link::Postgres(_)) {
+        return execute(connection, changes);
+    }
+    let runs = runs_of(changes);
+    hold_customers(connection, &runs)?;
+    take_budgets(connection, &runs)?;
+    give_back(connection, &runs)?;
+    if let Link::Postgres(pg) = connection
+        && !change_at_once::write(pg, changes)?
+    {
+        return Err(Stop::Refused(Box::new(Changed::Stale)));
+    }
+    Ok(changes.iter().map(|_| Changed::Done).collect())
+}
+
+/// Carries out changes step by step; what became of each, in their order.
 pub(super) fn execute(connection: &mut Link, changes: &[&Prepared]) -> Result<Vec<Changed>, Stop> {
-    let mut runs: Vec<_> = changes.iter().map(|change| Run { change, refused: None }).collect();
+    let mut runs = runs_of(changes);
     save_answers(connection, &mut runs)?;
     note_events(connection, &mut runs)?;
     update_sessions(connection, &mut runs)?;
     update_operations(connection, &mut runs)?;
     hold_customers(connection, &runs)?;
     take_budgets(connection, &runs)?;
+    give_back(connection, &runs)?;
     append(connection, &runs)?;
     Ok(runs.into_iter().map(|run| run.refused.unwrap_or(Changed::Done)).collect())
+}
+
+fn runs_of<'a>(changes: &[&'a Prepared]) -> Vec<Run<'a>> {
+    changes.iter().map(|change| Run { change, refused: None }).collect()
 }
 
 fn live<'a>(runs: &'a [Run<'a>]) -> impl Iterator<Item = &'a Prepared> {
@@ -149,6 +176,13 @@ fn take_budgets(connection: &mut Link, runs: &[Run<'_>]) -> Result<(), Stop> {
     }
 }
 
+fn give_back(connection: &mut Link, runs: &[Run<'_>]) -> QueryResult<()> {
+    for hold in live(runs).flat_map(|change| &change.budget_return) {
+        budgets::give_back(connection, &hold.budget, hold.amount)?;
+    }
+    Ok(())
+}
+
 /// What can be refused no more.
 fn append(connection: &mut Link, runs: &[Run<'_>]) -> Result<(), Stop> {
     let rows: Vec<_> = live(runs).flat_map(|change| &change.new_operations).collect();
@@ -159,9 +193,6 @@ fn append(connection: &mut Link, runs: &[Run<'_>]) -> Result<(), Stop> {
         }
         asks::put(connection, &change.asks)?;
         departures::put(connection, &change.departures)?;
-        for hold in &change.budget_return {
-            budgets::give_back(connection, &hold.budget, hold.amount)?;
-        }
         if let Some(row) = &change.update_saved {
             saved_answers::overwrite(connection, row)?;
         }

@@ -54,7 +54,7 @@ one_row!(InsertLine(AuditRow) =
     "INSERT INTO audit_lines (id, at, actor, action, detail, session_id) VALUES (" id: Text, ", " at: BigInt,
     ", " actor: Text, ", " action: Text, ", " detail: Text, ", " session_id: Nullable<Text>; ")");
 
-many_rows!(InsertLines(AuditRow) =
+many_rows!(pub(super) InsertLines(AuditRow) =
     "INSERT INTO audit_lines (id, at, actor, action, detail, session_id) SELECT * FROM unnest("
     [id: String => Text, at: i64 => BigInt, actor: String => Text, action: String => Text, detail: String => Text,
      session_id: Option<String> => Nullable<Text>]

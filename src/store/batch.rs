@@ -55,8 +55,8 @@ pub(super) fn write(reader: &mut Reader, mut batch: Batch) {
     if batch.is_plain_begins() {
         at_once(reader, &mut batch);
     }
-    // Alone, a command needs no second try by itself.
-    if batch.len() > 1 {
+    // Alone, a command needs no second try by itself, unless there is a quicker way that may not lead to the end.
+    if batch.len() > 1 || !batch.changes.is_empty() {
         match transaction(reader, |connection| all(connection, &batch)) {
             Ok(written) => return answer(batch, written),
             Err(Stop::Unknown(_)) => return,
@@ -108,7 +108,7 @@ fn all(connection: &mut Link, batch: &Batch) -> Result<Written, Stop> {
     let begins: Vec<&begin::Prepared> = batch.begins.iter().collect();
     let begun = begin::execute(connection, &begins)?;
     let changes: Vec<&change::Prepared> = batch.changes.iter().collect();
-    let changed = apply::execute(connection, &changes)?;
+    let changed = apply::together(connection, &changes)?;
     let others = batch.others.iter().map(|(work, _)| work(connection));
     Ok((begun, changed, others.collect::<Result<_, _>>()?))
 }

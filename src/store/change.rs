@@ -203,6 +203,16 @@ impl Prepared {
         })
     }
 
+    /// Whether it is nothing but rows that are inserted or updated, none of which another of them must have met.
+    pub(super) fn is_plain(&self) -> bool {
+        let decided_anew = self.session.is_some() && self.decision.is_some();
+        !decided_anew
+            && self.recheck.is_none()
+            && self.asks.is_empty()
+            && self.departures.is_empty()
+            && self.webhook_event.is_none()
+    }
+
     pub(super) fn subscription(&self) -> &str {
         &self.subscription
     }

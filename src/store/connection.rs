@@ -40,7 +40,22 @@ pub(super) use each;
 const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                                PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;";
 
-pub(super) fn establish(url: &DatabaseUrl) -> Result<Link, StoreError> {
+/// What a writer does, it does to rows by their keys. A plan made while a table was small would go through all of it, and
+/// stay until the table is next analyzed, which a table that grows fast outruns. What has to go through a whole table
+/// still does; compiling for it would cost more than it gains.
+const POSTGRES_WRITER_SETTINGS: &str =
+    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off;";
+
+/// How PostgreSQL is to plan what a connection asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Plans {
+    /// As it finds best.
+    Any,
+    /// As a writer needs it.
+    ByKey,
+}
+
+pub(super) fn establish(url: &DatabaseUrl, plans: Plans) -> Result<Link, StoreError> {
     match url.target() {
         Target::Sqlite(path) => {
             let path = path.to_str().ok_or(StoreError::Url)?;
@@ -49,7 +64,11 @@ pub(super) fn establish(url: &DatabaseUrl) -> Result<Link, StoreError> {
             Ok(Link::Sqlite(connection))
         }
         Target::Postgres(text) => {
-            PgConnection::establish(text).map(Link::Postgres).map_err(StoreError::unavailable)
+            let mut connection = PgConnection::establish(text).map_err(StoreError::unavailable)?;
+            if plans == Plans::ByKey {
+                connection.batch_execute(POSTGRES_WRITER_SETTINGS).map_err(StoreError::unavailable)?;
+            }
+            Ok(Link::Postgres(connection))
         }
     }
 }

@@ -55,7 +55,7 @@ one_row!(InsertDecision(DecisionRow) =
     "INSERT INTO session_decisions (session_id, ordinal, at, body) VALUES (" session_id: Text, ", " ordinal: Integer,
     ", " at: BigInt, ", " body: Text; ")");
 
-many_rows!(InsertDecisions(DecisionRow) =
+many_rows!(pub(super) InsertDecisions(DecisionRow) =
     "INSERT INTO session_decisions (session_id, ordinal, at, body) SELECT * FROM unnest("
     [session_id: String => Text, ordinal: i32 => Integer, at: i64 => BigInt, body: String => Text]
     ")" returning Text);

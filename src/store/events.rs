@@ -80,7 +80,7 @@ one_row!(InsertEvent(EventRow) =
     ", " subscription: Text, ", " session_id: Nullable<Text>, ", " once: Nullable<Text>, ", " data: Text;
     ") ON CONFLICT DO NOTHING");
 
-many_rows!(InsertEvents(EventRow) =
+many_rows!(pub(super) InsertEvents(EventRow) =
     "INSERT INTO events (id, type, created_at, livemode, customer, subscription, session_id, once, data) \
      SELECT * FROM unnest("
     [id: String => Text, event_type: String => Text, created_at: i64 => BigInt, livemode: bool => Bool,

@@ -48,7 +48,7 @@ one_row!(InsertExposure(ExposureRow) =
     session_id: Text, ", " experiment: Text, ", " arm: Text, ", " propensity: Integer, ", " shares: Text,
     ", " exposed_at: BigInt; ") ON CONFLICT (session_id, experiment) DO NOTHING");
 
-many_rows!(InsertExposures(ExposureRow) =
+many_rows!(pub(super) InsertExposures(ExposureRow) =
     "INSERT INTO session_experiments (session_id, experiment, arm, propensity, shares, exposed_at) \
      SELECT * FROM unnest("
     [session_id: String => Text, experiment: String => Text, arm: String => Text, propensity: i32 => Integer,

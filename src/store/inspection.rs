@@ -10,7 +10,7 @@ mod sessions;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
-use super::connection::{Link, establish};
+use super::connection::{Link, Plans, establish};
 use super::error::{Failure, StoreError};
 use super::migrations::check;
 use super::schema::reconciliations;
@@ -47,7 +47,7 @@ impl Inspection {
     }
 
     fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        let mut connection = establish(url)?;
+        let mut connection = establish(url, Plans::Any)?;
         check(&mut connection)?;
         let begin = match &connection {
             Link::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",

@@ -5,7 +5,7 @@ use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::connection::{Link, each, establish, lock};
+use super::connection::{Link, Plans, each, establish, lock};
 use super::error::StoreError;
 use super::url::DatabaseUrl;
 
@@ -54,7 +54,7 @@ async fn in_background(
     let url = url.clone();
     let task = move || {
         let _held = lock(&url)?;
-        let mut connection = establish(&url)?;
+        let mut connection = establish(&url, Plans::Any)?;
         advisory(&mut connection, ADVISORY_LOCK).map_err(StoreError::unavailable)?;
         let done = work(&mut connection);
         advisory(&mut connection, ADVISORY_UNLOCK).map_err(StoreError::unavailable)?;

@@ -55,7 +55,7 @@ one_row!(PutOffer(OfferRow) =
     ") ON CONFLICT (id) DO UPDATE SET ordinal = excluded.ordinal, state = excluded.state, \
      decided_at = excluded.decided_at, cost = COALESCE(excluded.cost, session_offers.cost)");
 
-many_rows!(PutOffers(OfferRow) =
+many_rows!(pub(super) PutOffers(OfferRow) =
     "INSERT INTO session_offers (id, session_id, ordinal, key, offer_type, state, presented_at, decided_at, cost) \
      SELECT * FROM unnest("
     [id: String => Text, session_id: String => Text, ordinal: i32 => Integer, key: String => Text,

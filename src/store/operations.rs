@@ -114,7 +114,7 @@ one_row!(InsertOperation(OperationRow) =
     ", " lease_until: Nullable<BigInt>, ", " created_at: BigInt, ", " updated_at: BigInt, ", " body: Text,
     ", (SELECT COALESCE(MAX(ordinal), 0) + 1 FROM operations WHERE subscription = " subscription: Text; "))");
 
-many_rows!(InsertOperations(OperationRow) =
+many_rows!(pub(super) InsertOperations(OperationRow) =
     "INSERT INTO operations (id, session_id, subscription, state, settled, due_at, lease_owner, lease_until, \
      created_at, updated_at, body, ordinal) \
      SELECT id, session_id, r.subscription, state, settled, due_at, lease_owner, lease_until, created_at, updated_at, body, \
@@ -138,7 +138,7 @@ pub(super) fn insert(connection: &mut Link, rows: &[&OperationRow]) -> QueryResu
 }
 
 /// An operation with the owner that must hold it.
-struct Held<'a> {
+pub(super) struct Held<'a> {
     state: &'a str,
     settled: bool,
     due_at: i64,
@@ -146,7 +146,7 @@ struct Held<'a> {
     lease_until: Option<i64>,
     updated_at: i64,
     body: &'a str,
-    id: &'a str,
+    pub(super) id: &'a str,
     owner: &'a str,
 }
 
@@ -156,7 +156,7 @@ one_row!(UpdateHeld(Held<'a>) =
     ", updated_at = " updated_at: BigInt, ", body = " body: Text,
     " WHERE id = " id: Text, " AND lease_owner = " owner: Text; "");
 
-many_rows!(UpdateAllHeld(Held<'a>) =
+many_rows!(pub(super) UpdateAllHeld(Held<'a>) =
     "UPDATE operations AS o SET state = r.state, settled = r.settled, due_at = r.due_at, lease_owner = r.lease_owner, \
      lease_until = r.lease_until, updated_at = r.updated_at, body = r.body FROM unnest("
     [state: &'a str => Text, settled: bool => Bool, due_at: i64 => BigInt,
@@ -165,7 +165,7 @@ many_rows!(UpdateAllHeld(Held<'a>) =
     ") AS r (state, settled, due_at, lease_owner, lease_until, updated_at, body, id, owner) \
      WHERE o.id = r.id AND o.lease_owner = r.owner RETURNING o.id" returning Text);
 
-fn held((row, owner): &(OperationRow, String)) -> Held<'_> {
+pub(super) fn held((row, owner): &(OperationRow, String)) -> Held<'_> {
     Held {
         state: &row.state,
         settled: row.settled,

@@ -6,7 +6,7 @@ use std::thread::{JoinHandle, Thread};
 
 use tokio::sync::oneshot;
 
-use super::connection::{Link, establish};
+use super::connection::{Link, Plans, establish};
 use super::error::{Failure, StoreError};
 use super::url::DatabaseUrl;
 
@@ -15,24 +15,27 @@ type Job = Box<dyn FnOnce(&mut Reader) + Send>;
 /// A connection that is made anew when it has been lost.
 pub(super) struct Reader {
     url: DatabaseUrl,
+    plans: Plans,
     connection: Option<Link>,
 }
 
 impl Reader {
+    /// A writer's.
     pub(super) fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        let connection = establish(url)?;
-        Ok(Self { url: url.clone(), connection: Some(connection) })
+        let plans = Plans::ByKey;
+        let connection = establish(url, plans)?;
+        Ok(Self { url: url.clone(), plans, connection: Some(connection) })
     }
 
     /// One that connects when it is first asked, or before.
     fn later(url: &DatabaseUrl) -> Self {
-        Self { url: url.clone(), connection: None }
+        Self { url: url.clone(), plans: Plans::Any, connection: None }
     }
 
     pub(super) fn connection(&mut self) -> Result<&mut Link, StoreError> {
         let live = match self.connection.take() {
             Some(connection) => connection,
-            None => establish(&self.url)?,
+            None => establish(&self.url, self.plans)?,
         };
         Ok(self.connection.insert(live))
     }

@@ -54,7 +54,7 @@ one_row!(InsertAnswer(SavedRow) =
     ", " key: Text, ", " fingerprint: Binary, ", " status: Integer, ", " body: Text, ", " created_at: BigInt;
     ") ON CONFLICT DO NOTHING");
 
-many_rows!(InsertAnswers(SavedRow) =
+many_rows!(pub(super) InsertAnswers(SavedRow) =
     "INSERT INTO idempotency_keys (caller, key, fingerprint, status, body, created_at) SELECT * FROM unnest("
     [caller: String => Text, key: String => Text, fingerprint: Vec<u8> => Binary, status: i32 => Integer,
      body: String => Text, created_at: i64 => BigInt]
@@ -63,6 +63,13 @@ many_rows!(InsertAnswers(SavedRow) =
 one_row!(OverwriteAnswer(SavedRow) =
     "UPDATE idempotency_keys SET status = " status: Integer, ", body = " body: Text,
     " WHERE caller = " caller: Text, " AND key = " key: Text, " AND fingerprint = " fingerprint: Binary; "");
+
+many_rows!(pub(super) OverwriteAnswers(SavedRow) =
+    "UPDATE idempotency_keys AS k SET status = r.status, body = r.body FROM unnest("
+    [caller: String => Text, key: String => Text, fingerprint: Vec<u8> => Binary, status: i32 => Integer,
+     body: String => Text]
+    ") AS r (caller, key, fingerprint, status, body) \
+     WHERE k.caller = r.caller AND k.key = r.key AND k.fingerprint = r.fingerprint" returning Text);
 
 /// What each saved answer is told apart by.
 pub(super) type CallerKey = (String, String);

@@ -127,7 +127,7 @@ one_row!(UpdateSession(SessionRow) =
     ", evidence_until = " evidence_until: Nullable<BigInt>,
     " WHERE id = " id: Text, " AND version = " version: BigInt; " - 1");
 
-many_rows!(UpdateSessions(SessionRow) =
+many_rows!(pub(super) UpdateSessions(SessionRow) =
     "UPDATE sessions AS s SET customer = r.customer, stripe_customer = r.stripe_customer, status = r.status, \
      step = r.step, reason = r.reason, mrr = r.mrr, currency = r.currency, awaited_operation = r.awaited_operation, \
      updated_at = r.updated_at, expires_at = r.expires_at, closed_at = r.closed_at, version = r.version, body = r.body, \

@@ -38,19 +38,24 @@ one_row!(PutSnapshot(SnapshotRow) =
     ") ON CONFLICT (subscription) DO UPDATE SET stripe_customer = excluded.stripe_customer, body = excluded.body, \
      fetched_at = excluded.fetched_at WHERE snapshots.fetched_at <= excluded.fetched_at");
 
-many_rows!(PutSnapshots(SnapshotRow) =
+many_rows!(pub(super) PutSnapshots(SnapshotRow) =
     "INSERT INTO snapshots (subscription, stripe_customer, body, fetched_at) SELECT * FROM unnest("
     [subscription: String => Text, stripe_customer: String => Text, body: String => Text, fetched_at: i64 => BigInt]
     ") ON CONFLICT (subscription) DO UPDATE SET stripe_customer = excluded.stripe_customer, body = excluded.body, \
      fetched_at = excluded.fetched_at WHERE snapshots.fetched_at <= excluded.fetched_at" returning Text);
 
-/// Stores snapshots, of each subscription unless a newer one is stored; says how many.
-pub(super) fn put(connection: &mut Link, mut rows: Vec<&SnapshotRow>) -> QueryResult<usize> {
-    // In one order, so that writers do not wait for each other in a circle; of several of one subscription the newest,
-    // and of the newest the last, since PostgreSQL takes no row twice.
+/// In one order, so that writers do not wait for each other in a circle; of several of one subscription the newest,
+/// and of the newest the last, since PostgreSQL takes no row twice.
+pub(super) fn newest(mut rows: Vec<&SnapshotRow>) -> Vec<&SnapshotRow> {
     rows.reverse();
     rows.sort_by(|a, b| (&a.subscription, b.fetched_at).cmp(&(&b.subscription, a.fetched_at)));
     rows.dedup_by(|later, first| later.subscription == first.subscription);
+    rows
+}
+
+/// Stores snapshots, of each subscription unless a newer one is stored; says how many.
+pub(super) fn put(connection: &mut Link, rows: Vec<&SnapshotRow>) -> QueryResult<usize> {
+    let rows = newest(rows);
     if let (Link::Postgres(pg), [_, _, ..]) = (&mut *connection, &*rows) {
         return PutSnapshots::new(&rows).execute(pg);
     }

@@ -15,8 +15,9 @@ use super::connection::{FileLock, Link};
 use super::error::{Failure, StoreError};
 use super::reader::Reader;
 
-/// The most commands in one transaction.
-const MAX_BATCH: usize = 256;
+/// The most commands in one transaction. More would not be cheaper, and while the database writes them the requests that
+/// come behind them would all wait at the same place.
+const MAX_BATCH: usize = 32;
 
 pub(super) type Waiter<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(super) type Answer = Box<dyn Any + Send>;

@@ -92,6 +92,48 @@ async fn a_stale_change_writes_nothing_at_all() {
 }
 
 #[tokio::test]
+async fn what_is_refused_to_one_is_refused_to_no_other() {
+    for database in databases() {
+        let store = database.store_with(|options| options.writers = 1).await;
+        let mut sessions = Vec::new();
+        for number in 0..12 {
+            sessions.push(begun(&store, &format!("sub_{number}")).await);
+        }
+        // One behind in every four, one that others have changed in the same breath in every six.
+        let version = |number: usize| if number % 4 == 3 { 2 } else { 1 };
+        let changes = sessions.iter().enumerate().flat_map(|(number, one)| {
+            let change = Change {
+                session: Some((comment(one, "first"), version(number))),
+                new_operations: vec![(cancellation(one), None)],
+                audit: Some(AuditLine {
+                    actor: "customer".into(),
+                    action: "a".into(),
+                    detail: one.id.to_string(),
+                }),
+                ..Change::new(now())
+            };
+            let again = Change { session: Some((comment(one, "again"), 1)), ..Change::new(now()) };
+            [Some(change), (number % 6 == 5).then_some(again)].into_iter().flatten()
+        });
+        let changed = join_all(changes.map(|change| store.change(change))).await;
+        let changed: Vec<_> = changed.into_iter().map(Result::unwrap).collect();
+        let mut answers = changed.iter();
+        for (number, one) in sessions.iter().enumerate() {
+            let good = version(number) == 1;
+            let wanted = if good { &Changed::Done } else { &Changed::Stale };
+            assert_eq!(answers.next(), Some(wanted), "{} {number}: {changed:?}", database.name);
+            if number % 6 == 5 {
+                let second = if good { &Changed::Stale } else { &Changed::Done };
+                assert_eq!(answers.next(), Some(second), "{} {number}: {changed:?}", database.name);
+            }
+            let operations = store.unsettled_on(&one.subscription).await.unwrap();
+            assert_eq!(operations.len(), usize::from(good), "{} {number}", database.name);
+        }
+        store.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_budget_is_never_exceeded() {
     for database in databases() {
         let store = database.store().await;

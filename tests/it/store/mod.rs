@@ -2,6 +2,7 @@
 
 mod begin;
 mod books;
+mod caps;
 mod change;
 mod erase;
 mod events;
