@@ -30,6 +30,10 @@ use serde_json::{Value, json};
 use client::Run;
 use requests::{Begins, accepts};
 
+/// The sandbox lives in this process, so let it cost no more than where the program itself runs it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What the sandbox accepts; known to `run.py` too.
 const SECRET_KEY: &str = "sk_test_counteroffer_bench";
 
