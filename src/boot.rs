@@ -26,7 +26,7 @@ use crate::http::{Server, Shell, server};
 use crate::services::error::Cause;
 use crate::services::evidence::{self, Signer};
 use crate::services::flows::Flows;
-use crate::services::reconcile::Reconciling;
+use crate::services::reconciling::Reconciling;
 use crate::services::verify::Verifying;
 use crate::services::{self, App, Settings, keys, worker};
 use crate::store::{DatabaseUrl, Store, StoreOptions};

@@ -5,22 +5,10 @@ use std::path::Path;
 use config::{ConfigError as SourceError, File, FileFormat, Value, ValueKind};
 use serde::de::DeserializeOwned;
 
+use super::names::{ALIASES, PREFIX};
 use super::{ConfigError, DEFAULT, KeyProblem, reference};
 
-const PREFIX: &str = "COUNTEROFFER_";
 const FILE_VARIABLE: &str = "COUNTEROFFER_CONFIG";
-
-/// Variables that other programs know too, and what they set.
-pub(super) const ALIASES: [(&str, &str); 3] = [
-    ("DATABASE_URL", "database.url"),
-    ("STRIPE_SECRET_KEY", "stripe.secret_key"),
-    ("STRIPE_WEBHOOK_SECRET", "stripe.webhook_secrets"),
-];
-
-/// The environment variable of a key such as `server.listen`.
-pub(super) fn variable(key: &str) -> String {
-    format!("{PREFIX}{}", key.replace('.', "__").to_uppercase())
-}
 
 pub(super) fn read<T: DeserializeOwned>(
     file: Option<&Path>,

@@ -5,6 +5,7 @@
 
 mod check;
 mod layers;
+mod names;
 mod reference;
 mod sections;
 

@@ -1,7 +1,7 @@
 //! The reference of all keys, read from the file of defaults so that the two cannot differ.
 
 use super::DEFAULT;
-use super::layers::{ALIASES, variable};
+use super::names::{ALIASES, variable};
 
 /// What is documented about one key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,11 +5,9 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::ids::InvoiceId;
-use super::offer::{InstallmentsTerms, WaiverTerms};
-use super::preview::next_invoice_amount;
+use super::offer::{InstallmentsTerms, Part, WaiverTerms};
 use super::span::Span;
 use super::subscription::{OpenInvoice, Subscription};
 
@@ -24,16 +22,6 @@ pub struct Share {
     pub invoice: InvoiceId,
     /// Minor units, greater than zero and at most what was still to be paid.
     pub amount: i64,
-}
-
-/// A part of what is split.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = InstallmentPart)]
-pub struct Part {
-    /// Minor units, greater than zero.
-    pub amount: i64,
-    /// When it is charged, or sent where invoices are sent.
-    pub due_at: Timestamp,
 }
 
 /// Invoices split into parts.
@@ -77,7 +65,7 @@ pub fn waived(terms: &WaiverTerms, subscription: &Subscription) -> Vec<Share> {
 pub fn split(terms: &InstallmentsTerms, subscription: &Subscription, at: Timestamp) -> Option<Split> {
     let invoices: Vec<Share> = oldest_first(subscription).map(all_of).collect();
     let (total, first) = if invoices.is_empty() {
-        (next_invoice_amount(subscription), subscription.current_period_end()?)
+        (subscription.next_invoice_amount(), subscription.current_period_end()?)
     } else {
         (invoices.iter().map(|share| share.amount).fold(0, i64::saturating_add), at)
     };

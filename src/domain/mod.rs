@@ -25,6 +25,7 @@ pub mod history;
 pub mod hold;
 pub mod ids;
 pub mod index;
+pub mod ineligible;
 pub mod jurisdiction;
 pub mod money;
 pub mod offer;

@@ -327,34 +327,4 @@ impl Operation {
     pub fn coupon(&self) -> String {
         format!("co_{}", self.id)
     }
-
-    /// A new operation, not to be tried before `due_at`.
-    #[must_use]
-    pub fn new(
-        id: OperationId,
-        session: &super::session::Session,
-        offer: Option<OfferId>,
-        effect: Effect,
-        due_at: Timestamp,
-        now: Timestamp,
-    ) -> Self {
-        Self {
-            id,
-            session: session.id,
-            offer,
-            subscription: session.subscription.clone(),
-            livemode: session.livemode,
-            effect,
-            state: OperationState::Pending,
-            steps: Vec::new(),
-            attempts: 0,
-            holds: Vec::new(),
-            due_at,
-            created_at: now,
-            updated_at: now,
-            problem: None,
-            undoes: None,
-            undone_by: None,
-        }
-    }
 }

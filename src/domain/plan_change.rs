@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::eligibility::Ineligible;
+use super::ineligible::Ineligible;
 use super::offer::{PlanChangeTerms, PlanChangeWhen, PlanChoice, Terms};
 use super::price::{Price, Prices};
 use super::span::Span;

@@ -344,6 +344,28 @@ impl Subscription {
     pub fn is_trialing(&self, now: Timestamp) -> bool {
         self.status == SubscriptionStatus::Trialing && self.trial_end.is_some_and(|end| end > now)
     }
+
+    /// What the next invoice comes to with the discounts that are there already.
+    #[must_use]
+    pub fn next_invoice_amount(&self) -> i64 {
+        let Some(due) = self.current_period_end() else {
+            return 0;
+        };
+        let full: i64 = self
+            .items
+            .iter()
+            .filter(|item| item.usage == Usage::Licensed && item.current_period_end == due)
+            .filter_map(|item| item.unit_amount?.checked_mul(item.quantity))
+            .fold(0, i64::saturating_add);
+        let own = self.discounts.iter();
+        // Stripe ignores the customer's discount as soon as the subscription has one of its own.
+        let standing = own.chain(self.customer_discount.iter().filter(|_| self.discounts.is_empty()));
+        standing.filter(|discount| discount.end.is_none_or(|end| end > due)).fold(full, |left, discount| {
+            let off = discount.percent_off.map_or(0, |percent: Percent| percent.of(left))
+                + discount.amount_off.map_or(0, |money| money.amount);
+            (left - off).max(0)
+        })
+    }
 }
 
 impl Item {

@@ -11,7 +11,6 @@ use super::transition::{Access, Effects, refused, transition};
 use crate::domain::cost::cost;
 use crate::domain::ids::{OfferId, OperationId, SessionId};
 use crate::domain::offer::{Choice, Key};
-use crate::domain::operation::Operation;
 
 /// What the subscriber says when accepting.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +55,7 @@ pub async fn accept(
             session.hold(offer, drawn.holds);
             return Ok(effects);
         };
-        let mut operation = Operation::new(operation, session, Some(offer), effect, now, now);
+        let mut operation = session.operation(operation, Some(offer), effect, now);
         operation.holds = drawn.holds;
         Ok(Effects {
             operation: Some(operation),

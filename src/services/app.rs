@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use super::evidence::Signer;
 use super::flows::Flows;
 use super::metrics::Metrics;
-use super::reconcile::Reconciling;
+use super::reconciling::Reconciling;
 use crate::billing::Gateway;
 use crate::clock::Clock;
 use crate::domain::offer::Key;

@@ -6,7 +6,7 @@ use super::error::ServiceError;
 use super::idempotency::{IdempotencyKey, Reply, saved_reply};
 use super::transition::{Access, Effects, load, refused, render, transition};
 use crate::domain::ids::{OperationId, SessionId};
-use crate::domain::operation::{CancelWhen, Operation};
+use crate::domain::operation::CancelWhen;
 use crate::domain::session::State;
 
 /// Accepts a cancellation. Asked again while it is on its way, or after billing has it, it answers with the session as
@@ -33,7 +33,7 @@ pub async fn cancel(
     let done = transition(app, access, id, key, "cancel", |session, _, now| {
         let operation = OperationId::generate(now);
         let effect = session.cancel(when, operation, now).map_err(|why| refused(session, &why))?;
-        let operation = Operation::new(operation, session, None, effect, now, now);
+        let operation = session.operation(operation, None, effect, now);
         Ok(Effects { operation: Some(operation), patient: true, status: 202, ..Effects::default() })
     })
     .await?;

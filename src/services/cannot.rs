@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::view::{Action, actions, cancel_url};
-use crate::domain::eligibility::Ineligible;
 use crate::domain::ids::OfferId;
+use crate::domain::ineligible::Ineligible;
 use crate::domain::offer::OfferState;
 use crate::domain::session::Session;
 use crate::domain::subscription::Subscription;

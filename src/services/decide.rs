@@ -1,7 +1,6 @@
 //! Ask the domain what to offer, and make offers of the answer: with ids, texts and previews, frozen in the session.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,14 +9,13 @@ use super::app::App;
 use super::books;
 use super::error::{Cause, ServiceError};
 use super::flows::Published;
-use super::route::Routed;
+use super::known::{Known, Routed};
 use crate::domain::copy::Shown;
 use crate::domain::cost::cost;
 use crate::domain::decide::{self, Decision, Input, LeftOut, Unseen, decide_unseen};
 use crate::domain::experiment::{Bandits, Exposure, Unit};
-use crate::domain::facts::{Facts, Value};
+use crate::domain::facts::Facts;
 use crate::domain::flow::FlowDocument;
-use crate::domain::gather::{Given, Sources, gather};
 use crate::domain::history::History;
 use crate::domain::hold::BudgetHold;
 use crate::domain::ids::{OfferId, SessionId};
@@ -29,37 +27,7 @@ use crate::domain::price::Prices;
 use crate::domain::reentry::Reentry;
 use crate::domain::session::Session;
 use crate::domain::subscription::Subscription;
-use crate::domain::usage::Usage;
-use crate::store::{BudgetTake, CustomerProfile, DecisionRecord};
-
-/// What is known when a decision is made.
-#[derive(Clone, Debug)]
-pub(super) struct Known {
-    /// What the app pushed.
-    pub(super) profile: Option<CustomerProfile>,
-    /// What happened before.
-    pub(super) history: History,
-    /// On which days the customer was active.
-    pub(super) usage: Option<Usage>,
-    /// How billing shows the subscription, and since when.
-    pub(super) snapshot: Option<(Subscription, Timestamp)>,
-    /// The prices that offers of another plan name.
-    pub(super) prices: Prices,
-    /// The mode that can be reached in Stripe.
-    pub(super) livemode: bool,
-    /// Whether that was so long ago that no change in billing may be promised.
-    pub(super) too_old: bool,
-    /// Attributes in the token.
-    pub(super) token: BTreeMap<String, Value>,
-    /// The arms recorded in the flow, where it has experiments.
-    pub(super) recorded: Vec<Exposure>,
-    /// The shares of its bandits.
-    pub(super) bandits: Arc<Bandits>,
-    /// Why the session runs another flow than the configured one, where it begins with one.
-    pub(super) routed: Option<Routed>,
-    /// What was decided for the earlier session that this one goes on with.
-    pub(super) again: Option<Reentry>,
-}
+use crate::store::{BudgetTake, DecisionRecord};
 
 /// A decision as it is kept: with everything it was made from, so that it can be explained at any later time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -220,7 +188,7 @@ pub(super) fn decide(
     ordinal: i32,
     now: Timestamp,
 ) -> Result<Decided, ServiceError> {
-    let facts = facts(known, now);
+    let facts = known.facts(now);
     if ordinal == 0 {
         session.govern(flow.document().jurisdiction(Place::of(&facts)), now);
     }
@@ -314,16 +282,6 @@ fn set_aside(
 fn other_mode(known: &Known) -> Option<bool> {
     let (snapshot, _) = known.snapshot.as_ref()?;
     (snapshot.livemode != known.livemode).then_some(known.livemode)
-}
-
-/// Everything known, as facts.
-pub(super) fn facts(known: &Known, now: Timestamp) -> Facts {
-    let profile = known.profile.as_ref();
-    let profile = profile.map(|profile| Given { attributes: &profile.attributes, as_of: profile.updated_at });
-    let token = Given { attributes: &known.token, as_of: now };
-    let subscription = known.snapshot.as_ref().map(|(snapshot, at)| (snapshot, *at));
-    let (history, usage) = (&known.history, known.usage.as_ref());
-    gather(&Sources { subscription, profile, token: Some(token), history, usage }, now)
 }
 
 /// The keys of the offers that the subscriber has answered, which are not presented again.

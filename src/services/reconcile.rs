@@ -5,9 +5,6 @@
 //! that another goes on where it died. Whatever is repaired is repaired by an ordinary billing operation, whose id
 //! follows from what was found: however many compare, there is one.
 
-use std::time::Duration;
-
-use jiff::SignedDuration;
 use serde::Serialize;
 use tracing::{info, warn};
 use utoipa::ToSchema;
@@ -26,17 +23,6 @@ use crate::store::{DriftRecord, Lease, Reconciled};
 const PAGE: u32 = 100;
 /// How many questions in a row Stripe may leave open before the rest waits for another time.
 const MAX_FAILURES: u32 = 3;
-
-/// How the comparison of all subscriptions goes about it.
-#[derive(Clone, Copy, Debug)]
-pub struct Reconciling {
-    /// How long after the last one another begins; none where nobody does it by itself.
-    pub every: Option<SignedDuration>,
-    /// Whether to repair what is safe.
-    pub repair: bool,
-    /// How long to leave Stripe alone between two questions.
-    pub pause: Duration,
-}
 
 /// What a comparison of all subscriptions came to.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]

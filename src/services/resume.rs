@@ -6,7 +6,6 @@ use super::error::ServiceError;
 use super::idempotency::{IdempotencyKey, Reply, saved_reply};
 use super::transition::{Access, Effects, load, refused, render, transition};
 use crate::domain::ids::{OperationId, SessionId};
-use crate::domain::operation::Operation;
 use crate::domain::session::State;
 
 /// Ends the pause that the session has met. Asked again while that is on its way, or after billing has it, it answers
@@ -36,7 +35,7 @@ pub async fn resume(
     let done = transition(app, access, id, key, "resume", |session, _, now| {
         let operation = OperationId::generate(now);
         let effect = session.resume(operation, now).map_err(|why| refused(session, &why))?;
-        let operation = Operation::new(operation, session, None, effect, now, now);
+        let operation = session.operation(operation, None, effect, now);
         Ok(Effects { operation: Some(operation), status: 202, ..Effects::default() })
     })
     .await?;

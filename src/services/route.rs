@@ -3,30 +3,16 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::app::App;
 use super::books;
-use super::decide::{Known, facts};
 use super::error::ServiceError;
 use super::flows::Published;
+use super::known::{Known, Routed};
 use crate::domain::experiment::{Bandits, Exposure};
 use crate::domain::ids::{CustomerId, PriceId, SubscriptionId};
 use crate::domain::offer::Key;
-use crate::domain::session::FlowRef;
 use crate::store::Account;
-
-/// Why a session runs another flow than the configured one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Routed {
-    /// The flow that routed it.
-    pub from: FlowRef,
-    /// The route, counted from 0.
-    pub route: usize,
-    /// The route's segments that held.
-    pub segments: Vec<Key>,
-}
 
 /// The flow for a subscriber of whom this much is known, and why it is not the configured one where it is another. Routes
 /// of the flow routed to are not followed. A route to a flow without a published version leads nowhere: the configured
@@ -36,7 +22,7 @@ pub(super) fn choose(app: &App, known: &Known, now: Timestamp) -> (Arc<Published
     if entry.document().routes.is_empty() {
         return (entry, None);
     }
-    let Some((route, segments)) = entry.compiled.route(&facts(known, now), now) else { return (entry, None) };
+    let Some((route, segments)) = entry.compiled.route(&known.facts(now), now) else { return (entry, None) };
     let target = entry.document().routes.get(route).map(|route| &route.flow);
     match target.and_then(|target| app.flows.published(target)) {
         Some(flow) => (flow, Some(Routed { from: entry.reference(), route, segments })),

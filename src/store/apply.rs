@@ -9,10 +9,10 @@ use std::collections::{HashMap, HashSet};
 
 use diesel::QueryResult;
 
-use super::batch::Stop;
 use super::change::{Changed, Prepared};
 use super::connection::Link;
 use super::error::Failure;
+use super::stop::Stop;
 use super::{
     asks, audit, budgets, change_at_once, customer_caps, decisions, departures, events, exposures, offers,
     operations, saved_answers, session_rows, signals, snapshots, webhook_events,

@@ -8,7 +8,7 @@ use ulid::Ulid;
 use super::Store;
 use super::connection::{Link, each};
 use super::error::StoreError;
-use super::handle::MAX_PAGE;
+use super::page::MAX_PAGE;
 use super::schema::audit_lines::{self, dsl};
 use super::statement::{many_rows, one_row};
 use super::text::whole;

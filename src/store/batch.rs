@@ -4,10 +4,11 @@ use super::apply;
 use super::begin::{self, Begun};
 use super::begin_at_once;
 use super::change::{self, Changed};
+use super::command::{Answer, Command, Waiter, Work};
 use super::connection::Link;
-use super::error::{Failure, StoreCause, StoreError};
+use super::error::{Failure, StoreCause};
 use super::reader::Reader;
-use super::writer::{Answer, Command, Waiter, Work};
+use super::stop::Stop;
 
 /// How often a command is tried alone when other processes get in its way (deadlocks, races for a number).
 const MAX_TRIES: usize = 8;
@@ -163,41 +164,6 @@ fn transaction<T>(reader: &mut Reader, work: impl Fn(&mut Link) -> Result<T, Sto
         Err(stop) => {
             reader.roll_back();
             Err(stop)
-        }
-    }
-}
-
-/// Why a transaction is rolled back.
-pub(super) enum Stop {
-    /// One command is refused after it has begun to write; in a transaction of its own this is its answer.
-    Refused(Box<Changed>),
-    /// Something failed.
-    Failed(Failure),
-    /// There is no connection to be had.
-    Unreachable(StoreError),
-    /// The connection was lost while committing: nobody knows whether it is written.
-    Unknown(diesel::result::Error),
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-impl From<diesel::result::Error> for Stop {
-    fn from(error: diesel::result::Error) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-impl Stop {
-    fn error(self) -> StoreError {
-        match self {
-            // A refusal is an answer wherever it can arise; this keeps the match whole.
-            Self::Refused(_) => StoreError::Busy,
-            Self::Failed(failure) => failure.into(),
-            Self::Unreachable(error) => error,
-            Self::Unknown(error) => StoreError::unavailable(error),
         }
     }
 }

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use diesel::prelude::*;
 
-use super::batch::Stop;
 use super::budgets::{self, BudgetTake};
 use super::change::Changed;
 use super::connection::Link;
@@ -15,6 +14,7 @@ use super::offers::{self, OfferRow};
 use super::saved_answers::{self, SavedAnswer, SavedRow};
 use super::schema::sessions::dsl;
 use super::session_rows::{self, SessionRow};
+use super::stop::Stop;
 use super::text::whole;
 use crate::domain::experiment::Exposure;
 use crate::domain::ids::{OfferId, SessionId};

@@ -11,7 +11,7 @@ use super::connection::{Link, each};
 use super::customers::CustomerRow;
 use super::error::{Failure, StoreError, malformed};
 use super::events::{self, EventRow};
-use super::handle::MAX_PAGE;
+use super::page::MAX_PAGE;
 use super::schema::departures::dsl;
 use super::schema::{customers, shipped_features};
 use super::statement::one_row;

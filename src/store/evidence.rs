@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::Store;
 use super::error::StoreError;
-use super::handle::MAX_PAGE;
+use super::page::MAX_PAGE;
 use super::schema::sessions::dsl;
 use super::sessions::{Stored, read};
 use super::snapshots;

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::Store;
 use super::begin::{self, Begin, Begun};
 use super::change::{self, Change, Changed};
+use super::command::{Command, Waiter};
 use super::connection::{Link, lock};
 use super::error::{Failure, StoreError};
 use super::migrations::check;
@@ -17,10 +18,7 @@ use super::reader::{Reader, Readers};
 use super::sessions::{self, Sessions};
 use super::subscribers::{self, Subscribers};
 use super::url::DatabaseUrl;
-use super::writer::{Command, Waiter, Writer};
-
-/// The most things on one page of a list.
-pub const MAX_PAGE: u32 = 1000;
+use super::writer::Writer;
 
 /// How to open the store.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::Store;
 use super::connection::{AnyBackend, Link, each};
 use super::error::{Failure, StoreError, unreadable};
-use super::handle::MAX_PAGE;
+use super::page::MAX_PAGE;
 use super::schema::operations::{self, dsl};
 use super::statement::{many_rows, one_row};
 use super::text::{json, parsed, whole};

@@ -9,7 +9,7 @@ use super::Store;
 use super::connection::{Link, each};
 use super::error::{Failure, StoreError, malformed, unreadable};
 use super::events::{self, EventRow};
-use super::handle::MAX_PAGE;
+use super::page::MAX_PAGE;
 use super::schema::save_checks::{self, dsl};
 use super::schema::sessions;
 use super::session_rows::{self, SessionRow};

@@ -13,7 +13,7 @@ use super::Store;
 use super::connection::{AnyBackend, Link, each};
 use super::error::{Failure, StoreError, malformed, unreadable};
 use super::events::{self, EventRow};
-use super::handle::MAX_PAGE;
+use super::page::MAX_PAGE;
 use super::schema::signals::{self, dsl};
 use super::schema::{customers, snapshots};
 use super::statement::one_row;

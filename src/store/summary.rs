@@ -9,12 +9,13 @@ use super::Store;
 use super::asks::{self, AskCount};
 use super::connection::Link;
 use super::error::{Failure, StoreError, malformed};
+use super::figures::{count, money};
 use super::history::offer_type;
 use super::schema::{session_offers, sessions, sessions::dsl};
 use super::sessions::SessionFilter;
 use super::summary_of_saves::{self, Saves};
 use super::text::parsed;
-use crate::domain::money::{Currency, Money};
+use crate::domain::money::Money;
 use crate::domain::offer::{Key, OfferState, OfferType};
 use crate::domain::session::Status;
 
@@ -81,15 +82,6 @@ fn state(word: &str) -> Result<Option<OfferState>, Failure> {
 
 fn key(text: &str) -> Result<Key, Failure> {
     parsed("a key", text)
-}
-
-pub(super) fn count(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
-}
-
-pub(super) fn money(amount: i64, currency: &str) -> Result<Money, Failure> {
-    let currency: Currency = parsed("sessions.currency", currency)?;
-    Ok(Money { amount, currency })
 }
 
 const SUM_OF_MRR: &str = "CAST(SUM(sessions.mrr) AS BIGINT)";

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 
 use super::connection::Link;
 use super::error::Failure;
+use super::figures::{count, money};
 use super::save_checks::{VALIDATED, horizon, verdict};
 use super::schema::save_checks::dsl as checks;
 use super::schema::{save_checks, session_offers, sessions};
 use super::sessions::SessionFilter;
-use super::summary::{count, money};
 use super::time::micros;
 use crate::domain::money::Money;
 use crate::domain::offer::OfferState;

@@ -3,35 +3,19 @@
 //!
 //! A batch that fails is rolled back and replayed one command at a time, so that one bad command harms no other.
 
-use std::any::Any;
 use std::thread::JoinHandle;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::batch::{self, Batch};
-use super::begin::{self, Begun};
-use super::change::{self, Changed};
-use super::connection::{FileLock, Link};
-use super::error::{Failure, StoreError};
+use super::command::Command;
+use super::connection::FileLock;
+use super::error::StoreError;
 use super::reader::Reader;
 
 /// The most commands in one transaction. More would not be cheaper, and while the database writes them the requests that
 /// come behind them would all wait at the same place.
 const MAX_BATCH: usize = 32;
-
-pub(super) type Waiter<T> = oneshot::Sender<Result<T, StoreError>>;
-pub(super) type Answer = Box<dyn Any + Send>;
-pub(super) type Work = Box<dyn Fn(&mut Link) -> Result<Answer, Failure> + Send>;
-
-/// One thing to write.
-pub(super) enum Command {
-    Begin(Box<begin::Prepared>, Waiter<Begun>),
-    Change(Box<change::Prepared>, Waiter<Changed>),
-    /// Whatever is rare enough to be written statement by statement.
-    Other(Work, Waiter<Answer>),
-    /// Everything before this, then no more.
-    Stop,
-}
 
 /// One writer's queue.
 pub(super) struct Writer {

@@ -4,7 +4,8 @@ mod process;
 
 use counteroffer::domain::ids::SubscriptionId;
 use counteroffer::services::keys::Role;
-use counteroffer::services::reconcile::{self, Reconciling, Report};
+use counteroffer::services::reconcile::{self, Report};
+use counteroffer::services::reconciling::Reconciling;
 use counteroffer::services::{App, Settings};
 use counteroffer::store::{Lease, Reconciled};
 use jiff::SignedDuration;

@@ -11,8 +11,8 @@ use super::attempt::Attempt;
 use super::progress::{Halt, problem};
 use crate::billing::wire::{Named, OurItem, Price, Seen};
 use crate::domain::aftermath::ITEM_SEEN;
-use crate::domain::eligibility::Ineligible;
 use crate::domain::ids::PriceId;
+use crate::domain::ineligible::Ineligible;
 use crate::domain::operation::{Operation, StepRecord};
 use crate::domain::subscription::Usage;
 

@@ -6,7 +6,7 @@ use super::attempt::Attempt;
 use super::change::update;
 use super::progress::Halt;
 use crate::billing::wire::Seen;
-use crate::domain::eligibility::Ineligible;
+use crate::domain::ineligible::Ineligible;
 use crate::domain::operation::StepRecord;
 
 pub(super) const KEEP: &str = "keep";

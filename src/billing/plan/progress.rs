@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::billing::error::StripeError;
-use crate::domain::eligibility::Ineligible;
+use crate::domain::ineligible::Ineligible;
 use crate::domain::operation::{OperationProblem, StepRecord};
 use crate::domain::subscription::Subscription;
 

@@ -17,9 +17,11 @@ use super::progress::{Halt, Progress, problem};
 use super::words::currency;
 use crate::billing::error::StripeError;
 use crate::billing::wire::{Marked, Seen};
-use crate::domain::debt::{Part, Share, Split};
-use crate::domain::eligibility::{Ineligible, can_settle, can_split_coming};
+use crate::domain::debt::{Share, Split};
+use crate::domain::eligibility::{can_settle, can_split_coming};
 use crate::domain::ids::StripeCustomerId;
+use crate::domain::ineligible::Ineligible;
+use crate::domain::offer::Part;
 use crate::domain::operation::StepRecord;
 
 pub(super) use draft::discard;

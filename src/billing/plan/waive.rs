@@ -6,7 +6,8 @@ use super::forgive::{self, Standing};
 use super::progress::{Halt, Progress, problem};
 use crate::billing::wire::Seen;
 use crate::domain::debt::Share;
-use crate::domain::eligibility::{Ineligible, can_settle};
+use crate::domain::eligibility::can_settle;
+use crate::domain::ineligible::Ineligible;
 use crate::domain::operation::StepRecord;
 
 /// The next invoice, or the outcome.

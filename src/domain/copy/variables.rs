@@ -10,8 +10,8 @@ use super::count::Count;
 use super::format::{Formatter, PluralCategory};
 use super::plain;
 use crate::domain::money::Money;
+use crate::domain::offer::Preview;
 use crate::domain::offer::{DiscountDuration, DiscountValue, Terms};
-use crate::domain::preview::Preview;
 use crate::domain::subscription::Subscription;
 
 /// A variable. Its name in a template has a point where it is a member of a group.

@@ -72,7 +72,7 @@ pub struct FlowDocument {
 #[schema(as = FlowSurvey)]
 pub struct Survey {
     /// The question by language; nobody has to answer it.
-    #[schema(value_type = super::schema::LocalizedText)]
+    #[schema(value_type = super::schema::maps::LocalizedText)]
     pub question: Texts,
 }
 
@@ -84,13 +84,13 @@ pub struct Reason {
     /// Its key; unique in the flow.
     pub key: Key,
     /// The label by language.
-    #[schema(value_type = super::schema::LocalizedText)]
+    #[schema(value_type = super::schema::maps::LocalizedText)]
     pub label: Texts,
     /// The reason in Stripe's words.
     pub stripe_feedback: StripeFeedback,
     /// A question to ask when it is chosen, by language.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<super::schema::LocalizedText>)]
+    #[schema(value_type = Option<super::schema::maps::LocalizedText>)]
     pub follow_up: Option<Texts>,
     /// Whether the answer may carry tags of the features that are missing; not unless said otherwise.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

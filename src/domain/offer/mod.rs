@@ -9,6 +9,7 @@ mod key;
 mod money;
 mod pause;
 mod plan;
+mod preview;
 
 use std::sync::Arc;
 
@@ -19,7 +20,6 @@ use utoipa::ToSchema;
 
 use super::hold::BudgetHold;
 use super::ids::{OfferId, PriceId};
-use super::preview::Preview;
 use super::span::Span;
 pub use ask::{AskState, AskType, PresentedAsk};
 pub use discount::{
@@ -33,6 +33,7 @@ pub use money::{
 };
 pub use pause::{MAX_PAUSE_DAYS, PauseAccess, PauseBehavior, PauseTerms};
 pub use plan::{PlanChangeTerms, PlanChangeWhen, PlanChoice, Proration};
+pub use preview::{NewPlan, Part, Preview, Waived};
 
 /// The type of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]

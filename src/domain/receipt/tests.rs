@@ -36,7 +36,7 @@ fn session() -> Session {
 
 fn operation(session: &Session, effect: Effect, offer: Option<OfferId>) -> Operation {
     let id = session.awaited_operation().unwrap();
-    Operation::new(id, session, offer, effect, at(0), at(0))
+    session.operation(id, offer, effect, at(0))
 }
 
 fn undo(of: &Operation) -> Operation {

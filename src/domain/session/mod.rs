@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::{Evidence, What};
 use super::experiment::{Assignment, Exposure};
-use super::ids::{CustomerId, OperationId, SessionId, SubscriptionId};
+use super::ids::{CustomerId, OfferId, OperationId, SessionId, SubscriptionId};
 use super::jurisdiction::{Jurisdiction, Permission};
 use super::offer::{OfferState, PresentedOffer};
-use super::operation::{CancelWhen, Effect};
+use super::operation::{CancelWhen, Effect, Operation, OperationState};
 use super::pause::{OpenPause, Resumer};
 use super::subscription::Subscription;
 use super::validation::Validated;
@@ -278,6 +278,35 @@ impl Session {
         self.needs_attention = false;
         self.updated_at = now;
         self.closed_at = Some(now);
+    }
+
+    /// A new operation of this session, due at once.
+    #[must_use]
+    pub fn operation(
+        &self,
+        id: OperationId,
+        offer: Option<OfferId>,
+        effect: Effect,
+        now: Timestamp,
+    ) -> Operation {
+        Operation {
+            id,
+            session: self.id,
+            offer,
+            subscription: self.subscription.clone(),
+            livemode: self.livemode,
+            effect,
+            state: OperationState::Pending,
+            steps: Vec::new(),
+            attempts: 0,
+            holds: Vec::new(),
+            due_at: now,
+            created_at: now,
+            updated_at: now,
+            problem: None,
+            undoes: None,
+            undone_by: None,
+        }
     }
 }
 

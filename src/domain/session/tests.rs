@@ -2,10 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::ids::OfferId;
+use crate::domain::offer::Preview;
 use crate::domain::offer::{ContactTerms, Copy, PauseAccess, PauseBehavior, PauseTerms, Terms};
 use crate::domain::operation::{Operation, OperationState};
 use crate::domain::pause::Mechanism;
-use crate::domain::preview::Preview;
 use crate::domain::receipt::{CancellationState, receipt};
 use crate::domain::span::{Interval, Span};
 
@@ -117,7 +117,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 fn carried_out(session: &Session, id: OperationId, offer: Option<OfferId>) -> Operation {
     let effect =
         Effect::Pause { behavior: PauseBehavior::Void, access: PauseAccess::Kept, resumes_at: later(720) };
-    Operation::new(id, session, offer, effect, now(), now())
+    session.operation(id, offer, effect, now())
 }
 
 /// Lets an event happen; says whether it was refused.

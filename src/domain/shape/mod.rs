@@ -13,7 +13,8 @@ mod words;
 use jiff::Timestamp;
 use strum::{IntoStaticStr, VariantArray};
 
-use super::eligibility::{self, Ineligible};
+use super::eligibility;
+use super::ineligible::Ineligible;
 use super::offer::{OfferType, PauseAccess, Terms};
 use super::pause;
 use super::plan_change::informed;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::{Cell, Change, Shape, cell};
-use crate::domain::eligibility::Ineligible;
+use crate::domain::ineligible::Ineligible;
 
 const INTRODUCTION: &str = "\
 # What works on which subscription

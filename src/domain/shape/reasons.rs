@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 
-use crate::domain::eligibility::Ineligible;
+use crate::domain::ineligible::Ineligible;
 
 impl Ineligible {
     /// The reason with this code, if it is one of ours.

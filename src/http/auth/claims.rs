@@ -8,7 +8,7 @@ use crate::config::Auth;
 use crate::services::attributes;
 use crate::services::caller::CustomerCaller;
 
-use super::token::Refusal;
+use super::refusal::Refusal;
 
 /// The audience of every customer token.
 pub(super) const AUDIENCE: &str = "counteroffer";

@@ -7,6 +7,7 @@ mod api_keys;
 mod claims;
 mod mint;
 pub mod permission;
+mod refusal;
 mod token;
 
 use actix_web::dev::ServiceRequest;

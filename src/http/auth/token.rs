@@ -11,10 +11,7 @@ use crate::config::{Auth, ConfigError, TokenAlgorithm};
 use crate::services::caller::CustomerCaller;
 
 use super::claims::Claims;
-
-/// Why a token is not good: for the log, never for the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refusal(pub(super) &'static str);
+use super::refusal::Refusal;
 
 struct VerificationKey {
     id: Option<String>,

@@ -124,7 +124,7 @@ pub(super) fn saved(name: &str, body: &str) -> SavedAnswer {
 pub(super) fn cancellation(session: &Session) -> Operation {
     let effect =
         Effect::Cancel { when: CancelWhen::PeriodEnd, feedback: None, comment: Some("bye".to_owned()) };
-    Operation::new(OperationId::generate(now()), session, None, effect, now(), now())
+    session.operation(OperationId::generate(now()), None, effect, now())
 }
 
 pub(super) fn lease(owner: &str) -> Lease {

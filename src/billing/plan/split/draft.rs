@@ -17,8 +17,8 @@ use crate::billing::plan::attempt::Attempt;
 use crate::billing::plan::progress::Halt;
 use crate::billing::plan::words::currency;
 use crate::billing::wire::{Bill, MARK, Named, PART_MARK};
-use crate::domain::debt::Part;
 use crate::domain::ids::StripeCustomerId;
+use crate::domain::offer::Part;
 use crate::domain::operation::StepRecord;
 use crate::domain::subscription::CollectionMethod;
 

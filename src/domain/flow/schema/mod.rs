@@ -6,7 +6,7 @@
 
 mod caps;
 mod document;
-mod maps;
+pub(super) mod maps;
 mod offers;
 pub(super) mod parts;
 mod rules;
