@@ -19,7 +19,7 @@ pub mod query;
 mod routes;
 mod server;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use actix_web::App;
 use actix_web::web::Bytes;
@@ -50,9 +50,19 @@ pub struct Shell {
     limiter: Limiter,
     proxies: TrustedProxies,
     running: Running,
+    described: &'static Described,
+}
+
+/// What is said of the routes, the same for every server of this process and dear to make.
+struct Described {
     allowed: AllowedMethods,
     document: Bytes,
 }
+
+static DESCRIBED: LazyLock<Described> = LazyLock::new(|| {
+    let document = document();
+    Described { allowed: AllowedMethods::of(&document), document: Bytes::from(json(&document)) }
+});
 
 impl Shell {
     /// Puts it together: `find_key` looks API keys up, `ready` is what `/readyz` asks.
@@ -66,15 +76,13 @@ impl Shell {
         find_key: FindKey,
         ready: Readiness,
     ) -> Result<Self, ConfigError> {
-        let document = document();
         Ok(Self {
             verifier: Verifier::new(&config.auth)?,
             limiter: Limiter::new(&config.rate_limit),
             proxies: TrustedProxies::parse(&config.server.trusted_proxies),
             keys: ApiKeys::new(find_key),
             running: Running::default(),
-            allowed: AllowedMethods::of(&document),
-            document: Bytes::from(json(&document)),
+            described: &DESCRIBED,
             config,
             clock,
             metrics,

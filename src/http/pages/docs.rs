@@ -20,7 +20,7 @@ pub(crate) async fn openapi(shell: Data<Shell>) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "application/json"))
         .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-        .body(shell.document.clone())
+        .body(shell.described.document.clone())
 }
 
 /// The JSON Schema of a flow document

@@ -43,7 +43,7 @@ impl AllowedMethods {
 
 /// The default route.
 pub async fn fallback(request: HttpRequest, shell: Data<Shell>) -> Result<HttpResponse, Problem> {
-    let Some(methods) = shell.allowed.find(request.path()) else {
+    let Some(methods) = shell.described.allowed.find(request.path()) else {
         let detail = "There is nothing at this path; see /openapi.json for what there is.";
         return Err(Problem::new(StatusCode::NOT_FOUND, "unknown_path", detail));
     };
