@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::Text;
 
 use super::begin::Prepared;
@@ -12,6 +12,7 @@ use super::decisions::{DecisionValues, DecisionsOfBegun};
 use super::exposures::{ExposureValues, ExposuresOfBegun};
 use super::offers::{OfferValues, OffersOfBegun};
 use super::session_rows::{InsertSession, InsertSessions};
+use super::statement::answers;
 
 /// Sessions with what belongs to them; answers the ids of those that met no other.
 struct InsertBegun<'a> {
@@ -21,14 +22,7 @@ struct InsertBegun<'a> {
     exposures: ExposuresOfBegun<'a>,
 }
 
-impl QueryId for InsertBegun<'_> {
-    type QueryId = InsertBegun<'static>;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-impl Query for InsertBegun<'_> {
-    type SqlType = Text;
-}
-impl RunQueryDsl<PgConnection> for InsertBegun<'_> {}
+answers!(InsertBegun<'_>, InsertBegun<'static> => Text, always_the_same: true);
 impl QueryFragment<Pg> for InsertBegun<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH begun AS (");
@@ -63,15 +57,8 @@ impl<'a> InsertOne<'a> {
     }
 }
 
-impl QueryId for InsertOne<'_> {
-    type QueryId = InsertOne<'static>;
-    // Prepared once for each number of offers and of experiments.
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-impl Query for InsertOne<'_> {
-    type SqlType = Text;
-}
-impl RunQueryDsl<PgConnection> for InsertOne<'_> {}
+// Its words follow the number of offers and of experiments.
+answers!(InsertOne<'_>, InsertOne<'static> => Text, always_the_same: false);
 impl QueryFragment<Pg> for InsertOne<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH begun AS (");

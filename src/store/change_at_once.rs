@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::BigInt;
 
 use super::audit::InsertLines;
@@ -17,14 +17,25 @@ use super::operations::{Held, InsertOperations, UpdateAllHeld, held};
 use super::saved_answers::{InsertAnswers, OverwriteAnswers};
 use super::session_rows::UpdateSessions;
 use super::snapshots::{self, PutSnapshots};
+use super::statement::answers;
 
 /// Writes the rows of changes that are nothing but these ([`Prepared::is_plain`]). Says whether every guard of theirs
-/// held; where one did not, what else was written stands, so the transaction must be given up.
+/// held; where one did not, what else was written stands, so the transaction must be given up. None holds where two of
+/// the changes are about one session or one operation: the second must meet what the first has written.
 pub(super) fn write(pg: &mut PgConnection, changes: &[&Prepared]) -> QueryResult<bool> {
+    let sessions = changes.iter().filter_map(|change| change.session.as_ref());
     let updates: Vec<_> = changes.iter().filter_map(|change| change.operation.as_ref()).map(held).collect();
-    let Some(statement) = AtOnce::new(changes, &updates) else { return Ok(false) };
+    if !differ(sessions.map(|row| row.id.as_str())) || !differ(updates.iter().map(|row| row.id)) {
+        return Ok(false);
+    }
+    let statement = AtOnce::new(changes, &updates);
     let expected = statement.expected;
     Ok(statement.get_result::<i64>(pg)? == expected)
+}
+
+fn differ<'a>(mut ids: impl Iterator<Item = &'a str>) -> bool {
+    let mut seen = HashSet::new();
+    ids.all(|id| seen.insert(id))
 }
 
 type Part<'a> = Box<dyn QueryFragment<Pg> + 'a>;
@@ -37,19 +48,15 @@ struct AtOnce<'a> {
 }
 
 impl<'a> AtOnce<'a> {
-    /// Nothing where two of the changes are about one session or one operation: the second must meet what the first has
-    /// written.
-    fn new(changes: &[&'a Prepared], updates: &'a [Held<'a>]) -> Option<Self> {
+    fn new(changes: &[&'a Prepared], updates: &'a [Held<'a>]) -> Self {
         let changes = || changes.iter().copied();
         let mut this = Self { guards: Vec::new(), rows: Vec::new(), expected: 0 };
         let answers: Vec<_> = changes().filter_map(|change| change.saved.as_ref()).collect();
         this.guard(&answers, |rows| Box::new(InsertAnswers::new(rows)));
 
         let sessions: Vec<_> = changes().filter_map(|change| change.session.as_ref()).collect();
-        let apart = sessions.iter().map(|row| &row.id).collect::<HashSet<_>>().len() == sessions.len();
         this.guard(&sessions, |rows| Box::new(UpdateSessions::new(rows)));
 
-        let each_once = updates.iter().map(|row| row.id).collect::<HashSet<_>>().len() == updates.len();
         this.guard(&updates.iter().collect::<Vec<_>>(), |rows| Box::new(UpdateAllHeld::new(rows)));
 
         let rows: Vec<_> = changes().flat_map(|change| &change.new_operations).collect();
@@ -68,7 +75,7 @@ impl<'a> AtOnce<'a> {
         this.rows(&rows, |rows| Box::new(InsertLines::new(rows)));
         let rows: Vec<_> = changes().flat_map(|change| &change.events).collect();
         this.rows(&rows, |rows| Box::new(InsertEvents::new(rows)));
-        (apart && each_once).then_some(this)
+        this
     }
 
     fn guard<R>(&mut self, rows: &[R], part: impl FnOnce(&[R]) -> Part<'a>) {
@@ -85,15 +92,8 @@ impl<'a> AtOnce<'a> {
     }
 }
 
-impl QueryId for AtOnce<'_> {
-    type QueryId = AtOnce<'static>;
-    // Prepared once for each set of parts.
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-impl Query for AtOnce<'_> {
-    type SqlType = BigInt;
-}
-impl RunQueryDsl<PgConnection> for AtOnce<'_> {}
+// Its words follow which parts there are.
+answers!(AtOnce<'_>, AtOnce<'static> => BigInt, always_the_same: false);
 impl QueryFragment<Pg> for AtOnce<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let mut before = "WITH ";

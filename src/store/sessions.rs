@@ -3,9 +3,9 @@
 use diesel::dsl::exists;
 use diesel::expression::BoxableExpression;
 use diesel::helper_types::InnerJoinQuerySource;
-use diesel::pg::{Pg, PgConnection};
+use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel::{ExpressionMethods, IntoSql};
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use super::error::{Failure, StoreError, unreadable};
 use super::lookups::Lookups;
 use super::page::MAX_PAGE;
 use super::schema::{asks, save_checks, session_experiments, session_offers, sessions, sessions::dsl};
+use super::statement::answers;
 use super::time::micros;
 use crate::domain::ids::{CustomerId, OperationId, SessionId, SubscriptionId};
 use crate::domain::offer::{Key, OfferType};
@@ -169,21 +170,17 @@ type FoundSession = (String, i64);
 /// Sessions by their ids, in the order in which they are asked for; nothing for one that is not there.
 struct FindSessions(Vec<String>);
 
-impl QueryId for FindSessions {
-    type QueryId = Self;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-impl Query for FindSessions {
-    type SqlType = (Nullable<Text>, Nullable<BigInt>);
-}
-impl RunQueryDsl<PgConnection> for FindSessions {}
+answers!(FindSessions, FindSessions => (Nullable<Text>, Nullable<BigInt>), always_the_same: true);
 impl QueryFragment<Pg> for FindSessions {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         // As in `many_rows`: planned once.
         out.push_sql("SELECT s.body, s.version FROM unnest((SELECT ");
         out.push_bind_param::<Array<Text>, _>(&self.0)?;
         out.push_sql(
-            ")) WITH ORDINALITY AS k (id, place) LEFT JOIN sessions AS s ON s.id = k.id ORDER BY k.place",
+            // One by one: a join planned while there were few sessions would go through all of them.
+            ")) WITH ORDINALITY AS k (id, place) \
+             LEFT JOIN LATERAL (SELECT body, version FROM sessions WHERE id = k.id LIMIT 1) AS s ON TRUE \
+             ORDER BY k.place",
         );
         Ok(())
     }

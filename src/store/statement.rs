@@ -4,6 +4,22 @@
 //! static query id and are prepared once per connection. Many rows go to PostgreSQL as one array per column, so that
 //! the statement stays the same whatever their number; SQLite, in process, takes them one by one.
 
+/// What a statement of ours needs to be run on PostgreSQL, besides its fragment: its type, the same with `'static`, and the
+/// SQL type of a row that it answers. One whose words are always the same is found prepared without writing them out.
+macro_rules! answers {
+    ($name:ty, $named:ty => $answer:ty, always_the_same: $same:literal) => {
+        impl diesel::query_builder::QueryId for $name {
+            type QueryId = $named;
+            const HAS_STATIC_QUERY_ID: bool = $same;
+        }
+        impl diesel::query_builder::Query for $name {
+            type SqlType = $answer;
+        }
+        impl diesel::RunQueryDsl<diesel::pg::PgConnection> for $name {}
+    };
+}
+pub(super) use answers;
+
 /// A statement about one row, for both databases: texts and the row's fields in turns, then the last text. Its fragment can
 /// also be part of a greater statement.
 macro_rules! one_row {
@@ -53,14 +69,7 @@ macro_rules! many_rows {
                 Self { $($field: rows.iter().map(|row| &row.$field).collect()),+ }
             }
         }
-        impl diesel::query_builder::QueryId for $name<'_> {
-            type QueryId = $name<'static>;
-            const HAS_STATIC_QUERY_ID: bool = true;
-        }
-        impl diesel::query_builder::Query for $name<'_> {
-            type SqlType = $returning;
-        }
-        impl diesel::RunQueryDsl<diesel::pg::PgConnection> for $name<'_> {}
+        $crate::store::statement::answers!($name<'_>, $name<'static> => $returning, always_the_same: true);
         impl diesel::query_builder::QueryFragment<diesel::pg::Pg> for $name<'_> {
             fn walk_ast<'b>(
                 &'b self,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use diesel::backend::Backend;
-use diesel::pg::{Pg, PgConnection};
+use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
@@ -21,6 +21,7 @@ use super::lookups::Lookups;
 use super::prices::{FoundPrice, KnownPrice};
 use super::sessions::{self, Earlier};
 use super::snapshots::{self, FoundSnapshot};
+use super::statement::answers;
 use super::{budgets, exposures, history, prices};
 use crate::domain::experiment::Exposure;
 use crate::domain::history::History;
@@ -125,20 +126,14 @@ impl<'a> FindSubscribers<'a> {
     }
 }
 
-impl QueryId for FindSubscribers<'_> {
-    type QueryId = FindSubscribers<'static>;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-impl Query for FindSubscribers<'_> {
-    type SqlType = (
-        ProfileSql,
-        JoinedSql,
-        SeenSql,
-        (Nullable<Array<Text>>, Nullable<Array<BigInt>>),
-        (Nullable<Array<Text>>, Nullable<Array<Nullable<Text>>>, Nullable<Array<BigInt>>),
-    );
-}
-impl RunQueryDsl<PgConnection> for FindSubscribers<'_> {}
+type FoundSql = (
+    ProfileSql,
+    JoinedSql,
+    SeenSql,
+    (Nullable<Array<Text>>, Nullable<Array<BigInt>>),
+    (Nullable<Array<Text>>, Nullable<Array<Nullable<Text>>>, Nullable<Array<BigInt>>),
+);
+answers!(FindSubscribers<'_>, FindSubscribers<'static> => FoundSql, always_the_same: true);
 impl QueryFragment<Pg> for FindSubscribers<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(COLUMNS);
