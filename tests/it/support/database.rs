@@ -7,10 +7,12 @@ use std::io::Write as _;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use counteroffer::store::{DatabaseUrl, Store, StoreOptions, migrate};
+use diesel::connection::{Connection, SimpleConnection};
+use diesel::pg::PgConnection;
 use tempfile::TempDir;
 
 /// A file system in memory, where there is one.
@@ -54,14 +56,13 @@ impl Database {
 
     /// Changes it by hand, past the store.
     pub(crate) fn execute(&self, sql: &str) {
-        use diesel::connection::{Connection, SimpleConnection};
         match self.url.strip_prefix("sqlite:") {
             Some(path) => {
                 let mut connection = diesel::sqlite::SqliteConnection::establish(path).unwrap();
                 connection.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
                 connection.batch_execute(sql).unwrap();
             }
-            None => diesel::pg::PgConnection::establish(&self.url).unwrap().batch_execute(sql).unwrap(),
+            None => PgConnection::establish(&self.url).unwrap().batch_execute(sql).unwrap(),
         }
     }
 
@@ -116,9 +117,11 @@ pub(crate) fn postgres() -> Option<Database> {
     let template = MIGRATED.get_or_init(|| {
         let first = server.create("");
         migrate_now(first.parsed_url());
+        // The first to come writes a digest of the catalogue, which copies of files then have too.
+        first.execute("SELECT 1");
         // Kept, for copies.
         match &std::mem::ManuallyDrop::new(first)._place {
-            Place::Server { name, .. } => format!("TEMPLATE {name}"),
+            Place::Server { name, .. } => format!("TEMPLATE {name} {}", server.copied),
             Place::Folder(_) => unreachable!("a server's database is in no folder"),
         }
     });
@@ -152,13 +155,21 @@ fn cheap_folder() -> PathBuf {
 struct Server {
     /// The URL of a database from which others can be made.
     base: url::Url,
+    /// How it is to copy a database.
+    copied: &'static str,
+    /// Connections to that database, each of which costs more than what is asked through it.
+    idle: Mutex<Vec<PgConnection>>,
 }
 
 impl Server {
+    fn at(base: url::Url, copied: &'static str) -> Self {
+        Self { base, copied, idle: Mutex::default() }
+    }
+
     fn find() -> Option<Self> {
         let given = std::env::var("DATABASE_URL").ok().filter(|url| url.starts_with("postgres"));
         if let Some(given) = given {
-            return Some(Self { base: given.parse().expect("DATABASE_URL is no URL") });
+            return Some(Self::at(given.parse().expect("DATABASE_URL is no URL"), ""));
         }
         let Some(programs) = programs() else {
             let required = std::env::var("TEST_REQUIRE_POSTGRES").is_ok_and(|value| value == "1");
@@ -188,8 +199,12 @@ impl Server {
     }
 
     fn try_to(&self, sql: &str) -> Result<(), Box<dyn std::error::Error>> {
-        use diesel::connection::{Connection, SimpleConnection};
-        Ok(diesel::pg::PgConnection::establish(self.base.as_str())?.batch_execute(sql)?)
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = idle().pop();
+        let mut connection = kept.map_or_else(|| PgConnection::establish(self.base.as_str()), Ok)?;
+        connection.batch_execute(sql)?;
+        idle().push(connection);
+        Ok(())
     }
 }
 
@@ -254,8 +269,11 @@ fn start(programs: &Path) -> Server {
     // The pipe closes when this process ends, in whatever way.
     std::mem::forget(shell);
     let base: url::Url = format!("postgres://tester@127.0.0.1:{port}/postgres").parse().unwrap();
-    wait_for(&base, &folder);
-    Server { base }
+    let mut connection = wait_for(&base, &folder);
+    // By files, which is how older ones do it anyway: dear where they have to reach a disk, but these do not.
+    let understood = "DO $$ BEGIN ASSERT current_setting('server_version_num')::int >= 150000; END $$";
+    let copied = connection.batch_execute(understood).map_or("", |()| "STRATEGY FILE_COPY");
+    Server::at(base, copied)
 }
 
 fn free_port() -> u16 {
@@ -264,11 +282,10 @@ fn free_port() -> u16 {
 }
 
 #[allow(clippy::disallowed_methods, reason = "nothing else runs while the cluster starts")]
-fn wait_for(base: &url::Url, folder: &Path) {
-    use diesel::connection::Connection;
+fn wait_for(base: &url::Url, folder: &Path) -> PgConnection {
     for _ in 0..300 {
-        if diesel::pg::PgConnection::establish(base.as_str()).is_ok() {
-            return;
+        if let Ok(connection) = PgConnection::establish(base.as_str()) {
+            return connection;
         }
         std::thread::sleep(std::time::Duration::from_millis(100));
     }

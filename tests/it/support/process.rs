@@ -43,6 +43,8 @@ impl Program {
             ("COUNTEROFFER_SERVER__LISTEN", "127.0.0.1:0"),
             ("COUNTEROFFER_SERVER__WORKERS", "1"),
             ("DATABASE_URL", database),
+            // Each is a process of PostgreSQL's, started anew for every one of ours.
+            ("COUNTEROFFER_DATABASE__READERS", "2"),
             ("STRIPE_SECRET_KEY", SECRET_KEY),
             ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
             // Nobody listens there.
