@@ -243,16 +243,17 @@ async fn money_moves_once_under_every_fault() {
         &["/v1/invoices", "/v1/invoiceitems", "/v1/invoices/*/void", "/v1/invoices/*"],
         &["/v1/invoices", "/v1/invoiceitems", "/v1/invoices/*"],
     ];
-    for (kind, calls) in calls.into_iter().enumerate() {
+    let all = faults();
+    let under_all = async |(kind, calls): (usize, &'static [&'static str])| {
         let smooth = acts_under(kind, calls, None, 0).await;
-        for times in [1, 3] {
-            let all = faults();
-            let acted = join_all(all.iter().map(|fault| acts_under(kind, calls, Some(fault), times))).await;
-            for (fault, acted) in all.iter().zip(acted) {
-                assert_eq!(acted, smooth, "{kind}: {fault:?}, {times} times");
-            }
-        }
-    }
+        let every = all.iter().flat_map(|fault| [(fault, 1), (fault, 3)]);
+        let once = async |(fault, times)| {
+            let acted = acts_under(kind, calls, Some(fault), times).await;
+            assert_eq!(acted, smooth, "{kind}: {fault:?}, {times} times");
+        };
+        join_all(every.map(once)).await;
+    };
+    join_all(calls.into_iter().enumerate().map(under_all)).await;
 }
 
 #[tokio::test]

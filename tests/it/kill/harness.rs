@@ -35,8 +35,8 @@ use shown::Shown;
 use subject::{Answering, Subject};
 
 /// How often to look, and how many times: what is waited for takes seconds, and may take minutes where much else runs.
-const LOOK: Duration = Duration::from_millis(10);
-const LOOKS: u32 = 18_000;
+const LOOK: Duration = Duration::from_millis(40);
+const LOOKS: u32 = 4_500;
 /// What the credit is, in cents.
 const CREDIT: i64 = 1_500;
 

@@ -11,6 +11,7 @@ use counteroffer::sandbox::{Sandbox, SandboxClock, SandboxConfig};
 use counteroffer::services::keys::{self, Role};
 use counteroffer::services::{App, publish, worker};
 use counteroffer::store::OperationFilter;
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -131,12 +132,10 @@ impl Answer {
     }
 }
 
-/// Runs a scenario on every database, each time with a server of its own.
+/// Runs a scenario on every database, side by side, each with a server of its own.
 pub(crate) async fn on_every_database<F: Future<Output = TestApp>>(scenario: impl Fn(TestApp) -> F) {
-    for database in databases() {
-        let app = scenario(TestApp::start(database).await).await;
-        app.finish().await;
-    }
+    let played = async |database| scenario(TestApp::start(database).await).await.finish().await;
+    join_all(databases().into_iter().map(played)).await;
 }
 
 impl TestApp {
@@ -165,7 +164,7 @@ impl TestApp {
             ("COUNTEROFFER_SERVER__WORKERS".to_owned(), "1".to_owned()),
             ("DATABASE_URL".to_owned(), database.url().to_owned()),
             // Each is a process of PostgreSQL's, started anew for every test.
-            ("COUNTEROFFER_DATABASE__READERS".to_owned(), "2".to_owned()),
+            ("COUNTEROFFER_DATABASE__READERS".to_owned(), "1".to_owned()),
             ("STRIPE_SECRET_KEY".to_owned(), SECRET_KEY.to_owned()),
             ("STRIPE_WEBHOOK_SECRET".to_owned(), WEBHOOK_SECRET.to_owned()),
             ("COUNTEROFFER_STRIPE__API_BASE".to_owned(), sandbox.url().to_string()),

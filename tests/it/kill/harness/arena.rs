@@ -230,7 +230,7 @@ impl Arena {
     /// Waits until nothing of these is left to do before its time.
     pub(super) async fn settle(&mut self, subjects: &[Subject]) {
         for look in 0..LOOKS {
-            if look % 50 == 0 {
+            if look % 12 == 0 {
                 self.hasten();
             }
             if self.is_settled(subjects).await {
