@@ -74,7 +74,18 @@ pub(super) fn establish(url: &DatabaseUrl, plans: Plans) -> Result<Link, StoreEr
 }
 
 /// Holds a SQLite file for this process until dropped.
-pub(super) type FileLock = Option<Arc<File>>;
+pub(super) type FileLock = Option<Arc<Locked>>;
+
+/// A lock that is given back for good: a child being started has the file open too, for a moment, and closing ours would
+/// leave the lock with it.
+pub(super) struct Locked(File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // What cannot be given back now goes with the last that has the file open.
+        self.0.unlock().ok();
+    }
+}
 
 /// Takes the SQLite file for this process; PostgreSQL serves many and needs none.
 ///
@@ -85,7 +96,7 @@ pub(super) fn lock(url: &DatabaseUrl) -> Result<FileLock, StoreError> {
     };
     let file = open_lock(path).map_err(StoreError::unavailable)?;
     match file.try_lock() {
-        Ok(()) => Ok(Some(Arc::new(file))),
+        Ok(()) => Ok(Some(Arc::new(Locked(file)))),
         Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(url.to_string())),
         Err(std::fs::TryLockError::Error(error)) => Err(StoreError::unavailable(error)),
     }
