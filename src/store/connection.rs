@@ -130,3 +130,20 @@ impl Link {
         each!(self, |c| c.batch_execute("SELECT 1")).is_ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_free_again_though_a_child_being_started_has_its_lock_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let url: DatabaseUrl = format!("sqlite:{}", folder.path().join("a.db").display()).parse().unwrap();
+        let held = lock(&url).unwrap().unwrap();
+        assert!(matches!(lock(&url), Err(StoreError::InUse(_))));
+        let of_a_child = held.0.try_clone().unwrap();
+        drop(held);
+        assert!(lock(&url).is_ok());
+        drop(of_a_child);
+    }
+}
