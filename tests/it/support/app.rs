@@ -164,7 +164,7 @@ impl TestApp {
             ("COUNTEROFFER_SERVER__WORKERS".to_owned(), "1".to_owned()),
             ("DATABASE_URL".to_owned(), database.url().to_owned()),
             // Each is a process of PostgreSQL's, started anew for every test.
-            ("COUNTEROFFER_DATABASE__READERS".to_owned(), "1".to_owned()),
+            ("COUNTEROFFER_DATABASE__READERS".to_owned(), "2".to_owned()),
             ("STRIPE_SECRET_KEY".to_owned(), SECRET_KEY.to_owned()),
             ("STRIPE_WEBHOOK_SECRET".to_owned(), WEBHOOK_SECRET.to_owned()),
             ("COUNTEROFFER_STRIPE__API_BASE".to_owned(), sandbox.url().to_string()),
