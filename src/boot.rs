@@ -5,7 +5,6 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::rt::task::JoinHandle;
 use actix_web::web::Data;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
@@ -13,6 +12,7 @@ use jsonwebtoken::jwk::JwkSet;
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tracing_subscriber::EnvFilter;
 
@@ -199,7 +199,7 @@ pub fn listen(app: App, config: &Config) -> Result<Running, BootError> {
         // The sender going away means the same as its word.
         let _gone = stopped.wait_for(|stopping| *stopping).await;
     };
-    let server = actix_web::rt::spawn(server.run_until(until));
+    let server = tokio::spawn(server.run_until(until));
     Ok(Running { address, stop, server, worker: None, app })
 }
 

@@ -34,7 +34,7 @@ async fn batch(test: &TestApp, key: &str, customer: &str, days: &[i64]) {
     test.post("/v1/activity", key, json!({"data": data})).await.expect(200);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_day_counts_once() {
     on_every_database(async |test| {
         let key = test.key(Role::Server).await;
@@ -60,7 +60,7 @@ async fn a_day_counts_once() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_lies_too_far_ahead_or_back_is_refused_by_place_and_nothing_is_written() {
     on_every_database(async |test| {
         let key = test.key(Role::Server).await;
@@ -97,7 +97,7 @@ async fn what_lies_too_far_ahead_or_back_is_refused_by_place_and_nothing_is_writ
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn days_told_at_once_are_all_kept() {
     on_every_database(async |test| {
         let key = &test.key(Role::Server).await;
@@ -115,7 +115,7 @@ async fn days_told_at_once_are_all_kept() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn usage_decides_and_the_trace_says_from_where_and_since_when() {
     on_every_database(async |test| {
         test.publish(FLOW).await;
@@ -141,7 +141,7 @@ async fn usage_decides_and_the_trace_says_from_where_and_since_when() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn activity_goes_with_the_customer() {
     on_every_database(async |test| {
         let key = test.key(Role::Server).await;

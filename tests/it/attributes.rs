@@ -16,7 +16,7 @@ fn the_page_is_the_generated_one() {
     assert!(page == generated, "put the generated page in place: cp {fresh} openapi/attributes.md");
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_discounts_have_given_is_a_fact_of_the_next_session() {
     on_every_database(async |test| {
         let (who, staff) = (test.subscriber(), test.key(Role::Analyst).await);

@@ -32,7 +32,7 @@ const DEEPER: [(&str, &str); 2] = [
     ("- {otherwise: true, present: [breather]}", "- {otherwise: true, present: []}"),
 ];
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_draft_is_tried_on_recorded_sessions() {
     on_every_database(async |test| {
         let key = test.key(Role::Analyst).await;
@@ -71,7 +71,7 @@ async fn a_draft_is_tried_on_recorded_sessions() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_sessions_of_a_backtest_come_as_csv_in_pages() {
     on_every_database(async |test| {
         let key = test.key(Role::Operator).await;
@@ -110,7 +110,7 @@ async fn the_sessions_of_a_backtest_come_as_csv_in_pages() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_backtest_left_off_by_a_dead_process_is_taken_over() {
     on_every_database(async |test| {
         let key = test.key(Role::Operator).await;
@@ -137,7 +137,7 @@ async fn a_backtest_left_off_by_a_dead_process_is_taken_over() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_is_asked_of_a_backtest_must_make_sense() {
     on_every_database(async |test| {
         let key = test.key(Role::Operator).await;
@@ -158,7 +158,7 @@ async fn what_is_asked_of_a_backtest_must_make_sense() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_differs_is_told_in_words() {
     on_every_database(async |test| {
         let key = test.key(Role::Operator).await;

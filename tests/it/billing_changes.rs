@@ -19,7 +19,7 @@ fn acted(test: &TestApp, method: &str, path: &str) -> usize {
         .count()
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn each_offer_that_changes_billing_is_seen_in_stripe_before_the_answer() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -52,7 +52,7 @@ async fn each_offer_that_changes_billing_is_seen_in_stripe_before_the_answer() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn free_features_are_attached_and_taken_away_again_when_their_time_is_over() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -72,7 +72,7 @@ async fn free_features_are_attached_and_taken_away_again_when_their_time_is_over
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn offers_that_only_hand_on_are_recorded_and_ask_nothing_of_stripe() {
     on_every_database(async |test| {
         for key in ["tour", "gift"] {
@@ -89,7 +89,7 @@ async fn offers_that_only_hand_on_are_recorded_and_ask_nothing_of_stripe() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_cancel_works_at_every_step() {
     on_every_database(async |test| {
         for reason in [None, Some("too_expensive")] {
@@ -117,7 +117,7 @@ async fn a_cancel_works_at_every_step() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_cancel_is_kept_while_stripe_is_down_and_carried_out_afterwards() {
     on_every_database(async |test| {
         let (known, unknown) = (test.subscriber(), test.subscriber());
@@ -147,7 +147,7 @@ async fn a_cancel_is_kept_while_stripe_is_down_and_carried_out_afterwards() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_accept_whose_answer_from_stripe_is_lost_changes_billing_once() {
     on_every_database(async |test| {
         for (method, path) in [("POST", "/v1/coupons"), ("POST", "/v1/subscriptions/")] {
@@ -170,7 +170,7 @@ async fn an_accept_whose_answer_from_stripe_is_lost_changes_billing_once() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_offer_that_the_subscription_can_take_no_more_is_a_conflict_that_says_what_can_be_done() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -208,7 +208,7 @@ async fn an_offer_that_the_subscription_can_take_no_more_is_a_conflict_that_says
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_offer_that_stripe_refuses_for_good_leaves_the_session_open() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -231,7 +231,7 @@ async fn an_offer_that_stripe_refuses_for_good_leaves_the_session_open() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn webhooks_refresh_the_snapshot_and_close_sessions_that_ended_elsewhere() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -251,7 +251,7 @@ async fn webhooks_refresh_the_snapshot_and_close_sessions_that_ended_elsewhere()
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_cancel_that_a_worker_takes_up_first_is_answered_when_it_is_done() {
     on_every_database(async |test| {
         test.sandbox.answer_after(Duration::from_millis(20));

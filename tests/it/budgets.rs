@@ -311,14 +311,14 @@ async fn rush(database: Database, processes: usize) {
     rush.end().await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn three_processes_give_away_no_more_than_the_budgets_hold() {
     if let Some(database) = postgres() {
         rush(database, 3).await;
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn one_process_gives_away_no_more_than_the_budgets_hold() {
     rush(sqlite(), 1).await;
 }

@@ -23,7 +23,7 @@ fn file(name: &str, text: &str) -> (tempfile::TempDir, String) {
     (folder, path)
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn serve_wants_a_migrated_database_and_says_how() {
     for database in empty_databases() {
         let program = Program::on(database.url());
@@ -42,7 +42,7 @@ async fn serve_wants_a_migrated_database_and_says_how() {
     assert!(served.terminate().success());
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_second_process_on_one_sqlite_file_is_refused() {
     let database = sqlite();
     let program = Program::on(database.url());
@@ -78,7 +78,7 @@ fn what_is_wrong_with_the_configuration_is_named() {
     assert!(refused.err.contains("STRIPE_SECRET_KEY") && refused.err.contains("demo"), "{}", refused.err);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn keys_are_made_listed_and_revoked() {
     for database in databases() {
         let program = Program::on(database.url());

@@ -28,7 +28,7 @@ async fn begin(test: &TestApp, who: &Subscriber, locale: Option<&str>) -> Answer
     test.post("/v1/sessions", &test.token(who), body).await.expect(201)
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_session_is_worded_in_the_best_language_that_the_flow_has() {
     on_every_database(async |test| {
         test.publish(&flow()).await;
@@ -59,7 +59,7 @@ async fn a_session_is_worded_in_the_best_language_that_the_flow_has() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn without_a_locale_the_header_chooses_among_the_languages_of_the_flow() {
     on_every_database(async |test| {
         test.publish(&flow()).await;
@@ -109,7 +109,7 @@ async fn without_a_locale_the_header_chooses_among_the_languages_of_the_flow() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn names_are_put_in_as_text_and_turn_nothing() {
     on_every_database(async |test| {
         test.publish(&flow()).await;
@@ -133,7 +133,7 @@ async fn names_are_put_in_as_text_and_turn_nothing() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_preview_shows_each_offer_in_every_language_of_the_flow() {
     on_every_database(async |test| {
         test.publish(&flow()).await;
@@ -153,7 +153,7 @@ async fn a_preview_shows_each_offer_in_every_language_of_the_flow() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_is_wrong_with_texts_is_told_in_every_language_at_once() {
     on_every_database(async |test| {
         let key = test.key(Role::Operator).await;

@@ -35,7 +35,7 @@ async fn begin(test: &TestApp, token: &str, who: &Subscriber) -> Answer {
     test.post("/v1/sessions", token, json!({"subscription": who.subscription})).await
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_profile_is_replaced_as_a_whole() {
     on_every_database(async |test| {
         let key = test.key(Role::Server).await;
@@ -63,7 +63,7 @@ async fn a_profile_is_replaced_as_a_whole() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn every_bad_attribute_is_named_and_nothing_is_written() {
     on_every_database(async |test| {
         let key = test.key(Role::Server).await;
@@ -87,7 +87,7 @@ async fn every_bad_attribute_is_named_and_nothing_is_written() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_link_to_stripe_gives_and_denies_access() {
     on_every_database(async |test| {
         let key = test.key(Role::Server).await;
@@ -106,7 +106,7 @@ async fn the_link_to_stripe_gives_and_denies_access() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn attributes_decide_what_is_offered() {
     on_every_database(async |test| {
         test.publish(FLOW).await;
@@ -126,7 +126,7 @@ async fn attributes_decide_what_is_offered() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_server_begins_for_a_customer() {
     on_every_database(async |test| {
         test.publish(FLOW).await;
@@ -150,7 +150,7 @@ async fn a_server_begins_for_a_customer() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn erasing_takes_the_person_and_leaves_the_figures() {
     on_every_database(async |test| {
         let (server, staff) = (test.key(Role::Server).await, test.key(Role::Operator).await);
@@ -199,7 +199,7 @@ async fn erasing_takes_the_person_and_leaves_the_figures() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn declared_types_bind_profiles_and_drop_from_tokens() {
     const TYPED: &str = "key: default
 attributes:

@@ -18,7 +18,7 @@ async fn with_features(test: &TestApp) -> (Subscriber, String) {
     (who, session.text_at("/id").to_owned())
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn features_that_end_are_told_once_with_what_could_be_sold() {
     on_every_database(async |test| {
         let key = test.key(Role::Server).await;
@@ -46,7 +46,7 @@ async fn features_that_end_are_told_once_with_what_could_be_sold() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn who_took_the_features_away_is_told_as_it_was() {
     on_every_database(async |test| {
         let key = test.key(Role::Analyst).await;
@@ -86,7 +86,7 @@ async fn who_took_the_features_away_is_told_as_it_was() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn events_go_with_the_customer_and_with_age() {
     on_every_database(async |test| {
         let key = test.key(Role::Operator).await;

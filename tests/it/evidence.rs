@@ -83,7 +83,7 @@ fn sha256(text: &str) -> String {
     hex::encode(Sha256::digest(text))
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_export_verifies_and_tells_the_whole_session() {
     for (file, algorithm) in [("ed25519.pem", Algorithm::EdDSA), ("p256.pem", Algorithm::ES256)] {
         with_key(file, async |test| {
@@ -140,7 +140,7 @@ async fn an_export_verifies_and_tells_the_whole_session() {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_period_is_exported_in_pages() {
     with_key("ed25519.pem", async |test| {
         let mut ids = Vec::new();
@@ -176,7 +176,7 @@ async fn a_period_is_exported_in_pages() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn without_a_key_the_answer_says_what_to_configure() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -192,7 +192,7 @@ async fn without_a_key_the_answer_says_what_to_configure() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_key_that_cannot_sign_is_refused_at_start() {
     let database = sqlite();
     database.store().await.close().await;
@@ -209,7 +209,7 @@ async fn a_key_that_cannot_sign_is_refused_at_start() {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_a_former_key_signed_goes_on_being_verified() {
     for database in databases() {
         let start = async |database, signing: &str, former: &str| {
@@ -254,7 +254,7 @@ async fn what_a_former_key_signed_goes_on_being_verified() {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn former_keys_that_must_not_be_published_are_refused_at_start() {
     let database = sqlite();
     database.store().await.close().await;
@@ -284,7 +284,7 @@ async fn former_keys_that_must_not_be_published_are_refused_at_start() {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_example_verifies_what_is_exported_and_refuses_what_was_changed() {
     if !crate::examples::installed("node") {
         return;
@@ -324,7 +324,7 @@ async fn stored(test: &TestApp, session: &Answer) -> Session {
     test.app.store.session(session.text_at("/id").parse().unwrap()).await.unwrap().unwrap().session
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn evidence_is_deleted_when_the_rules_want_it_kept_no_longer() {
     on_every_database(async |test| {
         test.publish(FLOW).await;

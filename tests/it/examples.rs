@@ -15,12 +15,12 @@ const PYTHON: &str = "import json, sys; sys.path.insert(0, 'examples'); from min
 const NODE: &str = "import { mint } from './examples/mint-token.mjs'; \
     console.log(mint(JSON.parse(process.argv[1])));";
 
-#[actix_web::test]
+#[tokio::test]
 async fn tokens_minted_in_python_are_accepted() {
     mints_good_tokens(&["python3", "-B", "-c", PYTHON]).await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn tokens_minted_in_node_are_accepted() {
     mints_good_tokens(&["node", "--input-type=module", "--eval", NODE]).await;
 }
@@ -48,7 +48,7 @@ async fn mints_good_tokens(call: &[&str]) {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_walk_cancels_a_subscription() {
     if !["bash", "curl", "python3"].into_iter().all(installed) {
         return;
@@ -65,7 +65,7 @@ async fn the_walk_cancels_a_subscription() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_walk_fails_at_an_answer_that_is_not_as_it_should_be() {
     if !["bash", "curl", "python3"].into_iter().all(installed) {
         return;

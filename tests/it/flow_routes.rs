@@ -41,7 +41,7 @@ async fn publish(test: &TestApp, key: &str, flow: &str, document: &str) -> Answe
     test.post(&format!("/v1/flows/{flow}/publish"), key, json!({})).await
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_session_runs_the_flow_it_is_routed_to_and_says_why() {
     on_every_database(async |test| {
         let key = test.key(Role::Operator).await;
@@ -76,7 +76,7 @@ async fn a_session_runs_the_flow_it_is_routed_to_and_says_why() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_route_is_one_hop() {
     on_every_database(async |test| {
         let key = test.key(Role::Operator).await;
@@ -94,7 +94,7 @@ async fn a_route_is_one_hop() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn warnings_come_with_every_answer_about_a_document() {
     on_every_database(async |test| {
         let key = test.key(Role::Operator).await;

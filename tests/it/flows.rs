@@ -58,7 +58,7 @@ fn all_problems_are_placed(problems: &[Value]) {
     assert_eq!(places, wanted.map(|(pointer, line, column)| (pointer.to_owned(), line, column)));
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_draft_may_have_problems_and_is_not_published_with_them() {
     on_every_database(async |test| {
         let key = test.key(Role::Operator).await;
@@ -85,7 +85,7 @@ async fn a_draft_may_have_problems_and_is_not_published_with_them() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn validation_keeps_nothing_and_says_what_fits() {
     on_every_database(async |test| {
         let key = test.key(Role::Analyst).await;
@@ -110,7 +110,7 @@ async fn validation_keeps_nothing_and_says_what_fits() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn versions_tell_what_they_changed_and_an_old_one_comes_back_as_a_new_one() {
     on_every_database(async |test| {
         let key = test.key(Role::Operator).await;
@@ -146,7 +146,7 @@ async fn versions_tell_what_they_changed_and_an_old_one_comes_back_as_a_new_one(
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_repeated_publish_gets_the_answer_of_the_first() {
     on_every_database(async |test| {
         let key = test.key(Role::Operator).await;
@@ -164,7 +164,7 @@ async fn a_repeated_publish_gets_the_answer_of_the_first() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_preview_decides_with_the_draft_or_a_version_and_begins_nothing() {
     on_every_database(async |test| {
         let (key, who) = (test.key(Role::Operator).await, test.subscriber());
@@ -204,7 +204,7 @@ async fn a_preview_decides_with_the_draft_or_a_version_and_begins_nothing() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_open_session_keeps_the_version_it_began_with() {
     on_every_database(async |test| {
         let (key, who, late) = (test.key(Role::Operator).await, test.subscriber(), test.subscriber());
@@ -227,7 +227,7 @@ async fn an_open_session_keeps_the_version_it_began_with() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn another_process_sees_what_was_published() {
     for database in databases() {
         // SQLite serves one process.
@@ -249,7 +249,7 @@ async fn another_process_sees_what_was_published() {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn before_a_flow_is_published_there_are_no_offers_and_the_way_out_is_open() {
     for database in databases() {
         let test = TestApp::start_with(database, &[("COUNTEROFFER_SESSIONS__FLOW", "first")]).await;

@@ -78,7 +78,7 @@ const BEGINS: [(&str, &str, &str, &str, &[&str], usize); 10] = [
     ("", "", "none", "offer", &["rest"], 2),
 ];
 
-#[actix_web::test]
+#[tokio::test]
 async fn each_place_has_its_rules_and_the_way_out_is_always_there() {
     on_every_database(async |test| {
         publish(&test, "default").await;
@@ -100,7 +100,7 @@ async fn each_place_has_its_rules_and_the_way_out_is_always_there() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn with_permission_offers_come_and_without_it_none_and_it_is_asked_once() {
     on_every_database(async |test| {
         publish(&test, "default").await;
@@ -143,7 +143,7 @@ async fn with_permission_offers_come_and_without_it_none_and_it_is_asked_once() 
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn where_offers_wait_for_the_cancellation_there_are_none_and_no_survey() {
     on_every_database(async |test| {
         publish(&test, "default").await;
@@ -168,7 +168,7 @@ async fn where_offers_wait_for_the_cancellation_there_are_none_and_no_survey() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_number_of_screens_is_not_exceeded() {
     on_every_database(async |test| {
         publish(&test, "default").await;
@@ -191,7 +191,7 @@ async fn a_number_of_screens_is_not_exceeded() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_unknown_place_has_the_default_or_all_rules_together() {
     on_every_database(async |test| {
         let begin = async |country: &str| {
@@ -218,7 +218,7 @@ async fn an_unknown_place_has_the_default_or_all_rules_together() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_profile_says_where_stripe_does_not_know_it_and_a_request_says_nothing() {
     on_every_database(async |test| {
         publish(&test, "default").await;
@@ -238,7 +238,7 @@ async fn the_profile_says_where_stripe_does_not_know_it_and_a_request_says_nothi
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_preview_and_later_versions_of_the_flow_leave_a_begun_session_its_rules() {
     on_every_database(async |test| {
         publish(&test, "default").await;
@@ -258,7 +258,7 @@ async fn the_preview_and_later_versions_of_the_flow_leave_a_begun_session_its_ru
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_evidence_tells_the_whole_session_and_erasing_leaves_what_must_be_kept() {
     on_every_database(async |test| {
         publish(&test, "default").await;

@@ -9,7 +9,7 @@ use counteroffer::sandbox::{Fault, FaultKind, Sandbox};
 use serde_json::{Value, json};
 
 use crate::support::app::{Answer, Subscriber};
-use crate::support::database::{Database, postgres, sqlite};
+use crate::support::database::{Database, databases, on_each, postgres, sqlite};
 use crate::support::process::Served;
 use crate::support::scene::{Scene, setting};
 
@@ -29,7 +29,7 @@ impl Scene {
     /// Posts below a session, without waiting for an answer that may never come.
     fn post(&self, served: &Served, who: &Subscriber, path: &str, body: Value) {
         let request = self.client.post(format!("{}/v1/sessions/{path}", served.base));
-        actix_web::rt::spawn(request.bearer_auth(self.token(who)).json(&body).send());
+        tokio::spawn(request.bearer_auth(self.token(who)).json(&body).send());
     }
 
     /// Waits until Stripe has done this and said nothing about it.
@@ -115,16 +115,17 @@ impl Scene {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_process_that_dies_and_comes_back_ends_what_it_began() {
-    for database in [Some(sqlite()), postgres()].into_iter().flatten() {
+    on_each(databases(), async |database| {
         let scene = Scene::set(database).await;
         scene.publish(FLOW);
         scene.play(scene.program.serve(), || scene.program.serve()).await;
-    }
+    })
+    .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn another_process_ends_what_a_dead_one_began() {
     let Some(database) = postgres() else { return };
     let scene = Scene::set(database).await;

@@ -72,7 +72,7 @@ async fn left_out(test: &TestApp, session: &Answer) -> Vec<(String, String)> {
     left_out.iter().map(|one| (text(one, "offer"), text(one, "code"))).collect()
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_credit_is_on_the_customers_balance_before_the_answer() {
     on_every_database(async |test| {
         publish(&test, "budgets: [{offer_types: [credit], per: month, amount: 2999, currency: usd}]").await;
@@ -99,7 +99,7 @@ async fn a_credit_is_on_the_customers_balance_before_the_answer() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_credit_whose_answer_is_lost_is_given_once() {
     on_every_database(async |test| {
         publish(&test, "").await;
@@ -131,7 +131,7 @@ async fn a_credit_whose_answer_is_lost_is_given_once() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn credits_and_waivers_keep_to_the_currency_and_to_what_there_is() {
     on_every_database(async |test| {
         publish(&test, "").await;
@@ -152,7 +152,7 @@ async fn credits_and_waivers_keep_to_the_currency_and_to_what_there_is() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_waiver_forgives_what_is_open_up_to_the_cap() {
     on_every_database(async |test| {
         publish(&test, "").await;
@@ -174,7 +174,7 @@ async fn a_waiver_forgives_what_is_open_up_to_the_cap() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_a_waiver_did_not_come_to_goes_back_to_the_budget() {
     on_every_database(async |test| {
         publish(&test, "budgets: [{offer_types: [waiver], per: month, amount: 7100, currency: usd}]").await;
@@ -202,7 +202,7 @@ async fn what_a_waiver_did_not_come_to_goes_back_to_the_budget() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_waiver_of_what_was_paid_meanwhile_is_rejected_and_the_way_out_stays() {
     on_every_database(async |test| {
         publish(&test, "").await;
@@ -221,7 +221,7 @@ async fn a_waiver_of_what_was_paid_meanwhile_is_rejected_and_the_way_out_stays()
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn installments_keep_the_amounts_and_dates_that_were_shown() {
     on_every_database(async |test| {
         publish(&test, "").await;
@@ -252,7 +252,7 @@ async fn installments_keep_the_amounts_and_dates_that_were_shown() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_declined_offer_about_money_changes_nothing() {
     on_every_database(async |test| {
         publish(&test, "").await;

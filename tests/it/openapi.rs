@@ -91,7 +91,7 @@ impl Operation {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_document_served_printed_and_checked_in_is_one() {
     let test = TestApp::start(sqlite()).await;
     let advice = "run `cargo run -- openapi > openapi/openapi.json`";
@@ -102,7 +102,7 @@ async fn the_document_served_printed_and_checked_in_is_one() {
     test.finish().await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_schema_of_flows_is_served_to_anybody() {
     let test = TestApp::start(sqlite()).await;
     let served = test.get("/v1/flow-schema.json", "").await.expect(200);

@@ -26,7 +26,7 @@ async fn goes_away(test: &TestApp) {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_picture_too_old_leaves_what_asks_nothing_of_billing_and_the_way_out() {
     on_every_database(async |test| {
         let who = known(&test).await;
@@ -63,7 +63,7 @@ async fn who_saw(test: &TestApp, who: &Subscriber, reason: &str) -> Vec<String> 
     presented
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_subscriber_never_seen_before_is_offered_what_asks_nothing_of_billing() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -88,7 +88,7 @@ async fn comes_back(test: &TestApp) {
     test.advance(SignedDuration::from_mins(1));
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_session_begins_and_a_cancel_is_recorded_without_waiting_for_a_stripe_known_to_be_away() {
     on_every_database(async |test| {
         let who = known(&test).await;

@@ -70,7 +70,7 @@ async fn resume(test: &TestApp, who: &Subscriber, session: &Answer) -> Answer {
     test.act(who, session, "resume", json!({})).await
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_pause_ends_in_time_also_when_nobody_was_working_then() {
     on_every_database(async |test| {
         for (access, mode, itself) in KINDS {
@@ -104,7 +104,7 @@ async fn a_pause_ends_in_time_also_when_nobody_was_working_then() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_paused_subscriber_who_opens_the_flow_again_is_asked_whether_to_resume() {
     on_every_database(async |test| {
         for (access, mode, itself) in KINDS {
@@ -139,7 +139,7 @@ async fn a_paused_subscriber_who_opens_the_flow_again_is_asked_whether_to_resume
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn who_would_rather_leave_is_offered_what_there_is_and_may_still_come_back() {
     on_every_database(async |test| {
         let who = paused(&test, "kept", "flexible").await;
@@ -160,7 +160,7 @@ async fn who_would_rather_leave_is_offered_what_there_is_and_may_still_come_back
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_end_that_somebody_else_makes_is_told_as_that() {
     on_every_database(async |test| {
         for (access, mode, itself) in KINDS {
@@ -187,7 +187,7 @@ async fn an_end_that_somebody_else_makes_is_told_as_that() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_pause_made_elsewhere_is_not_ours_to_end() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -202,7 +202,7 @@ async fn a_pause_made_elsewhere_is_not_ours_to_end() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn who_cancels_while_paused_is_gone_and_no_access_comes_back() {
     on_every_database(async |test| {
         let who = paused(&test, "withdrawn", "flexible").await;
@@ -220,7 +220,7 @@ async fn who_cancels_while_paused_is_gone_and_no_access_comes_back() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_resumption_whose_answer_is_lost_is_ours_and_happens_once() {
     on_every_database(async |test| {
         for (access, mode, itself) in KINDS {
@@ -247,7 +247,7 @@ async fn a_resumption_whose_answer_is_lost_is_ours_and_happens_once() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn who_is_back_as_wanted_is_no_difference_though_nobody_knows_who_resumed() {
     on_every_database(async |test| {
         let who = paused(&test, "withdrawn", "flexible").await;
@@ -270,7 +270,7 @@ async fn who_is_back_as_wanted_is_no_difference_though_nobody_knows_who_resumed(
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_resumption_that_is_not_paid_waits_and_the_way_out_stays_open() {
     on_every_database(async |test| {
         for pays in [true, false] {
@@ -308,7 +308,7 @@ async fn a_resumption_that_is_not_paid_waits_and_the_way_out_stays_open() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn two_who_resume_at_once_resume_once() {
     on_every_database(async |test| {
         let who = paused(&test, "withdrawn", "flexible").await;

@@ -26,7 +26,7 @@ async fn restricted(permissions: &[String]) -> TestApp {
     test
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_is_missing_is_found_and_nothing_is_changed() {
     let all: Vec<_> = PERMISSIONS.iter().map(code).collect();
     let test = restricted(&all).await;
@@ -41,7 +41,7 @@ async fn what_is_missing_is_found_and_nothing_is_changed() {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn to_read_is_not_to_write() {
     let reads: Vec<_> = PERMISSIONS.iter().map(|held| code(held).replace("_write", "_read")).collect();
     let test = restricted(&reads).await;
@@ -52,7 +52,7 @@ async fn to_read_is_not_to_write() {
     test.finish().await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_secret_key_is_not_asked() {
     let test = TestApp::start(sqlite()).await;
     test.sandbox.clear_calls();
@@ -63,7 +63,7 @@ async fn a_secret_key_is_not_asked() {
     test.finish().await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_listed_permissions_are_enough() {
     let all: Vec<_> = PERMISSIONS.iter().map(code).collect();
     let test = restricted(&all).await;

@@ -54,7 +54,7 @@ async fn operation(test: &TestApp, session: &Answer) -> Answer {
     test.get(&format!("/v1/billing-operations?session={}", session.text_at("/id")), &key).await.expect(200)
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_plan_is_changed_at_once_with_quantity_discounts_and_other_items_kept() {
     on_every_database(async |test| {
         let lite = test.sandbox.seed_price("Lite", 1900, "usd", "month").unwrap();
@@ -93,7 +93,7 @@ async fn a_plan_is_changed_at_once_with_quantity_discounts_and_other_items_kept(
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_plan_is_changed_with_the_end_of_the_period_and_the_schedule_goes_away_by_itself() {
     on_every_database(async |test| {
         let lite = test.sandbox.seed_price("Lite", 1900, "usd", "month").unwrap();
@@ -150,7 +150,7 @@ fn pays_with(test: &TestApp, who: &Subscriber, card: &str) {
     test.sandbox.call("POST", &format!("/v1/subscriptions/{}", who.subscription), &card).unwrap();
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_a_dearer_plan_costs_until_the_end_of_the_period_is_invoiced_at_once() {
     on_every_database(async |test| {
         let plus = test.sandbox.seed_price("Plus", 9900, "usd", "month").unwrap();
@@ -169,7 +169,7 @@ async fn what_a_dearer_plan_costs_until_the_end_of_the_period_is_invoiced_at_onc
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn another_interval_begins_a_period_that_is_billed_at_once_less_what_is_not_used() {
     on_every_database(async |test| {
         let yearly = test.sandbox.seed_price("Yearly", 49_000, "usd", "year").unwrap();
@@ -189,7 +189,7 @@ async fn another_interval_begins_a_period_that_is_billed_at_once_less_what_is_no
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_change_that_cannot_be_paid_for_is_refused_and_the_plan_stays() {
     on_every_database(async |test| {
         for (name, amount, interval, proration) in
@@ -213,7 +213,7 @@ async fn a_change_that_cannot_be_paid_for_is_refused_and_the_plan_stays() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn another_interval_may_begin_with_the_end_of_the_period() {
     on_every_database(async |test| {
         let yearly = test.sandbox.seed_price("Yearly", 49_000, "usd", "year").unwrap();
@@ -232,7 +232,7 @@ async fn another_interval_may_begin_with_the_end_of_the_period() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn only_plans_that_the_subscription_can_change_to_are_presented_and_one_is_chosen() {
     on_every_database(async |test| {
         let seed = |name, amount, currency| test.sandbox.seed_price(name, amount, currency, "month").unwrap();
@@ -278,7 +278,7 @@ async fn only_plans_that_the_subscription_can_change_to_are_presented_and_one_is
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn prices_are_asked_for_once_and_known_while_stripe_is_away() {
     on_every_database(async |test| {
         let lite = test.sandbox.seed_price("Lite", 1900, "usd", "month").unwrap();
@@ -301,7 +301,7 @@ async fn prices_are_asked_for_once_and_known_while_stripe_is_away() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_price_that_is_withdrawn_before_the_click_is_refused_and_nothing_is_changed() {
     on_every_database(async |test| {
         for when in ["now", "period_end"] {
@@ -321,7 +321,7 @@ async fn a_price_that_is_withdrawn_before_the_click_is_refused_and_nothing_is_ch
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn lost_answers_and_refusals_change_a_plan_once() {
     on_every_database(async |test| {
         for when in ["now", "period_end"] {
@@ -356,7 +356,7 @@ async fn lost_answers_and_refusals_change_a_plan_once() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_later_change_of_the_plan_takes_the_place_of_one_that_is_scheduled() {
     on_every_database(async |test| {
         let lite = test.sandbox.seed_price("Lite", 1900, "usd", "month").unwrap();
@@ -376,7 +376,7 @@ async fn a_later_change_of_the_plan_takes_the_place_of_one_that_is_scheduled() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_cancellation_after_it_releases_the_schedule() {
     on_every_database(async |test| {
         let lite = test.sandbox.seed_price("Lite", 1900, "usd", "month").unwrap();
@@ -394,7 +394,7 @@ async fn a_cancellation_after_it_releases_the_schedule() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_schedule_that_somebody_released_and_a_plan_that_somebody_changed_are_drift() {
     on_every_database(async |test| {
         let lite = test.sandbox.seed_price("Lite", 1900, "usd", "month").unwrap();

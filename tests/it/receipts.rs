@@ -32,7 +32,7 @@ async fn stripe_is_back(test: &TestApp) {
     test.work().await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_cancellation_is_received_until_stripe_has_it() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -73,7 +73,7 @@ async fn a_cancellation_is_received_until_stripe_has_it() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_accepted_offer_is_applied_once_stripe_has_it() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -110,7 +110,7 @@ async fn an_accepted_offer_is_applied_once_stripe_has_it() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_operations_took_back_is_said() {
     on_every_database(async |test| {
         let operator = test.key(Role::Operator).await;
@@ -138,7 +138,7 @@ async fn what_operations_took_back_is_said() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn other_ends_have_a_receipt_as_well() {
     on_every_database(async |test| {
         for (action, status, last) in [("keep", "saved", "kept"), ("", "abandoned", "abandoned")] {
@@ -160,7 +160,7 @@ async fn other_ends_have_a_receipt_as_well() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn it_is_for_the_subscriber_and_for_operations() {
     on_every_database(async |test| {
         let (who, other) = (test.subscriber(), test.subscriber());

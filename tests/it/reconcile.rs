@@ -92,7 +92,7 @@ async fn open(test: &TestApp, key: &str, query: &str) -> Answer {
     test.get(&format!("/v1/drift?{query}"), key).await.expect(200)
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_somebody_else_undid_is_found_and_left_to_a_person() {
     on_every_database(async |test| {
         let discounted = saved(&test, "too_expensive", "half-off", json!({})).await;
@@ -165,7 +165,7 @@ async fn what_somebody_else_undid_is_found_and_left_to_a_person() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn features_left_behind_are_taken_away_once_however_many_compare() {
     on_every_database(async |test| {
         let key = test.key(Role::Analyst).await;
@@ -202,7 +202,7 @@ async fn features_left_behind_are_taken_away_once_however_many_compare() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_repair_that_dies_half_way_is_ended_by_the_worker() {
     on_every_database(async |test| {
         let (who, _) = overdue(&test).await;
@@ -224,7 +224,7 @@ async fn a_repair_that_dies_half_way_is_ended_by_the_worker() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn once_a_day_one_process_compares_and_another_goes_on_where_it_stopped() {
     on_every_database(async |test| {
         let mut people = Vec::new();
@@ -264,7 +264,7 @@ async fn once_a_day_one_process_compares_and_another_goes_on_where_it_stopped() 
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn while_stripe_is_away_the_rest_waits() {
     on_every_database(async |test| {
         for _ in 0..4 {
@@ -287,7 +287,7 @@ async fn while_stripe_is_away_the_rest_waits() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_has_ended_or_is_over_asks_nothing_of_stripe() {
     on_every_database(async |test| {
         let who = test.subscriber();

@@ -22,7 +22,7 @@ async fn metric(test: &TestApp, name: &str) -> String {
     line.unwrap_or_else(|| panic!("no {name} in {text}")).rsplit(' ').next().unwrap().to_owned()
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_backlog_is_taken_in_as_its_webhooks_would_be_and_once() {
     on_every_database(async |test| {
         assert_eq!(
@@ -52,7 +52,7 @@ async fn a_backlog_is_taken_in_as_its_webhooks_would_be_and_once() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_a_webhook_brought_is_not_fetched_again() {
     on_every_database(async |test| {
         replay(&test.app).await.unwrap();
@@ -68,7 +68,7 @@ async fn what_a_webhook_brought_is_not_fetched_again() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn catching_up_goes_on_where_it_stopped_and_one_process_does_it() {
     on_every_database(async |test| {
         replay(&test.app).await.unwrap();
@@ -95,7 +95,7 @@ async fn catching_up_goes_on_where_it_stopped_and_one_process_does_it() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_long_list_is_read_page_by_page() {
     on_every_database(async |test| {
         replay(&test.app).await.unwrap();

@@ -56,7 +56,7 @@ fn reads(test: &TestApp, who: &Subscriber) -> usize {
     test.sandbox.calls().iter().filter(|call| call.method == "GET" && call.path == path).count()
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_save_is_validated_when_billing_shows_who_stays_and_pays() {
     on_every_database(async |test| {
         let key = test.key(Role::Analyst).await;
@@ -108,7 +108,7 @@ async fn a_save_is_validated_when_billing_shows_who_stays_and_pays() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_summary_counts_saves_that_are_old_enough() {
     on_every_database(async |test| {
         let key = test.key(Role::Analyst).await;
@@ -161,7 +161,7 @@ async fn the_summary_counts_saves_that_are_old_enough() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_fell_due_while_nobody_worked_is_made_up_for() {
     on_every_database(async |test| {
         let key = test.key(Role::Analyst).await;
@@ -189,7 +189,7 @@ async fn what_fell_due_while_nobody_worked_is_made_up_for() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn replicas_share_the_checks_and_take_over_from_the_dead() {
     on_every_database(async |test| {
         let mut people = Vec::new();
@@ -215,7 +215,7 @@ async fn replicas_share_the_checks_and_take_over_from_the_dead() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_check_waits_for_stripe_to_come_back() {
     on_every_database(async |test| {
         let key = test.key(Role::Analyst).await;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::app::on_every_database;
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_session_shows_the_way_out_and_only_what_the_state_allows() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -27,7 +27,7 @@ async fn a_session_shows_the_way_out_and_only_what_the_state_allows() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_reason_changes_what_is_offered() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -48,7 +48,7 @@ async fn a_reason_changes_what_is_offered() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_second_begin_finds_the_open_session_and_a_replayed_token_the_same_one() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -68,7 +68,7 @@ async fn a_second_begin_finds_the_open_session_and_a_replayed_token_the_same_one
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_token_finds_the_session_that_it_canceled() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -85,7 +85,7 @@ async fn a_token_finds_the_session_that_it_canceled() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn another_customer_finds_nothing() {
     on_every_database(async |test| {
         let (who, other) = (test.subscriber(), test.subscriber());
@@ -106,7 +106,7 @@ async fn another_customer_finds_nothing() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn declining_everything_leads_to_the_confirmation_and_is_not_offered_again_in_the_session() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -128,7 +128,7 @@ async fn declining_everything_leads_to_the_confirmation_and_is_not_offered_again
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_session_left_open_is_abandoned_and_a_new_one_can_begin() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -147,7 +147,7 @@ async fn a_session_left_open_is_abandoned_and_a_new_one_can_begin() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_ended_or_canceling_subscription_has_nothing_to_cancel() {
     on_every_database(async |test| {
         let who = test.subscriber();

@@ -39,7 +39,7 @@ async fn told(test: &TestApp, key: &str) -> Vec<Value> {
     events.each("/data", "data").into_iter().map(|data| data["key"].clone()).collect()
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn time_alone_raises_a_signal_once_per_cooldown() {
     on_every_database(async |test| {
         test.publish(FLOW).await;
@@ -73,7 +73,7 @@ async fn time_alone_raises_a_signal_once_per_cooldown() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_changes_facts_raises_a_signal_without_waiting_for_the_day() {
     on_every_database(async |test| {
         test.publish(FLOW).await;
@@ -101,7 +101,7 @@ async fn what_changes_facts_raises_a_signal_without_waiting_for_the_day() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn whoever_looks_at_the_same_time_raises_once() {
     on_every_database(async |test| {
         test.publish(FLOW).await;

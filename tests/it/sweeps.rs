@@ -68,7 +68,7 @@ async fn spent(test: &TestApp) -> i64 {
     budgets.unwrap().iter().map(|(_, spent)| spent).sum()
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn two_that_sweep_at_once_abandon_each_session_once() {
     on_every_database(async |test| {
         test.publish(FLOW).await;
@@ -94,7 +94,7 @@ async fn two_that_sweep_at_once_abandon_each_session_once() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn two_that_sweep_at_once_delete_each_evidence_once() {
     on_every_database(async |test| {
         test.publish(FLOW).await;
@@ -169,7 +169,7 @@ fn revert_to_before(database: &Database, version: &str) {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn sessions_from_before_evidence_had_a_time_are_looked_at_soon() {
     for database in databases() {
         let test = TestApp::start(database).await;

@@ -18,7 +18,7 @@ fn paid(test: &TestApp, who: &Subscriber) -> i64 {
     invoices.filter_map(|invoice| invoice["amount_paid"].as_i64()).sum()
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_trial_goes_on_and_what_is_paid_for_is_followed_by_one() {
     on_every_database(async |test| {
         for trial_days in [Some("10"), None] {

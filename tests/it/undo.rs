@@ -46,7 +46,7 @@ async fn is_undone(test: &TestApp, session: &Answer) {
     assert!(report.drift.is_empty(), "{:?}", report.drift);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_discount_is_taken_off_and_the_others_stay() {
     on_every_database(async |test| {
         let (who, session) = accepted(&test, "too_expensive", "half-off", json!({})).await;
@@ -69,7 +69,7 @@ async fn a_discount_is_taken_off_and_the_others_stay() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_is_gone_already_counts_as_undone() {
     on_every_database(async |test| {
         let (who, session) = accepted(&test, "too_expensive", "half-off", json!({})).await;
@@ -87,7 +87,7 @@ async fn what_is_gone_already_counts_as_undone() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_pause_is_ended_and_that_of_somebody_else_is_left_alone() {
     on_every_database(async |test| {
         let (who, session) = accepted(&test, "no_time", "breather", json!({"choice": 0})).await;
@@ -106,7 +106,7 @@ async fn a_pause_is_ended_and_that_of_somebody_else_is_left_alone() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_longer_trial_gets_its_former_end_while_that_is_to_come() {
     on_every_database(async |test| {
         let (who, session) = accepted(&test, "no_time", "more-time", json!({})).await;
@@ -122,7 +122,7 @@ async fn a_longer_trial_gets_its_former_end_while_that_is_to_come() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn free_features_are_taken_away_at_once_and_that_is_told_once() {
     on_every_database(async |test| {
         let (who, session) = accepted(&test, "missing_feature", "add-ons", json!({})).await;
@@ -138,7 +138,7 @@ async fn free_features_are_taken_away_at_once_and_that_is_told_once() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_credit_is_set_against_the_balance_once_whatever_is_lost() {
     on_every_database(async |test| {
         let flow = json!({
@@ -170,7 +170,7 @@ async fn a_credit_is_set_against_the_balance_once_whatever_is_lost() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_plan_gets_its_former_price_and_a_scheduled_change_is_released() {
     on_every_database(async |test| {
         let lite = test.sandbox.seed_price("Lite", 1900, "usd", "month").unwrap();
@@ -197,7 +197,7 @@ async fn a_plan_gets_its_former_price_and_a_scheduled_change_is_released() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_scheduled_end_is_taken_back_and_an_end_that_has_come_is_not() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -216,7 +216,7 @@ async fn a_scheduled_end_is_taken_back_and_an_end_that_has_come_is_not() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_operation_is_undone_once_by_operators_and_on_record() {
     on_every_database(async |test| {
         let (who, session) = accepted(&test, "too_expensive", "half-off", json!({})).await;

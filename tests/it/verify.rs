@@ -139,7 +139,7 @@ fn set(table: &str, id: &str, what: &str) -> String {
     format!("UPDATE {table} SET {what} WHERE id = '{id}'")
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn nothing_is_found_where_nothing_is_broken() {
     for database in databases() {
         let scene = Scene::set(TestApp::start(database).await).await;
@@ -151,7 +151,7 @@ async fn nothing_is_found_where_nothing_is_broken() {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn nothing_is_found_where_operations_were_undone_and_a_pause_was_ended_early() {
     for database in databases() {
         let scene = Scene::set(TestApp::start(database).await).await;
@@ -182,7 +182,7 @@ async fn nothing_is_found_where_operations_were_undone_and_a_pause_was_ended_ear
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn each_thing_that_is_broken_is_named() {
     for database in databases() {
         let scene = Scene::set(TestApp::start(database).await).await;
@@ -315,7 +315,7 @@ async fn broken_surroundings(scene: &Scene) {
     scene.expect(&set("operations", &credit, "body = '{'"), "readable", &credit).await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_stripe_shows_otherwise_is_named() {
     for database in databases() {
         let scene = Scene::set(TestApp::start(database).await).await;

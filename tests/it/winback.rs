@@ -26,7 +26,7 @@ async fn ship(test: &TestApp, key: &str, tag: &str, body: Value) -> Answer {
     test.post(&format!("/v1/features/{tag}/shipped"), key, body).await.expect(200)
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn those_who_left_for_a_feature_are_told_once_when_it_is_there() {
     on_every_database(async |test| {
         test.publish(FLOW).await;
@@ -79,7 +79,7 @@ async fn those_who_left_for_a_feature_are_told_once_when_it_is_there() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn tags_are_bounded_and_go_with_the_reason_and_the_customer() {
     on_every_database(async |test| {
         test.publish(FLOW).await;

@@ -73,7 +73,7 @@ impl Server {
         let base = format!("http://{}", server.addrs()[0]).parse().unwrap();
         let server = server.run();
         let handle = server.handle();
-        actix_web::rt::spawn(server);
+        tokio::spawn(server);
         let mut options = StripeOptions::new(base, "sk_test_secret".into());
         options.first_delay = Duration::from_millis(1);
         Self { script, options, handle }
@@ -112,7 +112,7 @@ fn fails(status: u16) -> Reply {
     )
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn retries_keep_the_key_and_the_request() {
     let server = Server::start([fails(500), fails(409), OK]).await;
     server.post(Some("key-1")).await.unwrap();
@@ -127,7 +127,7 @@ async fn retries_keep_the_key_and_the_request() {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn gives_up_after_the_last_attempt_not_knowing() {
     let server = Server::start([fails(500), fails(503), fails(429), OK]).await;
     let error = server.post(Some("key-1")).await.unwrap_err();
@@ -136,14 +136,14 @@ async fn gives_up_after_the_last_attempt_not_knowing() {
     assert_eq!(server.calls().len(), 3);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_post_without_a_key_is_sent_once() {
     let server = Server::start([fails(500), OK]).await;
     assert_eq!(server.post(None).await.unwrap_err().kind, StripeErrorKind::Unknown);
     assert_eq!(server.calls().len(), 1);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn waits_as_long_as_stripe_asks() {
     let server = Server::start([Reply::Says(429, &[("Retry-After", "1")], ""), OK]).await;
     let started = Instant::now();
@@ -151,7 +151,7 @@ async fn waits_as_long_as_stripe_asks() {
     assert!(started.elapsed() >= Duration::from_secs(1));
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn hands_on_a_wait_that_is_longer_than_the_deadline() {
     let server = Server::start([Reply::Says(429, &[("Retry-After", "3600")], ""), OK]).await;
     let error = server.post(Some("key-1")).await.unwrap_err();
@@ -159,7 +159,7 @@ async fn hands_on_a_wait_that_is_longer_than_the_deadline() {
     assert_eq!(server.calls().len(), 1);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn does_as_stripe_says_about_retrying() {
     let server = Server::start([Reply::Says(500, &[("Stripe-Should-Retry", "false")], ""), OK]).await;
     assert_eq!(server.post(Some("key-1")).await.unwrap_err().kind, StripeErrorKind::Unknown);
@@ -169,7 +169,7 @@ async fn does_as_stripe_says_about_retrying() {
     assert_eq!(server.calls().len(), 2);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_page_of_html_keeps_its_status() {
     let page = Reply::Says(502, &[("Content-Type", "text/html")], "<html>Bad Gateway</html>");
     let server = Server::start([page.clone(), page.clone(), page]).await;
@@ -180,7 +180,7 @@ async fn a_page_of_html_keeps_its_status() {
     );
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn silence_is_unknown_and_asked_again_with_the_same_key() {
     let mut server = Server::start([Reply::Silence, Reply::Silence, Reply::Silence]).await;
     server.options.attempt_timeout = Duration::from_millis(30);
@@ -190,7 +190,7 @@ async fn silence_is_unknown_and_asked_again_with_the_same_key() {
     assert_eq!(keys, vec![Some("key-1".to_owned()); 3]);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_deadline_holds_for_all_attempts_together() {
     let mut server = Server::start([Reply::Silence, Reply::Silence, Reply::Silence]).await;
     server.options.total_deadline = Duration::from_millis(50);
@@ -199,7 +199,7 @@ async fn the_deadline_holds_for_all_attempts_together() {
     assert_eq!(server.calls().len(), 1);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn nobody_listening_is_unknown() {
     let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
     let mut server = Server::start([]).await;
@@ -208,7 +208,7 @@ async fn nobody_listening_is_unknown() {
     assert_eq!((error.kind, error.code.as_str()), (StripeErrorKind::Unknown, "connection_failed"));
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn refusals_are_final_and_sent_once() {
     use StripeErrorKind::{Permission, Rejected, Unauthorized};
     for (status, kind) in
@@ -220,7 +220,7 @@ async fn refusals_are_final_and_sent_once() {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn knows_when_a_key_is_spent() {
     const REUSED: &str = r#"{"error":{"type":"idempotency_error","message":"other parameters"}}"#;
     let replayed = |status| Reply::Says(status, &[("Idempotent-Replayed", "true")], "{}");
@@ -232,14 +232,14 @@ async fn knows_when_a_key_is_spent() {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_body_that_cannot_be_read_is_unknown() {
     let server = Server::start([Reply::Says(200, &[], "<html>")]).await;
     let error = server.post(Some("key-1")).await.unwrap_err();
     assert_eq!((error.kind, error.code.as_str()), (StripeErrorKind::Unknown, "unreadable_answer"));
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn options_are_checked_and_secrets_silent() {
     let server = Server::start([fails(400)]).await;
     for key in ["", "sk_test_", "pk_test_1", "sk_live", "sk_test_a b", "sk_prod_1"] {

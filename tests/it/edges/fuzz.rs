@@ -57,7 +57,7 @@ fn signature(body: &str, now: i64) -> String {
     format!("t={now},v1={}", hex::encode(mac.finalize().into_bytes()))
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn no_body_is_our_fault() {
     on_every_database(async |test| {
         let admin = test.key(Role::Admin).await;

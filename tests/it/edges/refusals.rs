@@ -191,7 +191,7 @@ fn others() -> Vec<Case<'static>> {
     ]
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn bad_input_gets_a_problem_that_names_it_and_writes_nothing() {
     on_every_database(async |test| {
         let (who, admin) = (test.subscriber(), test.key(Role::Admin).await);
@@ -218,7 +218,7 @@ async fn bad_input_gets_a_problem_that_names_it_and_writes_nothing() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn somebody_elses_things_are_not_there() {
     on_every_database(async |test| {
         let (owner, other) = (test.subscriber(), test.subscriber());

@@ -22,7 +22,7 @@ async fn repeat(test: &TestApp, path: &str, credentials: &str, body: Value, othe
     first
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_subscribers_repeat_happens_once() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -51,7 +51,7 @@ async fn what_subscribers_repeat_happens_once() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_operations_repeat_happens_once() {
     on_every_database(async |test| {
         let admin = test.key(Role::Admin).await;

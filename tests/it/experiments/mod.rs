@@ -38,7 +38,7 @@ async fn listed(test: &TestApp, key: &str, query: &str) -> Vec<Value> {
     page.body["data"].as_array().unwrap().clone()
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_arm_is_assigned_kept_explained_and_found_again() {
     on_every_database(async |test| {
         let key = test.key(Role::Analyst).await;
@@ -91,7 +91,7 @@ async fn an_arm_is_assigned_kept_explained_and_found_again() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_arm_is_recorded_by_the_answer_that_it_matters_to() {
     on_every_database(async |test| {
         let key = test.key(Role::Analyst).await;
@@ -114,7 +114,7 @@ async fn an_arm_is_recorded_by_the_answer_that_it_matters_to() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_holdout_sees_the_way_out_and_no_offer() {
     on_every_database(async |test| {
         let key = test.key(Role::Analyst).await;
@@ -147,7 +147,7 @@ fn under_the_law(of: &str) -> String {
     flow.replace("  depth:\n", &format!("  depth:\n{of}"))
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn nobody_is_in_an_experiment_where_no_offer_may_be_shown() {
     on_every_database(async |test| {
         let key = test.key(Role::Analyst).await;
@@ -161,7 +161,7 @@ async fn nobody_is_in_an_experiment_where_no_offer_may_be_shown() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_arm_met_only_once_offers_are_permitted_is_on_record() {
     on_every_database(async |test| {
         let key = test.key(Role::Analyst).await;

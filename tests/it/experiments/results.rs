@@ -27,7 +27,7 @@ fn arm<'a>(results: &'a Value, arm: &str) -> &'a Value {
     results["arms"].as_array().unwrap().iter().find(|one| one["arm"] == arm).unwrap()
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn results_count_each_customer_once_and_say_what_is_left_of_it() {
     on_every_database(async |test| {
         let key = test.key(Role::Analyst).await;
@@ -103,7 +103,7 @@ async fn results_count_each_customer_once_and_say_what_is_left_of_it() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_bandit_learns_once_a_day_and_its_propensities_are_kept() {
     on_every_database(async |test| {
         let key = test.key(Role::Analyst).await;

@@ -10,7 +10,7 @@ async fn error_of(running: &Running, body: &str) -> (String, String) {
     (error["pointer"].as_str().unwrap().to_owned(), error["code"].as_str().unwrap().to_owned())
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_bad_field_is_named_by_its_pointer() {
     let running = Running::start(&[]);
     let cases = [
@@ -32,7 +32,7 @@ async fn a_bad_field_is_named_by_its_pointer() {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_is_no_json_is_refused_in_the_fitting_way() {
     let running = Running::start(&[("SERVER__BODY_LIMIT_BYTES", "1024")]);
     let post = |kind: &'static str, body: String| {
@@ -51,7 +51,7 @@ async fn what_is_no_json_is_refused_in_the_fitting_way() {
     assert_eq!((good.status().as_u16(), good.text().await.unwrap().as_str()), (200, "7"));
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_body_may_be_left_out_where_that_is_allowed() {
     let running = Running::start(&[]);
     let answer = running.post("/probe/optional").send().await.unwrap();
@@ -60,7 +60,7 @@ async fn a_body_may_be_left_out_where_that_is_allowed() {
     problem(wrong.send().await.unwrap(), 400, "invalid_request").await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_bad_query_names_its_parameter() {
     let running = Running::start(&[]);
     for (query, pointer, code) in [
@@ -87,7 +87,7 @@ async fn raw(running: &Running, text: &str) -> String {
     String::from_utf8_lossy(&answer[..length]).into_owned()
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_body_that_dawdles_or_breaks_is_a_problem() {
     let running = Running::start(&[("SERVER__BODY_TIMEOUT_SECONDS", "1")]);
     let head = "POST /probe/body HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";

@@ -1,6 +1,6 @@
 use super::*;
 
-#[actix_web::test]
+#[tokio::test]
 async fn each_permission_lets_in_whom_it_names() {
     let running = Running::start(&[("RATE_LIMIT__BURST", "1000")]);
     // token, server, analyst, operator, admin
@@ -31,7 +31,7 @@ async fn each_permission_lets_in_whom_it_names() {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn each_caller_has_a_quota_and_is_told_of_it() {
     let running = Running::start(&[("RATE_LIMIT__PER_SECOND", "1"), ("RATE_LIMIT__BURST", "3")]);
     let get = || running.get("/v1/probe/customer").bearer_auth(sign(&claims())).send();
@@ -55,7 +55,7 @@ async fn each_caller_has_a_quota_and_is_told_of_it() {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn made_up_keys_run_into_the_limit_of_their_address() {
     let running = Running::start(&[("RATE_LIMIT__PER_SECOND", "1"), ("RATE_LIMIT__BURST", "4")]);
     let mut last = 0;
@@ -67,7 +67,7 @@ async fn made_up_keys_run_into_the_limit_of_their_address() {
     assert_eq!(last, 429);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_idempotency_key_runs_once_at_a_time_and_is_bound_to_the_request() {
     let running = Running::start(&[]);
     let post = |key: &str, body: &'static str| {

@@ -1,6 +1,6 @@
 use super::*;
 
-#[actix_web::test]
+#[tokio::test]
 async fn unknown_paths_and_methods_are_problems() {
     let running = Running::start(&[]);
     for path in ["/", "/nothing", "/v1", "/v1/nothing", "/healthz/", "/v1/%00", "/%ff"] {
@@ -12,7 +12,7 @@ async fn unknown_paths_and_methods_are_problems() {
     problem(answer, 405, "method_not_allowed").await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_request_keeps_a_sane_id_and_loses_any_other() {
     let running = Running::start(&[]);
     let id = async |sent: &str| {
@@ -28,7 +28,7 @@ async fn a_request_keeps_a_sane_id_and_loses_any_other() {
     assert_eq!(problem(answer, 404, "unknown_path").await["request_id"], "mine");
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn every_answer_carries_security_headers() {
     let running = Running::start(&[("SERVER__PUBLIC_URL", "https://offers.example.com")]);
     for path in ["/healthz", "/nothing", "/v1/probe/customer", "/openapi.json"] {
@@ -43,7 +43,7 @@ async fn every_answer_carries_security_headers() {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn only_configured_origins_may_call_from_a_browser() {
     let running = Running::start(&[("SERVER__CORS_ORIGINS", "https://app.example.com")]);
     let preflight = |origin: &'static str| {
@@ -68,7 +68,7 @@ async fn only_configured_origins_may_call_from_a_browser() {
     assert!(!refused.headers().contains_key("access-control-allow-credentials"));
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_panic_is_a_uniform_500_and_the_server_goes_on() {
     let running = Running::start(&[]);
     let body = problem(running.get("/probe/panic").send().await.unwrap(), 500, "internal_error").await;
@@ -76,7 +76,7 @@ async fn a_panic_is_a_uniform_500_and_the_server_goes_on() {
     assert_eq!(running.get("/healthz").send().await.unwrap().status(), 200);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_request_that_takes_too_long_is_ended() {
     let running = Running::start(&[("SERVER__REQUEST_TIMEOUT_SECONDS", "1")]);
     let answer = running.get("/probe/slow").send().await.unwrap();
@@ -84,7 +84,7 @@ async fn a_request_that_takes_too_long_is_ended() {
     problem(answer, 503, "timed_out").await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_stopped_server_finishes_what_runs() {
     let mut running = Running::start(&[]);
     let request = running.post("/v1/probe/keyed").bearer_auth(sign(&claims())).send();

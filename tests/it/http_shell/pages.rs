@@ -1,6 +1,6 @@
 use super::*;
 
-#[actix_web::test]
+#[tokio::test]
 async fn health_and_readiness_tell_the_truth() {
     let well = Running::start(&[]);
     let ready = well.get("/readyz").send().await.unwrap();
@@ -15,7 +15,7 @@ async fn health_and_readiness_tell_the_truth() {
     assert_eq!(ill.get("/healthz").send().await.unwrap().status(), 200);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn metrics_count_by_route_and_can_be_turned_off() {
     let running = Running::start(&[]);
     running.get("/v1/probe/customer?secret=1").send().await.unwrap();
@@ -31,7 +31,7 @@ async fn metrics_count_by_route_and_can_be_turned_off() {
     problem(without.get("/metrics").send().await.unwrap(), 404, "not_found").await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_document_describes_the_routes() {
     let running = Running::start(&[]);
     let served = running.get("/openapi.json").send().await.unwrap().text().await.unwrap();
@@ -46,7 +46,7 @@ async fn the_document_describes_the_routes() {
     assert!(document["components"]["schemas"]["Problem"]["properties"]["request_id"].is_object());
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_page_that_reads_it_needs_nobody_else() {
     let running = Running::start(&[]);
     let page = running.get("/docs").send().await.unwrap();

@@ -14,7 +14,7 @@ async fn status(running: &Running, token: &str) -> u16 {
     running.get("/v1/probe/customer").bearer_auth(token).send().await.unwrap().status().as_u16()
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_good_token_names_its_customer() {
     let running = Running::start(&[]);
     let mut claims = claims();
@@ -89,7 +89,7 @@ fn bad_tokens() -> Vec<(String, String)> {
     bad
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn every_bad_credential_gets_the_same_401() {
     let running = Running::start(&[]);
     let without = running.get("/v1/probe/customer").send().await.unwrap();
@@ -110,7 +110,7 @@ async fn every_bad_credential_gets_the_same_401() {
     problem(twice.send().await.unwrap(), 401, "unauthorized").await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn keys_of_a_jwks_file_verify_and_cannot_be_confused() {
     let signers = [
         ("ed", Algorithm::EdDSA, EncodingKey::from_ed_pem(ED25519.as_bytes()).unwrap()),

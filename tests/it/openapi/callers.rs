@@ -7,7 +7,7 @@ async fn send(test: &TestApp, operation: &Operation, credentials: &str) -> crate
     test.send(operation.method.clone(), &operation.path, credentials, operation.example(), &[]).await
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn who_is_not_named_may_not_call() {
     let test = TestApp::start(sqlite()).await;
     let token = test.token(&test.subscriber());

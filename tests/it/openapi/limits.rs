@@ -147,7 +147,7 @@ async fn credentials(test: &TestApp, operation: &Operation) -> String {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn limits_of_bodies_are_those_stated() {
     let test = TestApp::start(sqlite()).await;
     let document = document();
@@ -177,7 +177,7 @@ async fn limits_of_bodies_are_those_stated() {
     test.finish().await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn limits_of_queries_and_headers_are_those_stated() {
     let key = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/http_shell/keys/ed25519.pem");
     let with_key = [("COUNTEROFFER_EVIDENCE__SIGNING_KEY_FILE", key)];

@@ -43,7 +43,7 @@ fn ask(list: &Answer, session: &Answer, key: &str) -> String {
     found.unwrap()["id"].as_str().unwrap().to_owned()
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_was_agreed_to_is_listed_and_settled_once() {
     on_every_database(async |test| {
         publish(&test).await;
@@ -91,7 +91,7 @@ async fn what_was_agreed_to_is_listed_and_settled_once() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn asks_are_found_by_what_they_are_and_summed_up_by_type() {
     on_every_database(async |test| {
         publish(&test).await;
@@ -154,7 +154,7 @@ async fn asks_are_found_by_what_they_are_and_summed_up_by_type() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_asks_of_an_erased_customer_are_nobodys() {
     on_every_database(async |test| {
         publish(&test).await;

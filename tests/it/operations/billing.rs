@@ -25,7 +25,7 @@ async fn stuck(test: &TestApp) -> (Subscriber, Answer) {
     (who, session)
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_cancellation_that_stripe_refuses_waits_for_a_person_and_is_carried_out_then() {
     on_every_database(async |test| {
         let key = test.key(Role::Operator).await;
@@ -68,7 +68,7 @@ async fn a_cancellation_that_stripe_refuses_waits_for_a_person_and_is_carried_ou
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_retry_that_fails_again_leaves_it_for_the_next() {
     on_every_database(async |test| {
         let key = test.key(Role::Operator).await;
@@ -91,7 +91,7 @@ async fn a_retry_that_fails_again_leaves_it_for_the_next() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn operations_are_listed_newest_first_and_filtered() {
     on_every_database(async |test| {
         let key = test.key(Role::Analyst).await;

@@ -25,7 +25,7 @@ fn budget(times: i64) -> String {
     )
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn sixty_four_accepts_at_once_get_what_the_budget_allows() {
     on_every_database(async |test| {
         publish(&test, &budget(3)).await;
@@ -71,7 +71,7 @@ async fn sixty_four_accepts_at_once_get_what_the_budget_allows() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_stripe_refuses_is_given_back_to_the_budget() {
     on_every_database(async |test| {
         publish(&test, &budget(1)).await;
@@ -89,7 +89,7 @@ async fn what_stripe_refuses_is_given_back_to_the_budget() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_stripe_refuses_behind_a_cancellation_was_not_given() {
     on_every_database(async |test| {
         publish(&test, &format!("cooldown_days: {{discount: 180}}\n  {}", budget(1))).await;
@@ -124,7 +124,7 @@ async fn what_stripe_refuses_behind_a_cancellation_was_not_given() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_is_on_its_way_is_not_given_to_another() {
     on_every_database(async |test| {
         publish(&test, &budget(1)).await;
@@ -145,7 +145,7 @@ async fn what_is_on_its_way_is_not_given_to_another() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_accepted_discount_is_not_offered_again_before_its_cooldown_is_over() {
     on_every_database(async |test| {
         publish(&test, "cooldown_days: {discount: 180}").await;
@@ -188,7 +188,7 @@ async fn keep(test: &TestApp, who: &Subscriber, session: &Answer) {
     test.act(who, session, "keep", json!({})).await.expect(200);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_accepted_offer_rests_for_its_own_time_and_all_others_for_the_general_one() {
     on_every_database(async |test| {
         let flow = FLOW
@@ -212,7 +212,7 @@ async fn an_accepted_offer_rests_for_its_own_time_and_all_others_for_the_general
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_was_declined_is_not_asked_again_for_a_time() {
     on_every_database(async |test| {
         publish(&test, "declined_cooldown_days: {offer: 60, pause: 10}").await;
@@ -236,7 +236,7 @@ async fn what_was_declined_is_not_asked_again_for_a_time() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_discount_goes_on_top_of_another_only_where_the_policy_says_so() {
     on_every_database(async |test| {
         let who = test.subscriber();
@@ -254,7 +254,7 @@ async fn a_discount_goes_on_top_of_another_only_where_the_policy_says_so() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_discount_is_as_deep_as_the_segments_say_and_stays_as_it_was_shown() {
     on_every_database(async |test| {
         let deep = |percent: i64| {
@@ -275,7 +275,7 @@ async fn a_discount_is_as_deep_as_the_segments_say_and_stays_as_it_was_shown() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn past_a_cap_the_flow_says_thank_you_and_lets_go() {
     on_every_database(async |test| {
         let flow = FLOW
@@ -300,7 +300,7 @@ async fn past_a_cap_the_flow_says_thank_you_and_lets_go() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn of_many_accepts_at_once_a_cap_lets_through_what_it_allows_and_takes_back_what_fails() {
     on_every_database(async |test| {
         let flow = FLOW
@@ -333,7 +333,7 @@ async fn of_many_accepts_at_once_a_cap_lets_through_what_it_allows_and_takes_bac
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn two_subscriptions_of_one_customer_share_the_customers_cap() {
     on_every_database(async |test| {
         publish(&test, "caps: [{per: customer, offer_types: [discount], max: 1}]").await;
@@ -355,7 +355,7 @@ async fn two_subscriptions_of_one_customer_share_the_customers_cap() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_is_set_aside_when_presented_is_free_again_however_the_session_goes_on() {
     on_every_database(async |test| {
         publish(&test, &budget(1).replace("currency: usd}", "currency: usd, reserve: presented}")).await;
@@ -390,7 +390,7 @@ async fn what_is_set_aside_when_presented_is_free_again_however_the_session_goes
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn begins_at_once_set_aside_no_more_than_the_budget_holds() {
     on_every_database(async |test| {
         publish(&test, &budget(3).replace("currency: usd}", "currency: usd, reserve: presented}")).await;
@@ -408,7 +408,7 @@ async fn begins_at_once_set_aside_no_more_than_the_budget_holds() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn answers_at_once_set_aside_no_more_than_the_budget_holds_and_none_is_refused_for_it() {
     on_every_database(async |test| {
         publish(&test, &budget(3).replace("currency: usd}", "currency: usd, reserve: presented}")).await;
@@ -429,7 +429,7 @@ async fn answers_at_once_set_aside_no_more_than_the_budget_holds_and_none_is_ref
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_offer_may_ask_for_something_in_return() {
     on_every_database(async |test| {
         let asks = "asks: [{key: tell, type: referral, label: {en: Tell a friend}, required: true}, \
@@ -455,7 +455,7 @@ async fn an_offer_may_ask_for_something_in_return() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_is_left_after_the_cost_to_serve_stays_above_the_floors() {
     on_every_database(async |test| {
         let key = test.key(Role::Server).await;
@@ -485,7 +485,7 @@ async fn what_is_left_after_the_cost_to_serve_stays_above_the_floors() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_was_set_aside_comes_back_when_billing_refuses_the_offer_or_the_subscription_ends() {
     on_every_database(async |test| {
         publish(&test, &budget(1).replace("currency: usd}", "currency: usd, reserve: presented}")).await;
@@ -507,7 +507,7 @@ async fn what_was_set_aside_comes_back_when_billing_refuses_the_offer_or_the_sub
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_is_undone_no_longer_counts_against_the_cap_on_the_offer() {
     on_every_database(async |test| {
         publish(&test, "caps: [{per: offer, offer: half-off, max: 1}]").await;
@@ -528,7 +528,7 @@ async fn what_is_undone_no_longer_counts_against_the_cap_on_the_offer() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_cap_on_what_asks_nothing_of_billing_holds_too() {
     on_every_database(async |test| {
         publish(&test, "caps: [{per: offer, offer: tour, max: 1}]").await;

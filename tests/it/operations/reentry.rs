@@ -42,7 +42,7 @@ async fn keep(test: &TestApp, who: &Subscriber, session: &Answer) {
     test.act(who, session, "keep", json!({})).await.expect(200);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn who_comes_back_soon_is_offered_the_same_and_counts_once() {
     on_every_database(async |test| {
         test.publish(&flow("reentry_window_hours: 48")).await;
@@ -101,7 +101,7 @@ async fn who_comes_back_soon_is_offered_the_same_and_counts_once() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_is_no_longer_possible_is_left_out_of_what_was_offered_before() {
     on_every_database(async |test| {
         test.publish(&flow("reentry_window_hours: 48\n  declined_cooldown_days: {offer: 30}")).await;
@@ -117,7 +117,7 @@ async fn what_is_no_longer_possible_is_left_out_of_what_was_offered_before() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_session_left_open_past_its_time_is_gone_on_with_before_anybody_has_closed_it() {
     on_every_database(async |test| {
         test.publish(&flow("reentry_window_hours: 48")).await;
@@ -132,7 +132,7 @@ async fn a_session_left_open_past_its_time_is_gone_on_with_before_anybody_has_cl
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn other_ends_later_begins_other_versions_and_flows_without_a_window_are_passes_of_their_own() {
     on_every_database(async |test| {
         test.publish(&flow("reentry_window_hours: 48")).await;

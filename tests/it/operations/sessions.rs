@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Story;
 use crate::support::app::{FLOW, TestApp, on_every_database};
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_summary_counts_exactly() {
     on_every_database(async |test| {
         Story::tell(&test).await;
@@ -63,7 +63,7 @@ async fn the_summary_counts_exactly() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn each_filter_lets_through_what_it_says() {
     on_every_database(async |test| {
         let story = Story::tell(&test).await;
@@ -123,7 +123,7 @@ async fn each_filter_lets_through_what_it_says() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn pages_are_whole_while_sessions_begin() {
     on_every_database(async |test| {
         let key = test.key(Role::Analyst).await;
@@ -150,7 +150,7 @@ async fn pages_are_whole_while_sessions_begin() {
     .await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn as_csv_the_same_page_comes_without_formulas() {
     on_every_database(async |test| {
         let key = test.key(Role::Analyst).await;
@@ -206,7 +206,7 @@ async fn explanation(test: &TestApp, key: &str, session: &str) -> Value {
     test.get(&format!("/v1/sessions/{session}/explanation"), key).await.expect(200).body
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_explanation_names_rule_facts_and_reasons() {
     on_every_database(async |test| {
         test.publish(&FLOW.replace("max_offers: 2", "max_offers: 1")).await;

@@ -18,7 +18,7 @@ use crate::support::app::{Answer, Subscriber, TestApp, on_every_database};
 const PREFIXES: [&str; 4] = ["ses_", "off_", "sub_", "cus_"];
 const CUSTOMER: &str = "customer-4711";
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_examples_are_answered_as_printed() {
     on_every_database(async |test| {
         test.publish(&flow()).await;

@@ -6,10 +6,10 @@ use counteroffer::clock::Clock;
 
 use super::*;
 use crate::support::client::client;
-use crate::support::database::databases;
+use crate::support::database::{databases, on_each};
 use crate::support::process::Program;
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_command_tells_of_drift_by_its_exit_status_and_repairs_on_demand() {
     for database in databases() {
         // So long ago that the features' end has come by now, and not so long that nobody looks any more.
@@ -44,9 +44,9 @@ async fn the_command_tells_of_drift_by_its_exit_status_and_repairs_on_demand() {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_process_killed_while_comparing_is_followed_by_one_that_ends_it() {
-    for database in databases() {
+    on_each(databases(), async |database| {
         let test = TestApp::start_at(database, Clock::System.now() - DAY, &[]).await;
         let mut people = Vec::new();
         for _ in 0..6 {
@@ -98,5 +98,6 @@ async fn a_process_killed_while_comparing_is_followed_by_one_that_ends_it() {
         assert_eq!(Answer::of(request).await.each("/data", "kind"), ["cancel_lost"]);
         assert!(served.terminate().success());
         sandbox.stop().await;
-    }
+    })
+    .await;
 }

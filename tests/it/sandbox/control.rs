@@ -37,7 +37,7 @@ fn ids(inbox: &Inbox) -> Vec<String> {
         .collect()
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn webhooks_are_signed_and_delivered_as_the_test_decides() {
     let sandbox = sandbox().await;
     let (inbox, url) = receiver();
@@ -60,7 +60,7 @@ async fn webhooks_are_signed_and_delivered_as_the_test_decides() {
     assert!(sandbox.pending_webhooks().is_empty());
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn automatic_delivery_needs_no_hand() {
     let sandbox = sandbox().await;
     let (inbox, url) = receiver();

@@ -11,14 +11,13 @@ use counteroffer::sandbox::{Sandbox, SandboxClock, SandboxConfig};
 use counteroffer::services::keys::{self, Role};
 use counteroffer::services::{App, publish, worker};
 use counteroffer::store::OperationFilter;
-use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::client::client;
-use super::database::{Database, databases};
+use super::database::{Database, databases, on_each};
 
 pub(crate) const TOKEN_SECRET: &str = "a-test-secret-of-at-least-32-bytes";
 pub(crate) const SECRET_KEY: &str = "sk_test_counteroffer";
@@ -135,7 +134,7 @@ impl Answer {
 /// Runs a scenario on every database, side by side, each with a server of its own.
 pub(crate) async fn on_every_database<F: Future<Output = TestApp>>(scenario: impl Fn(TestApp) -> F) {
     let played = async |database| scenario(TestApp::start(database).await).await.finish().await;
-    join_all(databases().into_iter().map(played)).await;
+    on_each(databases(), played).await;
 }
 
 impl TestApp {

@@ -6,6 +6,7 @@
 use std::io::Write as _;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -13,6 +14,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use counteroffer::store::{DatabaseUrl, Store, StoreOptions, migrate};
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::pg::PgConnection;
+use futures_util::future::join_all;
 use tempfile::TempDir;
 
 /// A file system in memory, where there is one.
@@ -88,6 +90,19 @@ pub(crate) fn databases() -> Vec<Database> {
 /// A database of every kind there is, without a schema.
 pub(crate) fn empty_databases() -> Vec<Database> {
     [Some(empty_sqlite()), empty_postgres()].into_iter().flatten().collect()
+}
+
+/// Plays a scenario on each of these databases, side by side.
+pub(crate) async fn on_each<F: Future<Output = ()>>(
+    databases: Vec<Database>,
+    scenario: impl Fn(Database) -> F,
+) {
+    // Boxed and pushed one by one, or what plays them would be compiled anew for each scenario.
+    let mut all: Vec<Pin<Box<dyn Future<Output = ()> + '_>>> = Vec::new();
+    for database in databases {
+        all.push(Box::pin(scenario(database)));
+    }
+    join_all(all).await;
 }
 
 /// A migrated SQLite database: a copy of one.

@@ -3,7 +3,7 @@
 use super::*;
 
 /// An answer that is awaited, and may never come.
-pub(super) type Answering = actix_web::rt::task::JoinHandle<Result<reqwest::Response, reqwest::Error>>;
+pub(super) type Answering = tokio::task::JoinHandle<Result<reqwest::Response, reqwest::Error>>;
 
 /// Somebody who is about to do something, or has done it.
 pub(super) struct Subject {
@@ -32,7 +32,7 @@ impl Arena {
             self.scene.database.execute(&format!("{due} AND subscription = '{of}'"));
             return None;
         };
-        Some(actix_web::rt::spawn(self.request(click, index).send()))
+        Some(tokio::spawn(self.request(click, index).send()))
     }
 
     pub(super) fn request(&self, click: &Click, index: usize) -> reqwest::RequestBuilder {
