@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::proof::{self, Picture};
 use super::seeds::seeded;
-use crate::support::app::{Answer, Subscriber, TestApp, on_every_database};
+use crate::support::app::{Answer, Subscriber, TestApp};
+use crate::support::database::databases;
 
 /// The shapes, those first that take time, so that little else has to be billed meanwhile.
 fn shapes() -> Vec<Shape> {
@@ -40,35 +41,45 @@ fn flow(free: &str, lite: &str) -> String {
     flow.to_string().replace("price_free", free).replace("price_lite", lite)
 }
 
-#[actix_web::test]
-async fn every_cell_is_what_happens() {
-    on_every_database(async |test| {
-        let euro = test.sandbox.seed_price("Add-ons", 0, "eur", "month").unwrap();
-        let lite = test.sandbox.seed_price("Lite", 1900, "usd", "month").unwrap();
-        let mut wrong = Vec::new();
-        for shape in shapes() {
-            let free = if shape == Shape::OtherCurrency { &euro } else { &test.free_price };
-            test.publish(&flow(free, &lite)).await;
-            let changes = Change::all();
-            let seeded = seeded(&test, shape, changes.len());
-            for (change, who) in changes.into_iter().zip(&seeded) {
-                let expected = cell(shape, change).unwrap();
-                let outcome = Trial { test: &test, shape, who }.run(change, expected).await;
-                if let Err(why) = outcome {
-                    wrong.push(format!("{} on {}: {expected:?}, but {why}", change.as_str(), shape.as_str()));
-                }
-            }
-            test.sandbox.set_livemode(false);
+/// Each database on a thread of its own: no other test takes as long, and to seed holds up what else a thread does.
+#[test]
+fn every_cell_is_what_happens() {
+    std::thread::scope(|scope| {
+        for database in databases() {
+            let proved = async { prove(TestApp::start(database).await).await.finish().await };
+            scope.spawn(|| tokio::runtime::Runtime::new().unwrap().block_on(proved));
         }
-        assert!(wrong.is_empty(), "{} of {}\n{}", wrong.len(), test.database.name, wrong.join("\n"));
-        test
-    })
-    .await;
+    });
+}
+
+async fn prove(test: TestApp) -> TestApp {
+    let euro = test.sandbox.seed_price("Add-ons", 0, "eur", "month").unwrap();
+    let lite = test.sandbox.seed_price("Lite", 1900, "usd", "month").unwrap();
+    let key = test.key(Role::Operator).await;
+    let mut wrong = Vec::new();
+    for shape in shapes() {
+        let free = if shape == Shape::OtherCurrency { &euro } else { &test.free_price };
+        test.publish(&flow(free, &lite)).await;
+        let changes = Change::all();
+        let seeded = seeded(&test, shape, changes.len());
+        for (change, who) in changes.into_iter().zip(&seeded) {
+            let expected = cell(shape, change).unwrap();
+            let outcome = Trial { test: &test, key: &key, shape, who }.run(change, expected).await;
+            if let Err(why) = outcome {
+                wrong.push(format!("{} on {}: {expected:?}, but {why}", change.as_str(), shape.as_str()));
+            }
+        }
+        test.sandbox.set_livemode(false);
+    }
+    assert!(wrong.is_empty(), "{} of {}\n{}", wrong.len(), test.database.name, wrong.join("\n"));
+    test
 }
 
 /// One cell put to the proof.
 struct Trial<'a> {
     test: &'a TestApp,
+    /// An operator's API key.
+    key: &'a str,
     shape: Shape,
     who: &'a Subscriber,
 }
@@ -157,7 +168,7 @@ impl Trial<'_> {
         }
         demand(begun.status == 201 && begun.presented().is_empty(), || begun.text.clone())?;
         let path = format!("/v1/sessions/{}/explanation", begun.text_at("/id"));
-        let explained = self.test.get(&path, &self.test.key(Role::Analyst).await).await;
+        let explained = self.test.get(&path, self.key).await;
         let last = explained.body["decisions"].as_array().unwrap().last().unwrap();
         let left_out = &last["trace"]["decision"]["left_out"][0];
         demand(left_out["offer"] == key(offer) && left_out["code"] == code, || left_out.to_string())
@@ -185,8 +196,7 @@ impl Trial<'_> {
             billing["detail"].as_str().is_some_and(|words| words.contains("received your cancellation"));
         let waits = received.status == 202 && billing["state"] == "needs_attention" && says;
         demand(waits && received.body["status"] == "in_progress", || received.text.clone())?;
-        let key = self.test.key(Role::Operator).await;
-        let listed = self.test.get("/v1/billing-operations?state=needs_attention", &key).await;
+        let listed = self.test.get("/v1/billing-operations?state=needs_attention", self.key).await;
         let ours = listed.body["data"].as_array().unwrap().iter().find(|op| op["id"] == billing["operation"]);
         demand(ours.is_some_and(|op| op["problem"]["code"] == code), || listed.text.clone())
     }
