@@ -49,3 +49,7 @@ mod trials;
 mod undo;
 mod verify;
 mod winback;
+
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
