@@ -5,6 +5,7 @@
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::{Command, Stdio};
@@ -14,6 +15,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use counteroffer::store::{DatabaseUrl, Store, StoreOptions, migrate};
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::pg::PgConnection;
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tempfile::TempDir;
 
@@ -97,12 +99,21 @@ pub(crate) async fn on_each<F: Future<Output = ()>>(
     databases: Vec<Database>,
     scenario: impl Fn(Database) -> F,
 ) {
-    // Boxed and pushed one by one, or what plays them would be compiled anew for each scenario.
-    let mut all: Vec<Pin<Box<dyn Future<Output = ()> + '_>>> = Vec::new();
+    let mut all = Vec::new();
     for database in databases {
-        all.push(Box::pin(scenario(database)));
+        let name = database.name;
+        all.push(played(name, Box::pin(scenario(database))));
     }
     join_all(all).await;
+}
+
+/// Plays a scenario and says on which database, should it fail. Boxed, or this would be compiled anew for each.
+#[allow(clippy::print_stderr, reason = "for whoever reads why a test failed")]
+async fn played(name: &str, scenario: Pin<Box<dyn Future<Output = ()> + '_>>) {
+    if let Err(failed) = AssertUnwindSafe(scenario).catch_unwind().await {
+        eprintln!("failed on {name}");
+        resume_unwind(failed);
+    }
 }
 
 /// A migrated SQLite database: a copy of one.
