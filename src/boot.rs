@@ -175,7 +175,7 @@ pub struct Running {
     app: App,
 }
 
-/// Serves the API and runs the worker.
+/// Serves the API and runs the worker, on the thread of the actix system that this is called in.
 ///
 /// # Errors
 /// When the address cannot be listened on, or the keys for customer tokens cannot be used.
@@ -183,6 +183,7 @@ pub fn start(app: App, config: &Config) -> Result<Running, BootError> {
     let mut running = listen(app, config)?;
     let poll = Duration::from_millis(config.worker.poll_ms);
     let work = worker::work(running.app.clone(), poll, running.stop.subscribe());
+    // The compiler cannot tell that it may change threads, so it stays on this one.
     running.worker = Some(actix_web::rt::spawn(work));
     Ok(running)
 }
