@@ -129,8 +129,7 @@ fn config(listen: SocketAddr, database: &std::path::Path, sandbox: &Sandbox) -> 
         ("COUNTEROFFER_LOG__FILTER", "warn".to_owned()),
         ("COUNTEROFFER_LOG__FORMAT", "text".to_owned()),
     ];
-    let config = Config::load(None, variables.map(|(name, value)| (name.to_owned(), value)))?;
-    Ok(config)
+    Ok(Config::load(None, variables.map(|(name, value)| (name.to_owned(), value)))?)
 }
 
 async fn publish_flow(app: &App, source: &str) -> Result<(), Failure> {
