@@ -1,7 +1,8 @@
 //! The kill harness: real processes are killed at each call of each kind of operation, and at random under load, while
 //! Stripe misbehaves in every way it does. Afterwards everything has happened once, as if nobody had been killed.
 //!
-//! `KILLS` says how many kills (10; `.ci/run` asks for 40), `KILL_SEED` which ones. The long run, of some twenty minutes:
+//! `KILLS` says how many kills (10; `.ci/run` asks for 40), `KILL_SEED` which ones. The long run, of some twenty
+//! minutes:
 //!
 //! ```text
 //! KILLS=500 cargo test --test it kill::harness -- --nocapture
@@ -120,5 +121,5 @@ fn whatever_is_killed_everything_happens_once() {
 
 /// Each arena has a thread of its own, so that none waits while another starts a process.
 fn on_its_own<T>(body: impl Future<Output = T>) -> T {
-    actix_web::rt::System::new().block_on(body)
+    tokio::runtime::Runtime::new().unwrap().block_on(body)
 }
